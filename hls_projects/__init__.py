@@ -1,0 +1,1 @@
+"""Hardware operators, their kernels, the lowering from QONNX, and the boards."""
