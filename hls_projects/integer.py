@@ -1,0 +1,83 @@
+"""Bit-true integer arithmetic in numpy: what the kernels' ``fixed_point.h`` does, on int64 arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+from qonnx.core.datatype import BaseDataType, DataType
+
+SIGNIFICANT_BITS = 8
+
+
+def shift_right_half_even(value: np.ndarray, shift: np.ndarray | int) -> np.ndarray:
+    """``value / 2**shift`` rounded half to even; ``shift`` >= 0 broadcasts."""
+    floor = value >> shift
+    twice_rest = (value - (floor << shift)) << 1
+    one = np.int64(1) << np.asarray(shift, dtype=np.int64)
+    return floor + ((twice_rest > one) | ((twice_rest == one) & ((floor & 1) == 1)))
+
+
+def saturate(value: np.ndarray, dtype: BaseDataType) -> np.ndarray:
+    """Clamp to the codes of ``dtype``."""
+    return np.clip(value, int(dtype.min()), int(dtype.max()))
+
+
+def requantize(value: np.ndarray, shift: np.ndarray | int, dtype: BaseDataType) -> np.ndarray:
+    """Round ``value / 2**shift`` half to even and saturate: QONNX ``Quant`` on integers."""
+    return saturate(shift_right_half_even(value, shift), dtype)
+
+
+def exact_matmul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Integer matrix product through float64, exact below 2**53, with the speed of BLAS."""
+    return np.rint(np.matmul(a.astype(np.float64), b.astype(np.float64))).astype(np.int64)
+
+
+def significand(value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Round positive integers to eight significant bits, half to even.
+
+    Returns:
+        ``m`` in 128 … 255 and ``k`` with ``m * 2**k`` the rounded value; zero gives (128, 0).
+    """
+    safe = np.maximum(value, 1)
+    length = np.floor(np.log2(safe.astype(np.float64))).astype(np.int64) + 1
+    exponent = length - SIGNIFICANT_BITS
+    mantissa = np.where(
+        exponent >= 0,
+        shift_right_half_even(safe, np.maximum(exponent, 0)),
+        safe << np.maximum(-exponent, 0),
+    )
+    overflow = mantissa == 1 << SIGNIFICANT_BITS
+    mantissa = np.where(overflow, mantissa >> 1, mantissa)
+    exponent = exponent + overflow
+    zero = value == 0
+    return np.where(zero, 1 << (SIGNIFICANT_BITS - 1), mantissa), np.where(zero, 0, exponent)
+
+
+def decode_pot(codes: np.ndarray, exponent_bits: int, mantissa_bits: int) -> np.ndarray:
+    """Integer value of sign-exponent-mantissa codes, in units of the smallest magnitude."""
+    mantissa = codes & ((1 << mantissa_bits) - 1)
+    exponent = (codes >> mantissa_bits) & ((1 << exponent_bits) - 1)
+    normal = exponent > 0
+    magnitude = (mantissa + (normal.astype(np.int64) << mantissa_bits)) << np.where(normal, exponent - 1, 0)
+    return np.where(codes >> (exponent_bits + mantissa_bits), -magnitude, magnitude)
+
+
+def encode_pot(values: np.ndarray, exponent_bits: int, mantissa_bits: int) -> np.ndarray:
+    """Codes of integer ``values``; zero becomes the code 0.
+
+    Raises:
+        ValueError: a value that the format does not hold.
+    """
+    table = {int(decode_pot(np.int64(code), exponent_bits, mantissa_bits)): code
+             for code in reversed(range(1 << (1 + exponent_bits + mantissa_bits)))}  # fmt: skip
+    unknown = sorted(set(np.unique(values).tolist()) - set(table))
+    if unknown:
+        raise ValueError(f"E{exponent_bits}M{mantissa_bits} holds no {unknown[0]}")
+    return np.vectorize(table.__getitem__, otypes=[np.int64])(values)
+
+
+def smallest_dtype(low: int, high: int) -> BaseDataType:
+    """The narrowest ``UINT`` or ``INT`` that holds ``low`` … ``high``."""
+    if low >= 0:
+        return DataType[f"UINT{max(int(high).bit_length(), 1)}"]
+    # A negative code c needs the bits of -c - 1, and one for the sign.
+    return DataType[f"INT{max(int(code if code >= 0 else ~code).bit_length() for code in (low, high)) + 1}"]

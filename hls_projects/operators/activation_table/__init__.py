@@ -1,0 +1,27 @@
+"""Any function of one code, from a table."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hls_projects.operators.base import HardwareOperator
+
+
+class ActivationTable(HardwareOperator):
+    """``y = table[x - lowest code of x]``.
+
+    Attributes:
+        n_tokens, n_in: the stream is (n_tokens, n_in) in and out.
+        n_codes: codes of the input type, the length of ``table``.
+        table: (n_codes,) output codes.
+    """
+
+    kernel = "activation_table"
+    sizes = ("n_tokens", "n_in", "n_codes")
+    arrays = ("table",)
+
+    def output_shape(self) -> tuple[int, ...]:
+        return (self.size("n_tokens"), self.size("n_in"))
+
+    def execute(self, x: np.ndarray) -> np.ndarray:
+        return self.array("table")[x - int(self.in_dtype().min())]

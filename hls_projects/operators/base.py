@@ -1,0 +1,136 @@
+"""What every hardware operator declares, once, for qonnx, hls4ml and the kernel alike."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from onnx import NodeProto, helper, numpy_helper
+from qonnx.core.datatype import BaseDataType, DataType
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.base import CustomOp
+
+from hls_projects.integer import smallest_dtype
+
+DOMAIN = "hls_projects.operators"
+
+
+class HardwareOperator(CustomOp):
+    """A streaming operator on integer codes, one token a FIFO word.
+
+    A subclass is the one place that holds an operator's QONNX semantics, the hls4ml layer and the
+    call of its kernel. It declares:
+
+    - ``kernel``: the header beside the subclass and the C++ function in it;
+    - ``sizes``: integer attributes that become constants of the kernel's configuration;
+    - ``arrays``: tensor attributes that the kernel takes as arguments, in this order;
+    - :meth:`output_shape`, :meth:`types` and :meth:`execute`.
+
+    Every node carries the qonnx data types of its streams in ``in_dtypes`` and ``out_dtype``.
+    Tensors are float32 containers of integers in the ONNX file, as FINN has it.
+    """
+
+    kernel: ClassVar[str]
+    sizes: ClassVar[tuple[str, ...]] = ()
+    arrays: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape without the batch; the last axis is one FIFO word."""
+
+    @abstractmethod
+    def execute(self, *inputs: np.ndarray) -> np.ndarray:
+        """Integer semantics: int64 code tensors with a batch axis in, one out."""
+
+    def types(self) -> dict[str, BaseDataType]:
+        """Internal C++ types of the kernel by name, such as ``accum_t``."""
+        return {}
+
+    def array_dtype(self, name: str) -> BaseDataType:
+        """Type of an array argument; the narrowest that holds its values unless overridden."""
+        array = self.array(name)
+        return smallest_dtype(int(array.min()), int(array.max()))
+
+    def size(self, name: str) -> int:
+        return int(self.get_nodeattr(name))
+
+    def array(self, name: str) -> np.ndarray:
+        return self.get_nodeattr(name).astype(np.int64)
+
+    def in_dtype(self, index: int = 0) -> BaseDataType:
+        return DataType[self.get_nodeattr("in_dtypes")[index]]
+
+    @property
+    def out_dtype(self) -> BaseDataType:
+        return DataType[self.get_nodeattr("out_dtype")]
+
+    @classmethod
+    def header(cls) -> Path:
+        """The kernel's C++ header."""
+        return Path(__file__).parent / cls.kernel / f"{cls.kernel}.h"
+
+    @classmethod
+    def make(
+        cls,
+        name: str,
+        inputs: list[str],
+        output: str,
+        *,
+        in_dtypes: list[BaseDataType],
+        out_dtype: BaseDataType,
+        **attributes: int | np.ndarray,
+    ) -> NodeProto:
+        """A node of this operator."""
+        plain = {
+            key: numpy_helper.from_array(np.asarray(value, dtype=np.int64), key) if key in cls.arrays else int(value)
+            for key, value in attributes.items()
+        }
+        return helper.make_node(
+            cls.__name__,
+            inputs,
+            [output],
+            name=name,
+            domain=DOMAIN,
+            in_dtypes=[dtype.name for dtype in in_dtypes],
+            out_dtype=out_dtype.name,
+            **plain,
+        )
+
+    # qonnx's interface
+
+    def get_nodeattr_types(self) -> dict[str, tuple]:
+        common = {"in_dtypes": ("strings", True, []), "out_dtype": ("s", True, "")}
+        sizes = dict.fromkeys(self.sizes, ("i", True, 0))
+        return common | sizes | {name: ("t", True, np.zeros(0)) for name in self.arrays}
+
+    def make_shape_compatible_op(self, model: ModelWrapper) -> NodeProto:
+        batch = model.get_tensor_shape(model.graph.input[0].name)[0]
+        return self.make_const_shape_op([batch, *self.output_shape()])
+
+    def infer_node_datatype(self, model: ModelWrapper) -> None:
+        model.set_tensor_datatype(self.onnx_node.output[0], self.out_dtype)
+
+    def verify_node(self) -> None:
+        for index, _ in enumerate(self.onnx_node.input):
+            self.in_dtype(index)
+
+    def execute_node(self, context: dict[str, np.ndarray], graph: object) -> None:
+        inputs = [context[name].astype(np.int64) for name in self.onnx_node.input]
+        context[self.onnx_node.output[0]] = self.execute(*inputs).astype(np.float32)
+
+
+def signed_width(magnitude: int, *, shifts: int = 0) -> BaseDataType:
+    """A signed type that holds ± ``magnitude`` and can be shifted right by ``shifts`` with rounding."""
+    return DataType[f"INT{max(int(magnitude).bit_length() + 1, shifts + 2)}"]
+
+
+def magnitude(dtype: BaseDataType) -> int:
+    """Largest absolute value of a code."""
+    return max(abs(int(dtype.min())), abs(int(dtype.max())))
+
+
+def shift_dtype(*shifts: int) -> BaseDataType:
+    """An unsigned type that holds every one of ``shifts``."""
+    return smallest_dtype(0, max(shifts))

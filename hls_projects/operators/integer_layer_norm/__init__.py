@@ -1,0 +1,84 @@
+"""LayerNorm without gain and offset, on codes."""
+
+from __future__ import annotations
+
+import numpy as np
+from qonnx.core.datatype import BaseDataType, DataType
+
+from hls_projects.integer import requantize, significand, smallest_dtype
+from hls_projects.operators.base import HardwareOperator, magnitude, shift_dtype, signed_width
+
+
+class IntegerLayerNorm(HardwareOperator):
+    """Centre each token and divide it by its deviation.
+
+    ``mean = requantize(sum x * mean_multiplier, mean_shift)``,
+    ``c = requantize((x << x_shift) - (mean << mean_align), centred_shift)``,
+    ``y = requantize(c * inverse_table[(k & 1) * 128 + m - 128] << headroom, out_shift + (k >> 1))``
+    with ``m * 2**k`` the sum of ``c**2``, rounded to eight significant bits.
+
+    Attributes:
+        n_tokens, n_in: the stream is (n_tokens, n_in) in and out.
+        mean_multiplier, mean_shift: 1 / n_in as an integer and a shift.
+        x_shift, mean_align: left shifts to the common grid of x and mean.
+        mean_bits, centred_bits: widths of the signed codes of mean and c.
+        centred_shift, headroom, out_shift: see the formula.
+        inverse_table: (256,).
+    """
+
+    kernel = "integer_layer_norm"
+    sizes = (
+        "n_tokens", "n_in", "mean_multiplier", "mean_shift", "x_shift", "mean_align",
+        "mean_bits", "centred_bits", "centred_shift", "headroom", "out_shift",
+    )  # fmt: skip
+    arrays = ("inverse_table",)
+
+    def output_shape(self) -> tuple[int, ...]:
+        return (self.size("n_tokens"), self.size("n_in"))
+
+    @property
+    def mean_dtype(self) -> BaseDataType:
+        return DataType[f"INT{self.size('mean_bits')}"]
+
+    @property
+    def centred_dtype(self) -> BaseDataType:
+        return DataType[f"INT{self.size('centred_bits')}"]
+
+    def square_peak(self) -> int:
+        """Bound of the sum of squares."""
+        return self.size("n_in") * magnitude(self.centred_dtype) ** 2
+
+    def shifts(self) -> tuple[int, int]:
+        """Smallest and largest shift of the last requantization."""
+        _, exponents = significand(np.array([1, self.square_peak()]))
+        low, high = (self.size("out_shift") + int(k >> 1) for k in exponents)
+        if low < 0:
+            raise ValueError(f"{self.onnx_node.name}: headroom {self.size('headroom')} is too small")
+        return low, high
+
+    def types(self) -> dict[str, BaseDataType]:
+        scaled = self.size("n_in") * magnitude(self.in_dtype()) * self.size("mean_multiplier")
+        difference = (magnitude(self.in_dtype()) << self.size("x_shift")) + (
+            magnitude(self.mean_dtype) << self.size("mean_align")
+        )
+        product = (magnitude(self.centred_dtype) * int(self.array("inverse_table").max())) << self.size("headroom")
+        _, last_shift = self.shifts()
+        return {
+            "sum_t": signed_width(scaled, shifts=self.size("mean_shift")),
+            "mean_t": self.mean_dtype,
+            "difference_t": signed_width(difference, shifts=self.size("centred_shift")),
+            "centred_t": self.centred_dtype,
+            "square_t": smallest_dtype(0, self.square_peak()),
+            "product_t": signed_width(product, shifts=last_shift),
+            "shift_t": shift_dtype(self.size("mean_shift"), self.size("centred_shift"), last_shift),
+        }
+
+    def execute(self, x: np.ndarray) -> np.ndarray:
+        scaled = x.sum(axis=-1, keepdims=True) * self.size("mean_multiplier")
+        mean = requantize(scaled, self.size("mean_shift"), self.mean_dtype)
+        difference = (x << self.size("x_shift")) - (mean << self.size("mean_align"))
+        centred = requantize(difference, self.size("centred_shift"), self.centred_dtype)
+        mantissa, exponent = significand((centred**2).sum(axis=-1, keepdims=True))
+        inverse = self.array("inverse_table")[(exponent & 1) * 128 + mantissa - 128]
+        product = (centred * inverse) << self.size("headroom")
+        return requantize(product, self.size("out_shift") + (exponent >> 1), self.out_dtype)

@@ -1,0 +1,55 @@
+"""Softmax on score codes, from two tables."""
+
+from __future__ import annotations
+
+import numpy as np
+from qonnx.core.datatype import BaseDataType
+
+from hls_projects.integer import requantize, significand, smallest_dtype
+from hls_projects.operators.base import HardwareOperator, shift_dtype, signed_width
+
+
+class IntegerSoftmax(HardwareOperator):
+    """``p[j] = requantize(e[j] * reciprocal_table[m - 128], out_shift + k)`` over each row of keys.
+
+    ``e[j] = exp_table[max - s[j]]`` and ``m * 2**k`` is the sum of ``e``, rounded to eight
+    significant bits.
+
+    Attributes:
+        n_tokens, n_heads, n_keys: scores and probabilities are (n_tokens, n_heads * n_keys).
+        n_codes: length of ``exp_table``, one entry for each distance to the row's maximum.
+        out_shift: shift at exponent 0.
+        exp_table: (n_codes,), falling; reciprocal_table: (128,).
+    """
+
+    kernel = "integer_softmax"
+    sizes = ("n_tokens", "n_heads", "n_keys", "n_codes", "out_shift")
+    arrays = ("exp_table", "reciprocal_table")
+
+    def output_shape(self) -> tuple[int, ...]:
+        return (self.size("n_tokens"), self.size("n_heads") * self.size("n_keys"))
+
+    def sum_bounds(self) -> tuple[int, int]:
+        """Smallest and largest sum of a row: the maximum itself always counts."""
+        top = int(self.array("exp_table")[0])
+        return top, top * self.size("n_keys")
+
+    def types(self) -> dict[str, BaseDataType]:
+        low, high = self.sum_bounds()
+        _, exponents = significand(np.array([low, high]))
+        shifts = [self.size("out_shift") + int(k) for k in exponents]
+        if min(shifts) < 0:
+            raise ValueError(f"{self.onnx_node.name}: a sum of {low} would need a left shift")
+        peak = int(self.array("exp_table").max() * self.array("reciprocal_table").max())
+        return {
+            "sum_t": smallest_dtype(0, high),
+            "product_t": signed_width(peak, shifts=max(shifts)),
+            "shift_t": shift_dtype(*shifts),
+        }
+
+    def execute(self, scores: np.ndarray) -> np.ndarray:
+        rows = scores.reshape(-1, self.size("n_tokens"), self.size("n_heads"), self.size("n_keys"))
+        exps = self.array("exp_table")[rows.max(axis=-1, keepdims=True) - rows]
+        mantissa, exponent = significand(exps.sum(axis=-1, keepdims=True))
+        product = exps * self.array("reciprocal_table")[mantissa - 128]
+        return requantize(product, self.size("out_shift") + exponent, self.out_dtype).reshape(scores.shape)

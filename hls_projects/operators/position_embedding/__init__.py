@@ -1,0 +1,37 @@
+"""Position embedding and class token, on codes."""
+
+from __future__ import annotations
+
+import numpy as np
+from qonnx.core.datatype import BaseDataType
+
+from hls_projects.integer import requantize
+from hls_projects.operators.base import HardwareOperator, magnitude, shift_dtype, signed_width
+
+
+class PositionEmbedding(HardwareOperator):
+    """``y[t] = requantize((x[t] << in_shift) + table[t], out_shift)`` after ``n_prefix`` stored tokens.
+
+    Attributes:
+        n_patches, n_prefix, n_in: (n_patches, n_in) -> (n_prefix + n_patches, n_in).
+        in_shift: left shift to the common grid; out_shift: right shift to the output's.
+        table: ((n_prefix + n_patches) * n_in,).
+    """
+
+    kernel = "position_embedding"
+    sizes = ("n_patches", "n_prefix", "n_in", "in_shift", "out_shift")
+    arrays = ("table",)
+
+    def output_shape(self) -> tuple[int, ...]:
+        return (self.size("n_prefix") + self.size("n_patches"), self.size("n_in"))
+
+    def types(self) -> dict[str, BaseDataType]:
+        peak = (magnitude(self.in_dtype()) << self.size("in_shift")) + int(np.abs(self.array("table")).max())
+        shift = self.size("out_shift")
+        return {"accum_t": signed_width(peak, shifts=shift), "shift_t": shift_dtype(shift)}
+
+    def execute(self, x: np.ndarray) -> np.ndarray:
+        padded = np.pad(x << self.size("in_shift"), ((0, 0), (self.size("n_prefix"), 0), (0, 0)))
+        return requantize(
+            padded + self.array("table").reshape(self.output_shape()), self.size("out_shift"), self.out_dtype
+        )

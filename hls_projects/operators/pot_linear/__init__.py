@@ -1,0 +1,46 @@
+"""Linear layer with power-of-two weights, on codes."""
+
+from __future__ import annotations
+
+import numpy as np
+from qonnx.core.datatype import BaseDataType, DataType
+
+from hls_projects.integer import decode_pot, exact_matmul, requantize
+from hls_projects.operators.base import HardwareOperator, magnitude, signed_width
+
+
+class PotLinear(HardwareOperator):
+    """``y[t, n] = requantize((sum_k w[n, k] * x[t, k] << acc_shift[n]) + bias[n], out_shift[n])``.
+
+    Attributes:
+        n_tokens, n_in, n_out: sizes of the streams (n_tokens, n_in) -> (n_tokens, n_out).
+        exponent_bits, mantissa_bits: weight format, E3M0 or E3M2 and the like.
+        codes: (n_out, n_in), sign | exponent | mantissa; ``w`` is their value in units of the
+            smallest magnitude.
+        bias, acc_shift, out_shift: (n_out,), on the accumulator's grid; shifts are >= 0.
+    """
+
+    kernel = "pot_linear"
+    sizes = ("n_tokens", "n_in", "n_out", "exponent_bits", "mantissa_bits")
+    arrays = ("codes", "bias", "acc_shift", "out_shift")
+
+    def output_shape(self) -> tuple[int, ...]:
+        return (self.size("n_tokens"), self.size("n_out"))
+
+    def weights(self) -> np.ndarray:
+        """Integer weights, (n_out, n_in)."""
+        return decode_pot(self.array("codes"), self.size("exponent_bits"), self.size("mantissa_bits"))
+
+    def array_dtype(self, name: str) -> BaseDataType:
+        if name == "codes":
+            return DataType[f"UINT{1 + self.size('exponent_bits') + self.size('mantissa_bits')}"]
+        return super().array_dtype(name)
+
+    def types(self) -> dict[str, BaseDataType]:
+        sums = np.abs(self.weights()).sum(axis=1) * magnitude(self.in_dtype())
+        peak = (sums << self.array("acc_shift")) + np.abs(self.array("bias"))
+        return {"accum_t": signed_width(int(peak.max()), shifts=int(self.array("out_shift").max()))}
+
+    def execute(self, x: np.ndarray) -> np.ndarray:
+        total = (exact_matmul(x, self.weights().T) << self.array("acc_shift")) + self.array("bias")
+        return requantize(total, self.array("out_shift"), self.out_dtype)

@@ -1,0 +1,35 @@
+"""Sum of two streams of codes with scales of their own."""
+
+from __future__ import annotations
+
+import numpy as np
+from qonnx.core.datatype import BaseDataType
+
+from hls_projects.integer import requantize
+from hls_projects.operators.base import HardwareOperator, magnitude, shift_dtype, signed_width
+
+
+class ResidualAdd(HardwareOperator):
+    """``y = requantize((a << a_shift) + (b << b_shift), out_shift)``.
+
+    Attributes:
+        n_tokens, n_in: the streams are (n_tokens, n_in).
+        a_shift, b_shift: left shifts to the common grid; out_shift: right shift to the output's.
+    """
+
+    kernel = "residual_add"
+    sizes = ("n_tokens", "n_in", "a_shift", "b_shift", "out_shift")
+
+    def output_shape(self) -> tuple[int, ...]:
+        return (self.size("n_tokens"), self.size("n_in"))
+
+    def types(self) -> dict[str, BaseDataType]:
+        peak = (magnitude(self.in_dtype(0)) << self.size("a_shift")) + (
+            magnitude(self.in_dtype(1)) << self.size("b_shift")
+        )
+        shift = self.size("out_shift")
+        return {"accum_t": signed_width(peak, shifts=shift), "shift_t": shift_dtype(shift)}
+
+    def execute(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        total = (a << self.size("a_shift")) + (b << self.size("b_shift"))
+        return requantize(total, self.size("out_shift"), self.out_dtype)

@@ -1,0 +1,34 @@
+"""All tokens to the one that is classified, on codes."""
+
+from __future__ import annotations
+
+import numpy as np
+from qonnx.core.datatype import BaseDataType
+
+from hls_projects.integer import requantize
+from hls_projects.operators.base import HardwareOperator, magnitude, shift_dtype, signed_width
+
+
+class TokenPooling(HardwareOperator):
+    """``y = requantize(sum_t x[t] * multiplier, out_shift)``, or the first token as it is.
+
+    Attributes:
+        n_tokens, n_in: (n_tokens, n_in) -> (1, n_in).
+        average: 1 for the mean, 0 for the first token (then multiplier 1, out_shift 0).
+        multiplier, out_shift: 1 / n_tokens and the change of grid.
+    """
+
+    kernel = "token_pooling"
+    sizes = ("n_tokens", "n_in", "average", "multiplier", "out_shift")
+
+    def output_shape(self) -> tuple[int, ...]:
+        return (1, self.size("n_in"))
+
+    def types(self) -> dict[str, BaseDataType]:
+        peak = self.size("n_tokens") * magnitude(self.in_dtype()) * self.size("multiplier")
+        shift = self.size("out_shift")
+        return {"accum_t": signed_width(peak, shifts=shift), "shift_t": shift_dtype(shift)}
+
+    def execute(self, x: np.ndarray) -> np.ndarray:
+        total = x.sum(axis=1, keepdims=True) if self.size("average") else x[:, :1]
+        return requantize(total * self.size("multiplier"), self.size("out_shift"), self.out_dtype)
