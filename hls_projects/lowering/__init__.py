@@ -1,0 +1,65 @@
+"""Lowering: small transformations that turn a QONNX graph into a graph of hardware operators."""
+
+from __future__ import annotations
+
+import copy
+
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.transformation.general import RemoveUnusedTensors, SortGraph
+from qonnx.transformation.infer_datatypes import InferDataTypes
+from qonnx.transformation.infer_shapes import InferShapes
+
+from hls_projects.lowering.graph import CodeFormat, GraphView, LoweringError, read_formats
+from hls_projects.lowering.lower_activation_table import LowerActivationTable
+from hls_projects.lowering.lower_attention import LowerAttention
+from hls_projects.lowering.lower_head import LowerHead
+from hls_projects.lowering.lower_layer_norm import LowerLayerNorm
+from hls_projects.lowering.lower_patch_reader import LowerPatchReader
+from hls_projects.lowering.lower_position_embedding import LowerPositionEmbedding
+from hls_projects.lowering.lower_pot_linear import LowerPotLinear
+from hls_projects.lowering.lower_residual_add import LowerResidualAdd
+from hls_projects.lowering.lower_token_pooling import LowerMeanPooling, LowerTokenSelection
+from hls_projects.operators import DOMAIN
+
+# A pattern comes before the patterns that are parts of it.
+STEPS = (
+    LowerPatchReader,
+    LowerAttention,
+    LowerTokenSelection,
+    LowerLayerNorm,
+    LowerMeanPooling,
+    LowerHead,
+    LowerPotLinear,
+    LowerPositionEmbedding,
+    LowerResidualAdd,
+    LowerActivationTable,
+)
+
+__all__ = ["LoweringError", "lower"]
+
+
+def lower(model: ModelWrapper) -> ModelWrapper:
+    """The graph of hardware operators that computes the same codes as the QONNX ``model``.
+
+    Raises:
+        LoweringError: a quantizer or a node that no hardware operator carries out, by name.
+    """
+    formats = read_formats(model)
+    lowered = copy.deepcopy(model)
+    for step in STEPS:
+        lowered = lowered.transform(step(formats))
+    _check_lowered(lowered, formats)
+    del lowered.graph.value_info[:]
+    del lowered.graph.quantization_annotation[:]
+    lowered.set_opset_import(DOMAIN, 1)
+    for tidy in (RemoveUnusedTensors(), SortGraph(), InferShapes(), InferDataTypes()):
+        lowered = lowered.transform(tidy)
+    return lowered
+
+
+def _check_lowered(model: ModelWrapper, formats: dict[str, CodeFormat]) -> None:
+    """Name the first node on the way of the data that no transformation took up."""
+    view = GraphView(model, formats)
+    left = [n for n in model.graph.node if n.domain != DOMAIN and not view.is_constant(n.output[0])]
+    if left:
+        raise LoweringError(f"no hardware operator carries out {left[0].op_type} (node {left[0].name})")

@@ -1,0 +1,193 @@
+"""Reading a QONNX graph: producers, constants, quantizer formats, subgraphs run on chosen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from onnx import NodeProto, TensorProto, helper
+from qonnx.core.datatype import BaseDataType, DataType
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.core.onnx_exec import execute_onnx
+from qonnx.transformation.infer_shapes import InferShapes
+from qonnx.util.basic import get_by_name, qonnx_make_model
+
+from hls_projects.operators import DOMAIN
+
+
+class LoweringError(Exception):
+    """A graph that the hardware operators cannot carry out."""
+
+
+class NoMatch(Exception):
+    """The pattern that a transformation looks for is not at this node."""
+
+
+@dataclass(frozen=True)
+class CodeFormat:
+    """Codes of a ``Quant`` node: real value = code * 2**step."""
+
+    dtype: BaseDataType
+    step: int
+
+
+def exact_log2(value: float, what: str) -> int:
+    """log2 of a power of two.
+
+    Raises:
+        LoweringError: not a power of two.
+    """
+    mantissa, exponent = np.frexp(value)
+    if mantissa != 0.5:
+        raise LoweringError(f"{what} is {value}, not a power of two")
+    return int(exponent) - 1
+
+
+def grid_log2(values: np.ndarray) -> np.ndarray:
+    """log2 of the coarsest grid that holds each element; zero, which every grid holds, gives 127."""
+    mantissa, exponent = np.frexp(np.asarray(values, dtype=np.float64))
+    integer = np.ldexp(mantissa, 53).astype(np.int64)
+    trailing = np.log2((integer & -integer).astype(np.float64), where=integer != 0, out=np.zeros(integer.shape))
+    return np.where(integer == 0, 127, exponent - 53 + trailing.astype(np.int64))
+
+
+class GraphView:
+    """Queries on a model whose quantizer formats were read before any of it was lowered."""
+
+    def __init__(self, model: ModelWrapper, formats: dict[str, CodeFormat]) -> None:
+        self.model = model
+        self.formats = formats
+        self.producers = {output: node for node in model.graph.node for output in node.output}
+        self.constants: dict[str, np.ndarray] = {}
+
+    def producer(self, tensor: str, *op_types: str) -> NodeProto:
+        """The node that makes ``tensor``, if it is one of ``op_types`` (any, if none is given)."""
+        node = self.producers.get(tensor)
+        if node is None or (op_types and node.op_type not in op_types):
+            raise NoMatch
+        return node
+
+    def shape(self, tensor: str) -> list[int]:
+        return self.model.get_tensor_shape(tensor)
+
+    def codes(self, tensor: str) -> CodeFormat:
+        """The format of a tensor of activation codes."""
+        if tensor not in self.formats or self.is_constant(tensor):
+            raise NoMatch
+        return self.formats[tensor]
+
+    def is_constant(self, tensor: str) -> bool:
+        if self.model.get_initializer(tensor) is not None:
+            return True
+        node = self.producers.get(tensor)
+        return node is not None and node.domain != DOMAIN and all(self.is_constant(i) for i in node.input if i)
+
+    def constant(self, tensor: str) -> np.ndarray:
+        """Value of a constant, computed through its quantizer where it has one."""
+        if not self.is_constant(tensor):
+            raise NoMatch
+        if tensor not in self.constants:
+            value = self.model.get_initializer(tensor)
+            self.constants[tensor] = self.run([], tensor, {}) if value is None else value
+        return self.constants[tensor]
+
+    def scalar(self, tensor: str) -> float:
+        value = self.constant(tensor)
+        if value.size != 1:
+            raise NoMatch
+        return float(value.reshape(-1)[0])
+
+    def split_constant(self, node: NodeProto) -> tuple[str, str]:
+        """(dynamic input, constant input) of a two-input node."""
+        first, second = node.input
+        if self.is_constant(second) and not self.is_constant(first):
+            return first, second
+        if self.is_constant(first) and not self.is_constant(second):
+            return second, first
+        raise NoMatch
+
+    def axes(self, node: NodeProto) -> list[int]:
+        """Axes of a reduction, as an input or an attribute, counted from the end."""
+        attribute = get_by_name(node.attribute, "axes")
+        axes = attribute.ints if attribute else self.constant(node.input[1]).reshape(-1)
+        rank = len(self.shape(node.input[0]))
+        return [int(axis) % rank - rank for axis in axes]
+
+    def ancestors(self, start: list[str], end: str) -> list[NodeProto]:
+        """Nodes between the tensors ``start`` and ``end``, in the graph's order."""
+        needed, found = [end], set()
+        while needed:
+            tensor = needed.pop()
+            node = self.producers.get(tensor)
+            if not tensor or tensor in start or node is None or node.name in found:
+                continue
+            found.add(node.name)
+            needed += node.input
+        return [node for node in self.model.graph.node if node.name in found]
+
+    def run(self, start: list[str], end: str, values: dict[str, np.ndarray]) -> np.ndarray:
+        """Execute, by qonnx, the nodes between ``start`` and ``end`` on ``values`` of any shape."""
+        nodes = self.ancestors(start, end)
+        made = {output for node in nodes for output in node.output}
+        outside = {i for node in nodes for i in node.input if i} - made - set(start)
+        constants = {name: self.model.get_initializer(name) for name in outside}
+        if any(value is None for value in constants.values()):
+            raise NoMatch
+        inputs = [helper.make_tensor_value_info(n, TensorProto.FLOAT, values[n].shape) for n in start]
+        graph = helper.make_graph(nodes, "table", inputs, [helper.make_empty_tensor_value_info(end)])
+        part = ModelWrapper(qonnx_make_model(graph, opset_imports=list(self.model.model.opset_import)))
+        for name, value in constants.items():
+            part.set_initializer(name, value)
+        part.graph.output[0].CopyFrom(helper.make_tensor_value_info(end, TensorProto.FLOAT, None))
+        part = part.transform(InferShapes())
+        return execute_onnx(part, {name: values[name].astype(np.float32) for name in start})[end]
+
+
+def read_formats(model: ModelWrapper) -> dict[str, CodeFormat]:
+    """The code format of every tensor that a ``Quant`` node makes.
+
+    Raises:
+        LoweringError: a scale that is no power of two, a zero point, a narrow range or a rounding
+            other than half to even.
+    """
+    return {node.output[0]: _read_format(model, node) for node in model.get_nodes_by_op_type("Quant")}
+
+
+def _read_format(model: ModelWrapper, node: NodeProto) -> CodeFormat:
+    scale, zero_point, bits = (model.get_initializer(name) for name in node.input[1:4])
+    attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+    what = f"Quant node {node.name}"
+    if any(value is None or value.size != 1 for value in (scale, zero_point, bits)):
+        raise LoweringError(f"{what}: scale, zero point and bit width must be constants of one element")
+    if float(zero_point.reshape(-1)[0]) != 0:
+        raise LoweringError(f"{what}: the zero point must be 0")
+    if attributes.get("narrow") or attributes.get("rounding_mode", b"ROUND").decode().upper() != "ROUND":
+        raise LoweringError(f"{what}: only the full range and rounding half to even are supported")
+    kind = "INT" if attributes.get("signed", 1) else "UINT"
+    dtype = DataType[f"{kind}{int(bits.reshape(-1)[0])}"]
+    return CodeFormat(dtype, exact_log2(float(scale.reshape(-1)[0]), f"{what}: the scale"))
+
+
+def insert(model: ModelWrapper, nodes: list[NodeProto]) -> None:
+    """Let ``nodes`` make their outputs instead of the nodes that make them now, and drop what is dead."""
+    made = {output for node in nodes for output in node.output}
+    for old in [node for node in model.graph.node if made & set(node.output)]:
+        model.graph.node.remove(old)
+    model.graph.node.extend(nodes)
+    remove_dead_nodes(model)
+
+
+def remove_dead_nodes(model: ModelWrapper) -> None:
+    outputs = {port.name for port in model.graph.output}
+    while True:
+        used = outputs | {name for node in model.graph.node for name in node.input}
+        dead = [node for node in model.graph.node if not used & set(node.output)]
+        if not dead:
+            return
+        for node in dead:
+            model.graph.node.remove(node)
+
+
+def operator_name(node: NodeProto, suffix: str) -> str:
+    """The module path in a node's name without the exporter's last part: ``blocks_0_attn_q``."""
+    return node.name.removesuffix(suffix).rstrip("_") or suffix.strip("_").lower()

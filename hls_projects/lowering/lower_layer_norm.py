@@ -1,0 +1,108 @@
+"""Mean, centring, variance, inverse root and product between quantizers -> :class:`IntegerLayerNorm`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from onnx import NodeProto
+
+from hls_projects.lowering.graph import GraphView, LoweringError, NoMatch, operator_name
+from hls_projects.lowering.multiplier import integer_factor
+from hls_projects.lowering.tables import significand_table
+from hls_projects.lowering.transformation import LowerAt
+from hls_projects.operators import IntegerLayerNorm
+from hls_projects.operators.base import magnitude
+
+# floor(exponent / 2) of the smallest sum of squares, 1 = 128 * 2^-7.
+LOWEST_HALF_EXPONENT = -4
+
+
+@dataclass(frozen=True)
+class Tensors:
+    """The tensors of a LayerNorm by role."""
+
+    x: str
+    mean: str
+    factor: str
+    centred: str
+    squares: str
+    inverse: str
+
+
+class LowerLayerNorm(LowerAt):
+    op_type = "Quant"
+
+    def lower(self, view: GraphView, node: NodeProto) -> NodeProto:
+        out = view.codes(node.output[0])
+        tensors = match(view, node)
+        x, mean, centred = (view.codes(name) for name in (tensors.x, tensors.mean, tensors.centred))
+        if not (mean.dtype.signed() and centred.dtype.signed()):
+            raise LoweringError(f"{node.name}: mean and centred codes must be signed")
+        _, n_tokens, n_in = view.shape(tensors.x)
+        multiplier, mean_shift = integer_factor(view.scalar(tensors.factor), x.step, mean.step, node.name)
+        grid = min(x.step, mean.step, centred.step)
+        table, c = significand_table(
+            view,
+            tensors.squares,
+            tensors.inverse,
+            step=2 * centred.step,
+            bounds=(1, n_in * magnitude(centred.dtype) ** 2),
+            period=2,
+        )
+        shift = out.step - centred.step - c
+        headroom = max(0, -(shift + LOWEST_HALF_EXPONENT))
+        return IntegerLayerNorm.make(
+            operator_name(node, "_out_quant_Quant"),
+            [tensors.x],
+            node.output[0],
+            in_dtypes=[x.dtype],
+            out_dtype=out.dtype,
+            n_tokens=n_tokens,
+            n_in=n_in,
+            mean_multiplier=multiplier,
+            mean_shift=mean_shift,
+            x_shift=x.step - grid,
+            mean_align=mean.step - grid,
+            mean_bits=mean.dtype.bitwidth(),
+            centred_bits=centred.dtype.bitwidth(),
+            centred_shift=centred.step - grid,
+            headroom=headroom,
+            out_shift=shift + headroom,
+            inverse_table=table,
+        )
+
+
+def match(view: GraphView, quant: NodeProto) -> Tensors:
+    """From the last ``Quant`` back to the input."""
+    product = view.producer(quant.input[0], "Mul")
+    centred, inverse = _sides(view, product)
+    squares = _sum_behind(view, inverse)
+    square = view.producer(view.producer(squares, "ReduceSum").input[0], "Mul")
+    if list(square.input) != [centred, centred]:
+        raise NoMatch
+    x, mean = view.producer(view.producer(centred, "Quant").input[0], "Sub").input
+    total, factor = view.split_constant(view.producer(view.producer(mean, "Quant").input[0], "Mul"))
+    reduction = view.producer(total, "ReduceSum")
+    if reduction.input[0] != x or view.axes(reduction) != [-1]:
+        raise NoMatch
+    return Tensors(x, mean, factor, centred, squares, inverse)
+
+
+def _sides(view: GraphView, product: NodeProto) -> tuple[str, str]:
+    """(codes, floating factor) of the last product."""
+    for codes, factor in (tuple(product.input), tuple(reversed(product.input))):
+        if codes in view.formats and view.producer(factor).op_type == "FloatQuant":
+            return codes, factor
+    raise NoMatch
+
+
+def _sum_behind(view: GraphView, inverse: str) -> str:
+    """The sum that a floating factor is a function of: what the first ``FloatQuant`` rounds."""
+    tensor = view.producer(inverse, "FloatQuant").input[0]
+    while view.producer(tensor).op_type != "FloatQuant":
+        node = view.producer(tensor)
+        dynamic = [name for name in node.input if name and not view.is_constant(name)]
+        if len(dynamic) != 1 or node.op_type == "ReduceSum":
+            raise NoMatch
+        tensor = dynamic[0]
+    return view.producer(tensor).input[0]

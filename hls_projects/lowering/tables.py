@@ -1,0 +1,64 @@
+"""Tables of non-linear functions, computed by running the QONNX subgraph itself on all codes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hls_projects.integer import significand
+from hls_projects.lowering.graph import CodeFormat, GraphView, LoweringError
+
+
+def all_codes(fmt: CodeFormat) -> np.ndarray:
+    return np.arange(int(fmt.dtype.min()), int(fmt.dtype.max()) + 1)
+
+
+def to_codes(values: np.ndarray, fmt: CodeFormat, what: str) -> np.ndarray:
+    """Real values back to codes, which must be exact."""
+    codes = np.ldexp(values.astype(np.float64), -fmt.step)
+    if not np.array_equal(codes, np.rint(codes)):
+        raise LoweringError(f"{what}: the table leaves its grid of 2^{fmt.step}")
+    return codes.astype(np.int64)
+
+
+def code_table(view: GraphView, start: str, end: str, codes: np.ndarray, step: int) -> np.ndarray:
+    """Output codes of the function from ``start`` to ``end`` for input ``codes`` of grid 2**step."""
+    values = view.run([start], end, {start: np.ldexp(codes.astype(np.float64), step)})
+    return to_codes(values, view.formats[end], end)
+
+
+def significand_table(
+    view: GraphView, start: str, end: str, *, step: int, bounds: tuple[int, int], period: int
+) -> tuple[np.ndarray, int]:
+    """Table of a function of a sum that was rounded to eight significant bits.
+
+    Args:
+        start, end: the sum, before its ``FloatQuant``; the function's value, after its own.
+        step: grid of the sum. bounds: smallest and largest sum other than zero, in steps.
+        period: the function of ``m * 2**k`` repeats, halved, every ``period`` of k: 1 for the
+            reciprocal, 2 for the inverse root.
+
+    Returns:
+        ``table`` (period * 128,) and ``c`` with
+        f(m * 2**k * 2**step) = table[(k % period) * 128 + m - 128] * 2**(c - k // period).
+
+    Raises:
+        LoweringError: the function does not repeat like that on every code.
+    """
+    mantissa = np.arange(128, 256)
+    low, high = significand(np.array(bounds))[1]
+    first = int(low) - int(low) % period
+    exponent = np.arange(first, int(high) + period)
+    values = np.ldexp(mantissa[None, :].astype(np.float64), exponent[:, None] + step)
+    rounding = next(node for node in view.ancestors([start], end) if node.input[0] == start)
+    rounded = view.run([start], rounding.output[0], {start: values})
+    result = view.run([start], end, {start: values}).astype(np.float64)
+    if not np.array_equal(rounded, values):
+        raise LoweringError(f"{end}: the sum of {start} leaves the range of its floating-point quantizer")
+    block = np.ldexp(result[:period], first // period)
+    c = int(np.floor(np.log2(block.min()))) - 7
+    table = np.ldexp(block, -c)
+    whole = len(exponent) // period * period
+    expected = np.ldexp(np.tile(table, (whole // period, 1)), c - exponent[:whole, None] // period)
+    if not (np.array_equal(table, np.rint(table)) and np.array_equal(result[:whole], expected)):
+        raise LoweringError(f"{end}: the function of {start} does not repeat with its exponent, as a small table needs")
+    return table.astype(np.int64).reshape(-1), c
