@@ -1,0 +1,179 @@
+"""From the graph of hardware operators to an hls4ml project, through hls4ml's extension interface.
+
+Nothing of hls4ml is patched: every operator is registered as an ONNX handler, a layer, two
+templates and a source, all derived from what the operator declares of itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import hls4ml
+from hls4ml.backends.template import FunctionCallTemplate, LayerConfigTemplate
+from hls4ml.converters.onnx_to_hls import get_supported_onnx_layers, register_onnx_layer_handler
+from hls4ml.model.graph import ModelGraph
+from hls4ml.model.layers import Input, Layer, register_layer
+from hls4ml.model.types import IntegerPrecisionType
+from onnx import GraphProto, NodeProto
+from qonnx.core.datatype import BaseDataType
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.registry import getCustomOp
+
+from hls_projects.operators import OPERATORS, HardwareOperator
+from hls_projects.targets import Target
+
+BACKEND = "Vitis"
+PROJECT = "vit"
+FIXED_POINT_HEADER = Path(__file__).parent / "kernels" / "fixed_point.h"
+
+
+class ConversionError(Exception):
+    """hls4ml lost or refused an operator."""
+
+
+def cpp_type(dtype: BaseDataType) -> str:
+    """The Vitis HLS type of a qonnx integer type."""
+    return f"{'ap_int' if dtype.signed() else 'ap_uint'}<{dtype.bitwidth()}>"
+
+
+def config_struct(operator: HardwareOperator, name: str) -> str:
+    """The kernel's configuration: sizes as constants, then the types of arrays and internals."""
+    sizes = [f"    static const unsigned {size} = {operator.size(size)};" for size in operator.sizes]
+    types = {f"{array}_t": operator.array_dtype(array) for array in operator.arrays} | operator.types()
+    typedefs = [f"    typedef {cpp_type(dtype)} {alias};" for alias, dtype in types.items()]
+    return "\n".join([f"struct {name} {{", *sizes, *typedefs, "};", ""])
+
+
+def precision(dtype: BaseDataType) -> IntegerPrecisionType:
+    return IntegerPrecisionType(width=dtype.bitwidth(), signed=dtype.signed())
+
+
+class HardwareLayer(Layer):
+    """hls4ml's view of a :class:`HardwareOperator`, kept as the attribute ``operator``."""
+
+    def initialize(self) -> None:
+        operator = self.get_attr("operator")
+        self.add_output_variable(operator.output_shape(), precision=precision(operator.out_dtype))
+        for name in operator.arrays:
+            self.add_weights_variable(
+                name=name,
+                var_name=f"{name}{{index}}",
+                data=operator.array(name).reshape(-1),
+                precision=precision(operator.array_dtype(name)),
+            )
+
+
+LAYERS = {operator.__name__: type(operator.__name__, (HardwareLayer,), {}) for operator in OPERATORS}
+
+
+class HardwareConfigTemplate(LayerConfigTemplate):
+    def __init__(self) -> None:
+        super().__init__(list(LAYERS.values()))
+
+    def format(self, node: HardwareLayer) -> str:
+        return config_struct(node.get_attr("operator"), f"config{node.index}")
+
+
+class HardwareFunctionTemplate(FunctionCallTemplate):
+    def __init__(self) -> None:
+        super().__init__(list(LAYERS.values()))
+
+    def transform(self, model: ModelGraph, node: HardwareLayer) -> bool:
+        self.include_header = [f"nnet_utils/{node.get_attr('operator').header().name}"]
+        return super().transform(model, node)
+
+    def format(self, node: HardwareLayer) -> str:
+        operator = node.get_attr("operator")
+        inputs = [node.get_input_variable(name) for name in node.inputs]
+        output = node.get_output_variable()
+        types = [variable.type.name for variable in (*inputs, output)]
+        arguments = [variable.name for variable in (*inputs, output)]
+        arguments += [node.weights[name].name for name in operator.arrays]
+        return f"nnet::{operator.kernel}<{', '.join([*types, f'config{node.index}'])}>({', '.join(arguments)});"
+
+
+def parse_operator(node: NodeProto, inputs: list[str], shapes: list[list[int]], graph: GraphProto) -> dict[str, Any]:
+    """hls4ml's ONNX handler of every hardware operator."""
+    return {
+        "name": node.name,
+        "class_name": node.op_type,
+        "inputs": inputs,
+        "outputs": list(node.output),
+        "operator": getCustomOp(node),
+    }
+
+
+def register() -> None:
+    """Make the hardware operators known to hls4ml; calling it again changes nothing."""
+    if OPERATORS[0].__name__ in get_supported_onnx_layers():
+        return
+    backend = hls4ml.backends.get_backend(BACKEND)
+    for name, layer in LAYERS.items():
+        register_onnx_layer_handler(name, parse_operator)
+        register_layer(name, layer)
+    backend.register_template(HardwareConfigTemplate)
+    backend.register_template(HardwareFunctionTemplate)
+    for header in sorted({FIXED_POINT_HEADER, *(operator.header() for operator in OPERATORS)}):
+        backend.register_source(header, destination_dir="nnet_utils")
+
+
+def convert(model: ModelWrapper, target: Target, out_dir: Path, *, trace: bool = False) -> ModelGraph:
+    """Write the HLS project of a lowered graph to ``out_dir``.
+
+    Args:
+        trace: the test bench also writes every operator's output.
+
+    Raises:
+        ConversionError: an operator that left no call in the generated C++.
+    """
+    register()
+    _check_names(model)
+    config = {
+        "Model": {"Precision": "ap_int<8>", "ReuseFactor": 1, "Strategy": "Resource"},
+        "LayerName": {model.graph.input[0].name: {"Precision": "ap_uint<8>"}}
+        | {node.name: {"Trace": trace} for node in model.graph.node},
+    }
+    with _quiet_hls4ml():
+        graph = hls4ml.converters.convert_from_onnx_model(
+            model.model,
+            hls_config=config,
+            output_dir=str(out_dir),
+            project_name=PROJECT,
+            backend=BACKEND,
+            io_type="io_stream",
+            part=target.part,
+            clock_period=target.clock_period_ns,
+            writer_config={"WriteTar": False},
+        )
+        graph.config.trace_output = trace
+        graph.write()
+    _check_calls(graph)
+    return graph
+
+
+def _check_calls(graph: ModelGraph) -> None:
+    """hls4ml skips a layer that has no template without a word."""
+    for layer in graph.get_layers():
+        if not isinstance(layer, Input) and not layer.get_attr("function_cpp"):
+            raise ConversionError(f"hls4ml made no call of {layer.class_name} (node {layer.name})")
+
+
+def _check_names(model: ModelWrapper) -> None:
+    known = {operator.__name__ for operator in OPERATORS}
+    for node in model.graph.node:
+        if node.op_type not in known:
+            raise ConversionError(f"node {node.name}: {node.op_type} is not a hardware operator")
+
+
+@contextlib.contextmanager
+def _quiet_hls4ml():  # noqa: ANN202
+    """hls4ml prints its progress; errors still raise."""
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.getLogger("hls4ml").setLevel(logging.ERROR)
+        yield
