@@ -1,0 +1,1 @@
+"""Commands that chain the model and the hardware project."""

@@ -1,0 +1,84 @@
+"""From a trained, quantized vision transformer to an HLS project that computes the same logits.
+
+    python flows/build.py --target pynq-z2
+
+Exit status: 0 when torch, QONNX, the lowered graph and the C-simulation agree on every logit,
+1 when they do not, 2 when something that the build was given cannot be used.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable
+
+from brevitas_model.checkpoint import CheckpointError
+from brevitas_model.config import ConfigError
+from brevitas_model.data import DataError
+from flows import steps
+from flows.settings import Settings, parse_settings
+from flows.steps import Build
+from flows.workspace import WorkspaceError, workspace
+from hls_projects.conversion import ConversionError
+from hls_projects.lowering import LoweringError
+from hls_projects.qonnx_file import QonnxError
+from hls_projects.ranges import RangeError
+from hls_projects.simulation import SimulationError
+from hls_projects.targets import TargetError
+
+STEPS: list[tuple[str, Callable[[Build], None]]] = [
+    ("load", steps.load),  # checkpoint or QONNX file, pictures, target
+    ("export", steps.export),  # torch -> QONNX, by Brevitas
+    ("ranges", steps.check_ranges),  # every tensor's grid and bits, at most 24
+    ("lower", steps.lower_graph),  # QONNX -> hardware operators
+    ("convert", steps.convert_graph),  # hardware operators -> HLS project, by hls4ml
+    ("compile", steps.compile_project),  # the project's test bench, by g++
+    ("simulate", steps.simulate_all),  # torch, QONNX, lowered graph, C++ on every picture
+    ("compare", steps.compare),  # logit by logit, operator by operator with --trace
+    ("report", steps.report),  # report.json and the summary
+]
+BAD_INPUT = (
+    CheckpointError,
+    ConfigError,
+    ConversionError,
+    DataError,
+    LoweringError,
+    QonnxError,
+    RangeError,
+    SimulationError,
+    TargetError,
+    WorkspaceError,
+    OSError,
+)
+INTERRUPTED = 130
+
+
+def run(settings: Settings) -> int:
+    names = [name for name, _ in STEPS]
+    chosen = STEPS[names.index(settings.first) : names.index(settings.last) + 1]
+    with workspace(settings.out, keep=settings.first != names[0]) as folder:
+        build = Build.open(settings, folder, names[names.index(settings.first) :])
+        for name, step in chosen:
+            print(f"[{name}]", flush=True)
+            started = time.perf_counter()
+            step(build)
+            build.finish(name, time.perf_counter() - started)
+    return build.status()
+
+
+def main(argv: list[str] | None = None) -> int:
+    settings = parse_settings(__doc__, [name for name, _ in STEPS], argv)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return run(settings)
+    except BAD_INPUT as error:
+        print(f"build: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("build: interrupted; the earlier output is as it was", file=sys.stderr)
+        return INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

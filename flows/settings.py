@@ -1,0 +1,62 @@
+"""What a build is asked to do."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import brevitas_model
+from hls_projects.targets import target_names
+
+SHIPPED_CHECKPOINT = Path(brevitas_model.__file__).parent / "checkpoints" / "vit-pot4.safetensors"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Options of ``flows/build.py``; see its ``--help``."""
+
+    target: str
+    checkpoint: Path
+    qonnx: Path | None
+    data: Path | None
+    images: int
+    inputs: Path | None
+    out: Path
+    trace: bool
+    first: str
+    last: str
+
+
+def parse_settings(description: str, steps: list[str], argv: list[str] | None) -> Settings:
+    parser = argparse.ArgumentParser(
+        prog="flows/build.py", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--target", default="pynq-z2", help=f"board: {', '.join(target_names())} (default: pynq-z2)")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument(
+        "--checkpoint", type=Path, default=SHIPPED_CHECKPOINT, help="safetensors file (default: the shipped model)"
+    )
+    source.add_argument("--qonnx", type=Path, help="start from a QONNX file instead of a checkpoint")
+    parser.add_argument("--data", type=Path, help="torchvision root of CIFAR-10 (default: CIFAR10_ROOT, else download)")
+    parser.add_argument(
+        "--images", type=_positive, default=1000, help="the first N pictures of the test split (default: 1000)"
+    )
+    parser.add_argument("--inputs", type=Path, help="pictures from a .npy file instead: uint8, N x 32 x 32 x 3")
+    parser.add_argument("--out", type=Path, default=Path("out"), help="folder of the result (default: out)")
+    parser.add_argument(
+        "--trace", action="store_true", help="compare every operator's output and name the first that differs"
+    )
+    parser.add_argument("--from", dest="first", choices=steps, default=steps[0], help="go on from --out at this step")
+    parser.add_argument("--until", dest="last", choices=steps, default=steps[-1], help="stop after this step")
+    settings = Settings(**vars(parser.parse_args(argv)))
+    if steps.index(settings.first) > steps.index(settings.last):
+        parser.error(f"--from {settings.first} comes after --until {settings.last}")
+    return settings
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value

@@ -1,0 +1,92 @@
+"""Comparison of every operator's output: QONNX against the lowered graph against the C-simulation."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.core.onnx_exec import execute_onnx
+from qonnx.custom_op.registry import getCustomOp
+
+from hls_projects import simulation
+from hls_projects.conversion import convert
+from hls_projects.lowering.graph import read_formats
+from hls_projects.qonnx_file import batched
+from hls_projects.targets import Target
+
+TRACED_PICTURES = 8
+
+
+def choose(qonnx: np.ndarray, csim: np.ndarray) -> np.ndarray:
+    """Indices of the pictures to trace, those with mismatched logits first."""
+    wrong = (qonnx != csim).any(axis=1)
+    return np.argsort(~wrong, kind="stable")[:TRACED_PICTURES]
+
+
+def compare_operators(
+    model: ModelWrapper, lowered: ModelWrapper, target: Target, work: Path, images: np.ndarray
+) -> dict[str, Any]:
+    """Trace ``images`` through all three and name the first operator that differs.
+
+    Args:
+        work: folder for a project whose test bench writes every operator's output; removed after.
+
+    Returns:
+        ``pictures``, ``operators`` (compared), ``first_difference``: None, or ``operator``,
+        ``between``, ``picture``, ``index``, ``expected``, ``got``.
+    """
+    golden = _execute(model, images)
+    expected = _execute(lowered, images)
+    traced = _simulate(lowered, target, work, images, expected)
+    formats = read_formats(model)
+    first = None
+    for node in lowered.graph.node:
+        tensor = node.output[0]
+        stages = [("lowered and csim", expected[tensor], traced[node.name])]
+        if tensor in formats:
+            codes = _as_stream(golden[tensor], expected[tensor].shape) * 2.0 ** -formats[tensor].step
+            stages.insert(0, ("qonnx and lowered", codes, expected[tensor]))
+        first = next((found for stage in stages if (found := _difference(node.name, *stage))), None)
+        if first:
+            break
+    shutil.rmtree(work, ignore_errors=True)
+    return {"pictures": len(images), "operators": len(lowered.graph.node), "first_difference": first}
+
+
+def _execute(model: ModelWrapper, images: np.ndarray) -> dict[str, np.ndarray]:
+    source = {model.graph.input[0].name: images.astype(np.float32)}
+    return execute_onnx(batched(model, len(images)), source, return_full_exec_context=True)
+
+
+def _simulate(
+    lowered: ModelWrapper, target: Target, work: Path, images: np.ndarray, expected: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    shutil.rmtree(work, ignore_errors=True)
+    convert(lowered, target, work / "hls", trace=True)
+    binary = simulation.compile_testbench(work / "hls")
+    simulation.simulate(binary, work, images, expected[lowered.graph.output[0].name])
+    shapes = {node.name: getCustomOp(node).output_shape() for node in lowered.graph.node}
+    return {name: simulation.read_trace(work, name, shape) for name, shape in shapes.items()}
+
+
+def _as_stream(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """(B, H, T, C) of QONNX as the stream's (B, T, H * C)."""
+    return (values.transpose(0, 2, 1, 3) if values.ndim == 4 else values).reshape(shape)
+
+
+def _difference(operator: str, between: str, expected: np.ndarray, got: np.ndarray) -> dict[str, Any] | None:
+    places = np.argwhere(expected != got)
+    if not len(places):
+        return None
+    place = tuple(places[0])
+    return {
+        "operator": operator,
+        "between": between,
+        "picture": int(place[0]),
+        "index": [int(i) for i in place[1:]],
+        "expected": int(expected[place]),
+        "got": int(got[place]),
+    }
