@@ -1,0 +1,53 @@
+"""The kernel, its numpy semantics and loops over python integers agree."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hls_projects.kernel_bench import check_kernel
+from hls_projects.operators import AttentionScores
+from hls_projects.testing import codes, kernel_settings, limits, make_operator, naive_requantize
+
+CASES = 6
+CONFIGS = [
+    (["INT8", "INT8"], "INT8", {"n_tokens": 3, "n_heads": 2, "head_dim": 4, "out_shift": 9}),
+    (["UINT8", "INT8"], "INT8", {"n_tokens": 2, "n_heads": 1, "head_dim": 3, "out_shift": 0}),
+    (["INT4", "INT4"], "INT8", {"n_tokens": 2, "n_heads": 3, "head_dim": 1, "out_shift": 12}),
+]
+
+
+def naive(operator: AttentionScores, q: np.ndarray, k: np.ndarray) -> np.ndarray:
+    tokens, heads, channels = (operator.size(name) for name in ("n_tokens", "n_heads", "head_dim"))
+    result = np.zeros((len(q), tokens, heads * tokens), dtype=np.int64)
+    for case, query, head, key in np.ndindex(len(q), tokens, heads, tokens):
+        columns = range(head * channels, (head + 1) * channels)
+        score = sum(int(q[case, query, c]) * int(k[case, key, c]) for c in columns)
+        result[case, query, head * tokens + key] = naive_requantize(
+            score, operator.size("out_shift"), operator.out_dtype
+        )
+    return result
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+@kernel_settings
+@given(data=st.data())
+def test_any_queries_and_keys(config, data):
+    in_dtypes, out_dtype, sizes = config
+    operator = make_operator(AttentionScores, in_dtypes, out_dtype, **sizes)
+    shape = CASES, sizes["n_tokens"], sizes["n_heads"] * sizes["head_dim"]
+    q, k = (data.draw(codes(dtype, *shape)) for dtype in in_dtypes)
+    np.testing.assert_array_equal(check_kernel(operator, q, k), naive(operator, q, k))
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_extremes(config):
+    """The accumulator holds the products of all ends of the input types."""
+    in_dtypes, out_dtype, sizes = config
+    operator = make_operator(AttentionScores, in_dtypes, out_dtype, **sizes)
+    ends = [(a, b) for a in limits(operator.in_dtype(0)) for b in limits(operator.in_dtype(1))]
+    shape = len(ends), sizes["n_tokens"], sizes["n_heads"] * sizes["head_dim"]
+    q, k = (np.broadcast_to(np.array(end).reshape(-1, 1, 1), shape) for end in zip(*ends, strict=True))
+    np.testing.assert_array_equal(check_kernel(operator, q, k), naive(operator, q, k))

@@ -1,0 +1,54 @@
+"""The kernel, its numpy semantics and loops over python integers agree."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hls_projects.kernel_bench import check_kernel
+from hls_projects.operators import AttentionValues
+from hls_projects.testing import codes, kernel_settings, limits, make_operator, naive_requantize
+
+CASES = 6
+CONFIGS = [
+    (["UINT8", "INT8"], "INT8", {"n_tokens": 3, "n_heads": 2, "head_dim": 4, "out_shift": 8}),
+    (["UINT8", "INT8"], "INT8", {"n_tokens": 2, "n_heads": 1, "head_dim": 3, "out_shift": 0}),
+    (["UINT4", "INT4"], "INT4", {"n_tokens": 2, "n_heads": 3, "head_dim": 1, "out_shift": 12}),
+]
+
+
+def naive(operator: AttentionValues, p: np.ndarray, v: np.ndarray) -> np.ndarray:
+    tokens, heads, channels = (operator.size(name) for name in ("n_tokens", "n_heads", "head_dim"))
+    result = np.zeros((len(p), tokens, heads * channels), dtype=np.int64)
+    for case, query, head, channel in np.ndindex(len(p), tokens, heads, channels):
+        column = head * channels + channel
+        value = sum(int(p[case, query, head * tokens + key]) * int(v[case, key, column]) for key in range(tokens))
+        result[case, query, column] = naive_requantize(value, operator.size("out_shift"), operator.out_dtype)
+    return result
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+@kernel_settings
+@given(data=st.data())
+def test_any_probabilities_and_values(config, data):
+    in_dtypes, out_dtype, sizes = config
+    operator = make_operator(AttentionValues, in_dtypes, out_dtype, **sizes)
+    p = data.draw(codes(in_dtypes[0], CASES, sizes["n_tokens"], sizes["n_heads"] * sizes["n_tokens"]))
+    v = data.draw(codes(in_dtypes[1], CASES, sizes["n_tokens"], sizes["n_heads"] * sizes["head_dim"]))
+    np.testing.assert_array_equal(check_kernel(operator, p, v), naive(operator, p, v))
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_extremes(config):
+    """The accumulator holds the products of all ends of the input types."""
+    in_dtypes, out_dtype, sizes = config
+    operator = make_operator(AttentionValues, in_dtypes, out_dtype, **sizes)
+    ends = [(a, b) for a in limits(operator.in_dtype(0)) for b in limits(operator.in_dtype(1))]
+    words = sizes["n_heads"] * sizes["n_tokens"], sizes["n_heads"] * sizes["head_dim"]
+    p, v = (
+        np.broadcast_to(np.array(end).reshape(-1, 1, 1), (len(ends), sizes["n_tokens"], word))
+        for end, word in zip(zip(*ends, strict=True), words, strict=True)
+    )
+    np.testing.assert_array_equal(check_kernel(operator, p, v), naive(operator, p, v))

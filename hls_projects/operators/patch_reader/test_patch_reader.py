@@ -1,0 +1,39 @@
+"""The kernel, its numpy semantics and loops over the picture agree."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hls_projects.kernel_bench import check_kernel
+from hls_projects.operators import PatchReader
+from hls_projects.testing import bulk, kernel_settings, make_operator
+
+CHANNELS, CASES = 3, 4
+
+
+def naive(operator: PatchReader, pictures: np.ndarray) -> np.ndarray:
+    """Every pixel looks for its own place."""
+    size, patch = operator.size("image_size"), operator.size("patch_size")
+    table = operator.array("table").reshape(CHANNELS, 256)
+    result = np.full((len(pictures), *operator.output_shape()), 10_000)
+    for case, row, column, channel in np.ndindex(pictures.shape):
+        token = row // patch * (size // patch) + column // patch
+        place = (row % patch * patch + column % patch) * CHANNELS + channel
+        result[case, token, place] = table[channel, pictures[case, row, column, channel]]
+    return result
+
+
+@pytest.mark.parametrize(("image_size", "patch_size"), [(8, 4), (8, 8), (6, 2)])
+@kernel_settings
+@given(data=st.data())
+def test_any_picture_and_table(image_size, patch_size, data):
+    table = data.draw(bulk(-128, 127, CHANNELS * 256))
+    operator = make_operator(
+        PatchReader, ["UINT8"], "INT8",
+        image_size=image_size, patch_size=patch_size, n_channels=CHANNELS, table=table,
+    )  # fmt: skip
+    pictures = data.draw(bulk(0, 255, CASES, image_size, image_size, CHANNELS))
+    np.testing.assert_array_equal(check_kernel(operator, pictures), naive(operator, pictures))

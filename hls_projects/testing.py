@@ -1,0 +1,88 @@
+"""What the tests of the operators share: strategies, and models in python integers and fractions.
+
+The models are written from the definitions, without numpy and without anything of
+:mod:`hls_projects.integer`, so that the two can be held against each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from qonnx.core.datatype import BaseDataType, DataType
+from qonnx.custom_op.registry import getCustomOp
+
+from hls_projects.operators import HardwareOperator
+
+# A busy machine makes hypothesis give up on slow examples; how slow they are says nothing here.
+kernel_settings = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def make_operator(
+    cls: type[HardwareOperator], in_dtypes: Sequence[str], out_dtype: str, **attributes: int | np.ndarray
+) -> HardwareOperator:
+    """An operator outside any graph."""
+    inputs = [f"x{index}" for index in range(len(in_dtypes))]
+    types = [DataType[name] for name in in_dtypes]
+    return getCustomOp(cls.make("node", inputs, "y", in_dtypes=types, out_dtype=DataType[out_dtype], **attributes))
+
+
+def integers(low: int, high: int) -> st.SearchStrategy[int]:
+    """Integers that are often at the ends of their range, or about zero."""
+    special = sorted({low, high, min(low + 1, high), max(high - 1, low), *range(max(low, -1), min(high, 1) + 1)})
+    return st.sampled_from(special) | st.integers(low, high)
+
+
+def arrays(low: int, high: int, *shape: int) -> st.SearchStrategy[np.ndarray]:
+    return hnp.arrays(np.int64, shape, elements=integers(low, high))
+
+
+def codes(dtype: str, *shape: int) -> st.SearchStrategy[np.ndarray]:
+    """Arrays of the codes of a qonnx type."""
+    return arrays(*limits(DataType[dtype]), *shape)
+
+
+def bulk(low: int, high: int, *shape: int) -> st.SearchStrategy[np.ndarray]:
+    """Large arrays, which hypothesis would take long to draw one by one; both ends occur."""
+
+    def build(seed: int) -> np.ndarray:
+        random = np.random.default_rng(seed)
+        array = random.integers(low, high, size=shape, endpoint=True)
+        array.flat[random.permutation(array.size)[:2]] = low, high
+        return array
+
+    return st.integers(0, 2**32 - 1).map(build)
+
+
+def limits(dtype: BaseDataType) -> tuple[int, int]:
+    """Smallest and largest code."""
+    bits = dtype.bitwidth()
+    return (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if dtype.signed() else (0, 2**bits - 1)
+
+
+def naive_round(value: Fraction | int) -> int:
+    """To the nearest integer, half to even."""
+    below = value.numerator // value.denominator
+    rest = value - below
+    if rest == Fraction(1, 2):
+        return below if below % 2 == 0 else below + 1
+    return below + 1 if rest > Fraction(1, 2) else below
+
+
+def naive_requantize(value: int, shift: int, dtype: BaseDataType) -> int:
+    low, high = limits(dtype)
+    return min(max(naive_round(Fraction(int(value), 2 ** int(shift))), low), high)
+
+
+def naive_significand(value: int) -> tuple[int, int]:
+    """The finest exponent at which the rounded value still has eight bits."""
+    if value == 0:
+        return 128, 0
+    exponent = -7
+    while naive_round(Fraction(value) / Fraction(2) ** exponent) > 255:
+        exponent += 1
+    return naive_round(Fraction(value) / Fraction(2) ** exponent), exponent
