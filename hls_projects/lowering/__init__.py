@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 
 from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.general import RemoveUnusedTensors, SortGraph
 from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
@@ -19,7 +20,7 @@ from hls_projects.lowering.lower_position_embedding import LowerPositionEmbeddin
 from hls_projects.lowering.lower_pot_linear import LowerPotLinear
 from hls_projects.lowering.lower_residual_add import LowerResidualAdd
 from hls_projects.lowering.lower_token_pooling import LowerMeanPooling, LowerTokenSelection
-from hls_projects.operators import DOMAIN
+from hls_projects.operators import DOMAIN, Head
 
 # A pattern comes before the patterns that are parts of it.
 STEPS = (
@@ -54,6 +55,10 @@ def lower(model: ModelWrapper) -> ModelWrapper:
     lowered.set_opset_import(DOMAIN, 1)
     for tidy in (RemoveUnusedTensors(), SortGraph(), InferShapes(), InferDataTypes()):
         lowered = lowered.transform(tidy)
+    _check_shapes(lowered)
+    last = lowered.graph.node[-1]
+    if last.op_type != Head.__name__:
+        raise LoweringError(f"the graph ends in {last.op_type} (node {last.name}), not in a linear layer and a Reshape")
     return lowered
 
 
@@ -63,3 +68,13 @@ def _check_lowered(model: ModelWrapper, formats: dict[str, CodeFormat]) -> None:
     left = [n for n in model.graph.node if n.domain != DOMAIN and not view.is_constant(n.output[0])]
     if left:
         raise LoweringError(f"no hardware operator carries out {left[0].op_type} (node {left[0].name})")
+
+
+def _check_shapes(model: ModelWrapper) -> None:
+    """Every operator reads tensors of the shape that it was made for."""
+    for node in model.graph.node:
+        operator = getCustomOp(node)
+        operator.verify_node()
+        for tensor, expected in zip(node.input, operator.input_shapes(), strict=True):
+            if tuple(model.get_tensor_shape(tensor)[1:]) != expected:
+                raise LoweringError(f"{node.op_type} (node {node.name}) reads {tensor}, which is not {expected}")

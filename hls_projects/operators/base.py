@@ -26,7 +26,7 @@ class HardwareOperator(CustomOp):
     - ``kernel``: the header beside the subclass and the C++ function in it;
     - ``sizes``: integer attributes that become constants of the kernel's configuration;
     - ``arrays``: tensor attributes that the kernel takes as arguments, in this order;
-    - :meth:`output_shape`, :meth:`types` and :meth:`execute`.
+    - :meth:`input_shapes`, :meth:`output_shape`, :meth:`types` and :meth:`execute`.
 
     Every node carries the qonnx data types of its streams in ``in_dtypes`` and ``out_dtype``.
     Tensors are float32 containers of integers in the ONNX file, as FINN has it.
@@ -35,6 +35,10 @@ class HardwareOperator(CustomOp):
     kernel: ClassVar[str]
     sizes: ClassVar[tuple[str, ...]] = ()
     arrays: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def input_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shape of every input without the batch; the last axis is one FIFO word."""
 
     @abstractmethod
     def output_shape(self) -> tuple[int, ...]:
@@ -113,8 +117,14 @@ class HardwareOperator(CustomOp):
         model.set_tensor_datatype(self.onnx_node.output[0], self.out_dtype)
 
     def verify_node(self) -> None:
-        for index, _ in enumerate(self.onnx_node.input):
-            self.in_dtype(index)
+        """Every input has a data type and a shape.
+
+        Raises:
+            ValueError: one is missing.
+        """
+        counts = len(self.onnx_node.input), len(self.get_nodeattr("in_dtypes")), len(self.input_shapes())
+        if len(set(counts)) != 1:
+            raise ValueError(f"{self.onnx_node.name}: {counts} inputs, data types and shapes")
 
     def execute_node(self, context: dict[str, np.ndarray], graph: object) -> None:
         inputs = [context[name].astype(np.int64) for name in self.onnx_node.input]

@@ -20,6 +20,9 @@ class ActivationTable(HardwareOperator):
     sizes = ("n_tokens", "n_in", "n_codes")
     arrays = ("table",)
 
+    def input_shapes(self) -> tuple[tuple[int, ...], ...]:
+        return ((self.size("n_tokens"), self.size("n_in")),)
+
     def output_shape(self) -> tuple[int, ...]:
         return (self.size("n_tokens"), self.size("n_in"))
 

@@ -21,6 +21,10 @@ class AttentionScores(HardwareOperator):
     kernel = "attention_scores"
     sizes = ("n_tokens", "n_heads", "head_dim", "out_shift")
 
+    def input_shapes(self) -> tuple[tuple[int, ...], ...]:
+        token = (self.size("n_tokens"), self.size("n_heads") * self.size("head_dim"))
+        return (token, token)
+
     def output_shape(self) -> tuple[int, ...]:
         return (self.size("n_tokens"), self.size("n_heads") * self.size("n_tokens"))
 

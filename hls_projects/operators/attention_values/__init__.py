@@ -21,6 +21,10 @@ class AttentionValues(HardwareOperator):
     kernel = "attention_values"
     sizes = ("n_tokens", "n_heads", "head_dim", "out_shift")
 
+    def input_shapes(self) -> tuple[tuple[int, ...], ...]:
+        tokens, heads = self.size("n_tokens"), self.size("n_heads")
+        return ((tokens, heads * tokens), (tokens, heads * self.size("head_dim")))
+
     def output_shape(self) -> tuple[int, ...]:
         return (self.size("n_tokens"), self.size("n_heads") * self.size("head_dim"))
 

@@ -33,6 +33,9 @@ class IntegerLayerNorm(HardwareOperator):
     )  # fmt: skip
     arrays = ("inverse_table",)
 
+    def input_shapes(self) -> tuple[tuple[int, ...], ...]:
+        return ((self.size("n_tokens"), self.size("n_in")),)
+
     def output_shape(self) -> tuple[int, ...]:
         return (self.size("n_tokens"), self.size("n_in"))
 

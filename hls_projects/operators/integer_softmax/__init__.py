@@ -26,6 +26,9 @@ class IntegerSoftmax(HardwareOperator):
     sizes = ("n_tokens", "n_heads", "n_keys", "n_codes", "out_shift")
     arrays = ("exp_table", "reciprocal_table")
 
+    def input_shapes(self) -> tuple[tuple[int, ...], ...]:
+        return (self.output_shape(),)
+
     def output_shape(self) -> tuple[int, ...]:
         return (self.size("n_tokens"), self.size("n_heads") * self.size("n_keys"))
 

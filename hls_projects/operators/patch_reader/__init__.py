@@ -20,6 +20,9 @@ class PatchReader(HardwareOperator):
     sizes = ("image_size", "patch_size", "n_channels")
     arrays = ("table",)
 
+    def input_shapes(self) -> tuple[tuple[int, ...], ...]:
+        return ((self.size("image_size"), self.size("image_size"), self.size("n_channels")),)
+
     def output_shape(self) -> tuple[int, ...]:
         grid, patch = self.size("image_size") // self.size("patch_size"), self.size("patch_size")
         return (grid * grid, patch * patch * self.size("n_channels"))

@@ -22,6 +22,9 @@ class PositionEmbedding(HardwareOperator):
     sizes = ("n_patches", "n_prefix", "n_in", "in_shift", "out_shift")
     arrays = ("table",)
 
+    def input_shapes(self) -> tuple[tuple[int, ...], ...]:
+        return ((self.size("n_patches"), self.size("n_in")),)
+
     def output_shape(self) -> tuple[int, ...]:
         return (self.size("n_prefix") + self.size("n_patches"), self.size("n_in"))
 

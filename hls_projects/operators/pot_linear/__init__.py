@@ -24,6 +24,9 @@ class PotLinear(HardwareOperator):
     sizes = ("n_tokens", "n_in", "n_out", "exponent_bits", "mantissa_bits")
     arrays = ("codes", "bias", "acc_shift", "out_shift")
 
+    def input_shapes(self) -> tuple[tuple[int, ...], ...]:
+        return ((self.size("n_tokens"), self.size("n_in")),)
+
     def output_shape(self) -> tuple[int, ...]:
         return (self.size("n_tokens"), self.size("n_out"))
 

@@ -20,6 +20,9 @@ class ResidualAdd(HardwareOperator):
     kernel = "residual_add"
     sizes = ("n_tokens", "n_in", "a_shift", "b_shift", "out_shift")
 
+    def input_shapes(self) -> tuple[tuple[int, ...], ...]:
+        return (self.output_shape(), self.output_shape())
+
     def output_shape(self) -> tuple[int, ...]:
         return (self.size("n_tokens"), self.size("n_in"))
 

@@ -21,6 +21,9 @@ class TokenPooling(HardwareOperator):
     kernel = "token_pooling"
     sizes = ("n_tokens", "n_in", "average", "multiplier", "out_shift")
 
+    def input_shapes(self) -> tuple[tuple[int, ...], ...]:
+        return ((self.size("n_tokens"), self.size("n_in")),)
+
     def output_shape(self) -> tuple[int, ...]:
         return (1, self.size("n_in"))
 
