@@ -25,6 +25,7 @@ def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[s
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         save_file({name: t.contiguous() for name, t in tensors.items()}, part, metadata=metadata)
+        part.chmod(0o644)
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(path)

@@ -7,8 +7,6 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_type_hints
 
-MAX_PARAMETERS = 413_706
-
 
 class ConfigError(ValueError):
     """A configuration that does not describe a model."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from torchvision.datasets import CIFAR10
@@ -76,7 +77,7 @@ def load_inputs(path: Path) -> Pictures:
         raise DataError(f"inputs file {path} does not exist")
     try:
         images = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+    except (ValueError, OSError, EOFError, MemoryError, BadZipFile) as error:
         raise DataError(f"inputs file {path} is not a plain .npy array; save it with numpy.save") from error
     if not isinstance(images, np.ndarray):
         raise DataError(f"inputs file {path} is an archive; pass one .npy array")

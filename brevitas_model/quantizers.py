@@ -24,9 +24,10 @@ from torch import nn
 from brevitas_model.config import ViTConfig
 
 # The smallest magnitudes a quantizer may stretch to its full range. They bound the accumulator
-# where a row of weights or a bias is all zero and its statistics say nothing.
+# where a row of weights, a bias or a whole layer is zero and its statistics say nothing.
 MIN_WEIGHT_RANGE = 2.0**-6
 MIN_BIAS_RANGE = 2.0**-7
+MIN_ACTIVATION_RANGE = 2.0**-10
 CALIBRATION_STEPS = 16
 
 SIGNIFICANT_BITS = 8
@@ -98,6 +99,7 @@ def activation(config: ViTConfig, *, signed: bool = True, bits: int | None = Non
         act_quant=base,
         bit_width=bits or config.activation_bits,
         collect_stats_steps=CALIBRATION_STEPS,
+        scaling_min_val=MIN_ACTIVATION_RANGE,
     )
 
 

@@ -26,7 +26,7 @@ class Phase:
     warmup_epochs: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.epochs < 0 or self.learning_rate <= 0 or self.warmup_epochs < 0:
+        if type(self.epochs) is not int or self.epochs < 0 or self.learning_rate <= 0 or self.warmup_epochs < 0:
             raise ConfigError(f"impossible training phase {self}")
 
 
@@ -41,6 +41,12 @@ class Recipe:
     weight_decay: float = 0.05
     label_smoothing: float = 0.1
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if type(self.batch_size) is not int or self.batch_size < 1:
+            raise ConfigError(f"batch_size must be a positive integer, not {self.batch_size!r}")
+        if self.weight_decay < 0 or not 0 <= self.label_smoothing < 1 or type(self.seed) is not int:
+            raise ConfigError("weight_decay must be >= 0, label_smoothing in [0, 1) and seed an integer")
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Recipe:
@@ -68,7 +74,7 @@ def load_recipe(path: Path) -> Recipe:
         return Recipe.from_dict(tomllib.loads(path.read_text()))
     except OSError as error:
         raise ConfigError(f"recipe {path} cannot be read: {error.strerror}") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"recipe {path} is not TOML: {error}") from error
     except ConfigError as error:
         raise ConfigError(f"recipe {path}: {error}") from error

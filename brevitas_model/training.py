@@ -8,6 +8,7 @@ line an epoch; ``model.safetensors`` is the result.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import math
 from collections.abc import Iterator
@@ -108,8 +109,8 @@ def quantized_from(float_model: VisionTransformer, recipe: Recipe, pictures: Pic
     missing = [key for key in kept.missing_keys if "_quant" not in key and "tensor_quant" not in key]
     if missing or kept.unexpected_keys:
         raise CheckpointError(f"float weights do not fit the quantized model: {missing + kept.unexpected_keys}")
-    stream = batches(pictures, recipe.batch_size)
-    calibrate(model, [next(stream)[0] for _ in range(CALIBRATION_STEPS)])
+    stream = itertools.islice(batches(pictures, recipe.batch_size), CALIBRATION_STEPS)
+    calibrate(model, [pixels for pixels, _ in stream])
     return model
 
 
@@ -138,7 +139,7 @@ class Run:
             CheckpointError: no state, or the state of another recipe.
         """
         tensors, metadata = read_tensors(folder / "state.safetensors")
-        if metadata["recipe"] != recipe_text(recipe):
+        if metadata.get("recipe") != recipe_text(recipe):
             raise CheckpointError(f"{folder} was made by another recipe; choose another --out")
         phase, epoch = metadata["phase"], int(metadata["epoch"])
         weight_format = recipe.model.weight_format if phase == "quantized" else "float"

@@ -2,7 +2,7 @@
 
 Shapes: B pictures, T tokens, D ``embed_dim``, H ``num_heads``, C ``head_dim``. In eval mode every
 tensor that a quantizer did not just produce is a sum or a product of codes that float32 holds
-exactly, so the order in which a library adds them does not matter (see ``docs`` in the README).
+exactly, so the order in which a library adds them does not matter.
 """
 
 from __future__ import annotations
