@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -122,8 +123,8 @@ def register() -> None:
         backend.register_source(header, destination_dir="nnet_utils")
 
 
-def convert(model: ModelWrapper, target: Target, out_dir: Path, *, trace: bool = False) -> ModelGraph:
-    """Write the HLS project of a lowered graph to ``out_dir``.
+def convert(lowered: Path, target: Target, out_dir: Path, *, trace: bool = False) -> ModelGraph:
+    """Write the HLS project of the lowered graph in the file ``lowered`` to ``out_dir``.
 
     Args:
         trace: the test bench also writes every operator's output.
@@ -132,17 +133,21 @@ def convert(model: ModelWrapper, target: Target, out_dir: Path, *, trace: bool =
         ConversionError: an operator that left no call in the generated C++.
     """
     register()
-    _check_names(model)
+    model = ModelWrapper(str(lowered))
+    _check_operators(model)
     config = {
         "Model": {"Precision": "ap_int<8>", "ReuseFactor": 1, "Strategy": "Resource"},
         "LayerName": {model.graph.input[0].name: {"Precision": "ap_uint<8>"}}
         | {node.name: {"Trace": trace} for node in model.graph.node},
     }
-    with _quiet_hls4ml():
+    out_dir.parent.mkdir(parents=True, exist_ok=True)
+    source = os.path.relpath(lowered, out_dir.parent)
+    # hls4ml writes the paths that it is given into the project; relative ones survive a move.
+    with _quiet_hls4ml(), contextlib.chdir(out_dir.parent):
         graph = hls4ml.converters.convert_from_onnx_model(
-            model.model,
+            source,
             hls_config=config,
-            output_dir=str(out_dir),
+            output_dir=out_dir.name,
             project_name=PROJECT,
             backend=BACKEND,
             io_type="io_stream",
@@ -163,11 +168,15 @@ def _check_calls(graph: ModelGraph) -> None:
             raise ConversionError(f"hls4ml made no call of {layer.class_name} (node {layer.name})")
 
 
-def _check_names(model: ModelWrapper) -> None:
+def _check_operators(model: ModelWrapper) -> None:
     known = {operator.__name__ for operator in OPERATORS}
     for node in model.graph.node:
         if node.op_type not in known:
             raise ConversionError(f"node {node.name}: {node.op_type} is not a hardware operator")
+        try:
+            getCustomOp(node).types()
+        except ValueError as error:
+            raise ConversionError(f"node {node.name}: no kernel holds its shifts: {error}") from error
 
 
 @contextlib.contextmanager

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -43,10 +45,35 @@ def compile_testbench(project: Path) -> Path:
     """Compile the test bench of the HLS project in the folder ``project``."""
     made = binary(project)
     command = [compiler(), *FLAGS, *SOURCES, "-o", made.name]
-    result = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
-    if result.returncode:
-        raise SimulationError(f"g++ refused the generated project in {project}:\n{result.stderr[-2000:]}")
+    # A session of its own, so that its children and their temporary files go with it.
+    process = None
+    try:
+        with _signals_held():
+            process = subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        _, said = process.communicate()
+    except BaseException:
+        if process is not None:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
+        raise
+    if process.returncode:
+        raise SimulationError(f"g++ refused the generated project: {said[:2000].strip()}")
     return made
+
+
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    """Ctrl-C waits until the process that is started here is known, and so can be ended."""
+    held: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    handlers = [signal.signal(number, lambda number, frame: held.append(number)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, handlers, strict=True):
+            signal.signal(number, handler)
+    if held:
+        raise KeyboardInterrupt
 
 
 def write_vectors(folder: Path, pixels: np.ndarray, predictions: np.ndarray) -> None:
@@ -97,8 +124,11 @@ def read_trace(work: Path, layer: str, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _run_all(testbench: Path, folders: list[Path], progress: Callable[[int], None]) -> None:
-    running = [_start(testbench, folder) for folder in folders]
+    running: list[subprocess.Popen] = []
     try:
+        for folder in folders:
+            with _signals_held():
+                running.append(_start(testbench, folder))
         while any(process.poll() is None for process in running):
             time.sleep(POLL_SECONDS)
             progress(sum(_lines(folder) for folder in folders))

@@ -50,9 +50,19 @@ def load_target(name: str) -> Target:
     """
     if name not in target_names():
         raise TargetError(f"unknown target {name!r}; known targets: {', '.join(target_names())}")
-    fields = tomllib.loads((FOLDER / f"{name}.toml").read_text())
+    try:
+        fields = tomllib.loads((FOLDER / f"{name}.toml").read_text())
+    except ValueError as error:
+        raise TargetError(f"targets/{name}.toml is not TOML: {error}") from error
     known = {field.name for field in dataclasses.fields(Target)} - {"name"}
     wrong = sorted(set(fields) ^ known)
     if wrong:
         raise TargetError(f"targets/{name}.toml: key {wrong[0]!r} is {'unknown' if wrong[0] in fields else 'missing'}")
+    for key, value in fields.items():
+        if not isinstance(value, str) if key == "part" else type(value) not in (int, float) or value <= 0:
+            raise TargetError(f"targets/{name}.toml: key {key!r} must be {_kind(key)}, not {value!r}")
     return Target(name=name, **fields)
+
+
+def _kind(key: str) -> str:
+    return "a device name" if key == "part" else "a positive number"
