@@ -73,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return run(settings)
     except BAD_INPUT as error:
-        print(f"build: {error}", file=sys.stderr)
+        print(f"build: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("build: interrupted; the earlier output is as it was", file=sys.stderr)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import brevitas_model
 from hls_projects.targets import target_names
 
 SHIPPED_CHECKPOINT = Path(brevitas_model.__file__).parent / "checkpoints" / "vit-pot4.safetensors"
+READ_BY_FIRST_STEP = ("target", "checkpoint", "qonnx", "data", "images", "inputs")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +30,15 @@ class Settings:
     last: str
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without the usage in front of it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"build: {message}; see --help\n")
+
+
 def parse_settings(description: str, steps: list[str], argv: list[str] | None) -> Settings:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="flows/build.py", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--target", default="pynq-z2", help=f"board: {', '.join(target_names())} (default: pynq-z2)")
@@ -45,18 +54,22 @@ def parse_settings(description: str, steps: list[str], argv: list[str] | None) -
     parser.add_argument("--inputs", type=Path, help="pictures from a .npy file instead: uint8, N x 32 x 32 x 3")
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder of the result (default: out)")
     parser.add_argument(
-        "--trace", action="store_true", help="compare every operator's output and name the first that differs"
+        "--trace",
+        action="store_true",
+        help="compare every operator's output, on up to 8 pictures, and name the first that differs",
     )
     parser.add_argument("--from", dest="first", choices=steps, default=steps[0], help="go on from --out at this step")
     parser.add_argument("--until", dest="last", choices=steps, default=steps[-1], help="stop after this step")
     settings = Settings(**vars(parser.parse_args(argv)))
     if steps.index(settings.first) > steps.index(settings.last):
         parser.error(f"--from {settings.first} comes after --until {settings.last}")
+    for name in READ_BY_FIRST_STEP:
+        if settings.first != steps[0] and getattr(settings, name) != parser.get_default(name):
+            parser.error(f"--{name} is read by the step {steps[0]}, which --from {settings.first} leaves out")
     return settings
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, not {text!r}")
+    return int(text)

@@ -8,6 +8,7 @@ import json
 import platform
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from brevitas_model.export import export as export_model
 from brevitas_model.export import tidy_up
 from flows import summary, tracing
 from flows.settings import Settings
-from flows.workspace import MARKER, WorkspaceError
+from flows.workspace import MARKER, WorkspaceError, read_marker
 from hls_projects import simulation
 from hls_projects.conversion import convert
 from hls_projects.lowering import lower
@@ -64,8 +65,7 @@ class Build:
     @classmethod
     def open(cls, settings: Settings, folder: Path, steps: list[str]) -> Build:
         """Take up the build in ``folder``, without what ``steps`` are about to make anew."""
-        marker = folder / MARKER
-        facts = json.loads(marker.read_text()) if marker.exists() else {"seconds": {}}
+        facts = read_marker(folder) or {"seconds": {}}
         for step in steps:
             facts["seconds"].pop(step, None)
             for key in FACTS.get(step, ()):
@@ -77,7 +77,7 @@ class Build:
     def finish(self, step: str, seconds: float) -> None:
         """Note that ``step`` is done."""
         self.facts["seconds"][step] = round(seconds, 3)
-        (self.folder / MARKER).write_text(json.dumps(self.facts, indent=2, sort_keys=True) + "\n")
+        (self.folder / MARKER).write_text(json.dumps(self.facts, indent=2) + "\n")
 
     def path(self, name: str) -> Path:
         """A file of an earlier step.
@@ -102,7 +102,9 @@ class Build:
         return ModelWrapper(str(self.path(name)))
 
     def status(self) -> int:
-        return int(any(self.facts.get("mismatched_logits", {}).values()))
+        """1 where a logit, or with --trace an operator, differs."""
+        differs = self.facts.get("trace", {}).get("first_difference") is not None
+        return int(differs or any(self.facts.get("mismatched_logits", {}).values()))
 
 
 def load(build: Build) -> None:
@@ -154,7 +156,7 @@ def lower_graph(build: Build) -> None:
 
 
 def convert_graph(build: Build) -> None:
-    convert(build.model("lowered.onnx"), load_target(build.facts["target"]), build.folder / "hls")
+    convert(build.path("lowered.onnx"), load_target(build.facts["target"]), build.folder / "hls")
 
 
 def compile_project(build: Build) -> None:
@@ -218,7 +220,7 @@ def compare(build: Build) -> None:
     if build.settings.trace:
         build.facts["trace"] = tracing.compare_operators(
             build.model("model.qonnx.onnx"),
-            build.model("lowered.onnx"),
+            build.path("lowered.onnx"),
             load_target(build.facts["target"]),
             build.folder / "trace",
             build.pictures().images[tracing.choose(logits["qonnx"], logits["csim"])],
@@ -226,11 +228,14 @@ def compare(build: Build) -> None:
 
 
 def report(build: Build) -> None:
+    started = time.perf_counter()
     keys = ("target", "model", "images", "accuracy", "mismatched_logits", "max_bits", "seconds", "trace")
     missing = [key for key in keys[:-1] if key not in build.facts]
     if missing:
         raise WorkspaceError(f"{build.settings.out} knows no {missing[0]}; start --from an earlier step")
-    facts = {key: build.facts[key] for key in keys if key in build.facts} | {"versions": versions()}
+    found = versions()
+    build.finish("report", time.perf_counter() - started)
+    facts = {key: build.facts[key] for key in keys if key in build.facts} | {"versions": found}
     (build.folder / "report.json").write_text(json.dumps(facts, indent=2) + "\n")
     text = summary.as_text(facts)
     (build.folder / "report.txt").write_text(text)

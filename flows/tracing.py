@@ -18,6 +18,7 @@ from hls_projects.qonnx_file import batched
 from hls_projects.targets import Target
 
 TRACED_PICTURES = 8
+MOVES = ("Reshape", "Slice", "Transpose")
 
 
 def choose(qonnx: np.ndarray, csim: np.ndarray) -> np.ndarray:
@@ -27,7 +28,7 @@ def choose(qonnx: np.ndarray, csim: np.ndarray) -> np.ndarray:
 
 
 def compare_operators(
-    model: ModelWrapper, lowered: ModelWrapper, target: Target, work: Path, images: np.ndarray
+    model: ModelWrapper, lowered_file: Path, target: Target, work: Path, images: np.ndarray
 ) -> dict[str, Any]:
     """Trace ``images`` through all three and name the first operator that differs.
 
@@ -38,16 +39,20 @@ def compare_operators(
         ``pictures``, ``operators`` (compared), ``first_difference``: None, or ``operator``,
         ``between``, ``picture``, ``index``, ``expected``, ``got``.
     """
+    lowered = ModelWrapper(str(lowered_file))
     golden = _execute(model, images)
     expected = _execute(lowered, images)
-    traced = _simulate(lowered, target, work, images, expected)
+    shutil.rmtree(work, ignore_errors=True)
+    convert(lowered_file, target, work / "hls", trace=True)
+    traced = _simulate(lowered, work, images, expected)
     formats = read_formats(model)
     first = None
     for node in lowered.graph.node:
         tensor = node.output[0]
         stages = [("lowered and csim", expected[tensor], traced[node.name])]
-        if tensor in formats:
-            codes = _as_stream(golden[tensor], expected[tensor].shape) * 2.0 ** -formats[tensor].step
+        quantized = _behind_moves(model, tensor)
+        if quantized in formats:
+            codes = _as_stream(golden[tensor], expected[tensor].shape) * 2.0 ** -formats[quantized].step
             stages.insert(0, ("qonnx and lowered", codes, expected[tensor]))
         first = next((found for stage in stages if (found := _difference(node.name, *stage))), None)
         if first:
@@ -56,16 +61,23 @@ def compare_operators(
     return {"pictures": len(images), "operators": len(lowered.graph.node), "first_difference": first}
 
 
+def _behind_moves(model: ModelWrapper, tensor: str) -> str:
+    """The tensor whose elements ``tensor`` only moves."""
+    producer = model.find_producer(tensor)
+    while producer is not None and producer.op_type in MOVES:
+        tensor = producer.input[0]
+        producer = model.find_producer(tensor)
+    return tensor
+
+
 def _execute(model: ModelWrapper, images: np.ndarray) -> dict[str, np.ndarray]:
     source = {model.graph.input[0].name: images.astype(np.float32)}
     return execute_onnx(batched(model, len(images)), source, return_full_exec_context=True)
 
 
 def _simulate(
-    lowered: ModelWrapper, target: Target, work: Path, images: np.ndarray, expected: dict[str, np.ndarray]
+    lowered: ModelWrapper, work: Path, images: np.ndarray, expected: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    shutil.rmtree(work, ignore_errors=True)
-    convert(lowered, target, work / "hls", trace=True)
     binary = simulation.compile_testbench(work / "hls")
     simulation.simulate(binary, work, images, expected[lowered.graph.output[0].name])
     shapes = {node.name: getCustomOp(node).output_shape() for node in lowered.graph.node}

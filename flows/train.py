@@ -9,6 +9,7 @@ command is given again.
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from brevitas_model.config import ConfigError
 from brevitas_model.data import DataError, load_cifar10, train_validation_split
 from brevitas_model.training import Run, accuracy, train
 
+INTERRUPTED = 130
 DEFAULT_RECIPE = Path(recipes.__file__).parent / "recipes" / "vit-pot4.toml"
 
 
@@ -38,11 +40,14 @@ def main(argv: list[str] | None = None) -> int:
         started = (args.out / "state.safetensors").exists()
         run = Run.resume(args.out, recipe) if started else Run.start(args.out, recipe)
         args.out.mkdir(parents=True, exist_ok=True)
-        model = train(run, pictures, validation, f"python flows/train.py --recipe {args.recipe.name}")
+        model = train(run, pictures, validation, shlex.join(["python", "flows/train.py", *sys.argv[1:]]))
         score = accuracy(model, test)
     except (ConfigError, CheckpointError, DataError, OSError) as error:
-        print(f"train: {error}", file=sys.stderr)
+        print(f"train: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("train: interrupted; the same command goes on after the last whole epoch", file=sys.stderr)
+        return INTERRUPTED
     run.log(phase="test", test_accuracy=score)
     print(f"test accuracy {score:.2f} % ({len(test)} pictures); model in {args.out / 'model.safetensors'}")
     return 0
