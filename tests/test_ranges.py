@@ -34,7 +34,12 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     choice = {"token": ("pot6", "tensor", "gelu"), "mean": ("pot4", "channel", "relu")}[request.param]
     names = ("weight_format", "weight_scaling", "activation")
     config = ViTConfig(
-        embed_dim=16, depth=1, num_heads=2, patch_size=8, global_pool=request.param, **dict(zip(names, choice))
+        embed_dim=16,
+        depth=1,
+        num_heads=2,
+        patch_size=8,
+        global_pool=request.param,
+        **dict(zip(names, choice, strict=True)),
     )
     model = VisionTransformer(config)
     calibrate(model, [torch.randint(0, 256, (2, 32, 32, 3)).float()])
@@ -204,7 +209,9 @@ def test_arithmetic_is_sound(c: np.ndarray, d: np.ndarray, x: np.ndarray, op: st
     flags=st.tuples(st.integers(0, 1), st.integers(0, 1)),
     x=codes,
 )
-def test_quant_is_sound(scale: list[int], offset: np.ndarray, width: int, flags: tuple[int, int], x: np.ndarray) -> None:
+def test_quant_is_sound(
+    scale: list[int], offset: np.ndarray, width: int, flags: tuple[int, int], x: np.ndarray
+) -> None:
     nodes = [node("Sub", "x", "c", out="a"), quant("a", signed=flags[0], narrow=flags[1])]
     constants = quant_constants(np.ldexp(1.0, scale), width=float(width)) | {"c": offset}
     found = check_model(make_model(nodes, constants), x)

@@ -1,0 +1,90 @@
+"""Random weights, adversarial pictures: no logit differs between torch, QONNX, the lowered graph and C++."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from models import calibrated, patterns, random_model
+
+from brevitas_model.checkpoint import save_checkpoint
+from brevitas_model.config import ViTConfig
+from brevitas_model.vit import VisionTransformer
+from flows import build
+
+PICTURES = int(os.environ.get("EXACTNESS_PICTURES", "200"))
+# embed_dim, depth, num_heads, mlp_ratio, patch_size, global_pool, weight_format
+SHAPES = {
+    "128-3-4-2-4-token-4bits": (128, 3, 4, 2, 4, "token", "pot4"),
+    "96-5-3-2-4-mean-4bits": (96, 5, 3, 2, 4, "mean", "pot4"),
+    "64-2-2-4-8-mean-6bits": (64, 2, 2, 4, 8, "mean", "pot6"),
+    "48-1-1-2-4-token-6bits": (48, 1, 1, 2, 4, "token", "pot6"),
+    "192-2-6-2-8-token-4bits": (192, 2, 6, 2, 8, "token", "pot4"),
+}
+
+
+def make_config(name: str) -> ViTConfig:
+    dim, depth, heads, ratio, patch, pool, weight_format = SHAPES[name]
+    return ViTConfig(
+        embed_dim=dim,
+        depth=depth,
+        num_heads=heads,
+        mlp_ratio=ratio,
+        patch_size=patch,
+        global_pool=pool,
+        weight_format=weight_format,
+    )
+
+
+@torch.no_grad()
+def with_extreme_rows(model: VisionTransformer) -> VisionTransformer:
+    """Row 0 of every matrix all zero, row 1 only largest magnitudes, row 2 only largest and smallest."""
+    largest, smallest = {"pot4": (2.0**-4, 2.0**-10), "pot6": (448 * 2.0**-13, 2.0**-13)}[model.config.weight_format]
+    for name, weight in model.named_parameters():
+        if weight.ndim == 2:
+            signs = torch.where(torch.rand(3, weight.shape[1]) < 0.5, -1.0, 1.0)
+            few = torch.arange(weight.shape[1]) % 8 == 0
+            weight[0] = 0.0
+            weight[1] = signs[1] * largest
+            weight[2] = signs[2] * torch.where(few, largest, smallest)
+        elif name.endswith("bias") and len(weight) > 10:
+            weight[0] = 0.0
+    return calibrated(model)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SHAPES)
+def test_no_logit_differs(name: str, tmp_path: Path):
+    model = with_extreme_rows(random_model(make_config(name), seed=len(name)))
+    save_checkpoint(tmp_path / "random.safetensors", model, {})
+    np.save(tmp_path / "patterns.npy", patterns(PICTURES))
+    out = tmp_path / "out"
+    status = build.main(
+        ["--checkpoint", str(tmp_path / "random.safetensors"), "--inputs", str(tmp_path / "patterns.npy"),
+         "--out", str(out)]
+    )  # fmt: skip
+    assert status == 0
+    report = json.loads((out / "report.json").read_text())
+    assert report["mismatched_logits"] == {"torch_qonnx": 0, "qonnx_csim": 0, "lowered_csim": 0}
+    assert report["images"] == PICTURES and report["max_bits"] <= 24
+    logits = np.load(out / "logits_csim.npy")
+    assert logits.shape == (PICTURES, 10) and len(np.unique(logits, axis=0)) > PICTURES // 2
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_extreme_rows_are_extreme(name: str):
+    """The weights above hold what they are meant to: zero rows, and both ends of the format."""
+    config = make_config(name)
+    torch.manual_seed(0)
+    small = ViTConfig(**(json.loads(config.to_json()) | {"embed_dim": 16, "depth": 1, "num_heads": 1, "patch_size": 8}))
+    model = with_extreme_rows(VisionTransformer(small))
+    with torch.no_grad():
+        weight = model.blocks[0].attn.q.quant_weight().value
+    assert not weight[0].any()
+    magnitudes = weight[2].abs()
+    assert magnitudes.max() / magnitudes[magnitudes > 0].min() == {"pot4": 64, "pot6": 448}[config.weight_format]
+    assert len(torch.unique(weight[1].abs())) == 1
