@@ -223,7 +223,8 @@ def compare(build: Build) -> None:
             build.path("lowered.onnx"),
             load_target(build.facts["target"]),
             build.folder / "trace",
-            build.pictures().images[tracing.choose(logits["qonnx"], logits["csim"])],
+            build.pictures().images,
+            tracing.choose(logits["qonnx"], logits["csim"]),
         )
 
 

@@ -28,17 +28,19 @@ def choose(qonnx: np.ndarray, csim: np.ndarray) -> np.ndarray:
 
 
 def compare_operators(
-    model: ModelWrapper, lowered_file: Path, target: Target, work: Path, images: np.ndarray
+    model: ModelWrapper, lowered_file: Path, target: Target, work: Path, images: np.ndarray, chosen: np.ndarray
 ) -> dict[str, Any]:
-    """Trace ``images`` through all three and name the first operator that differs.
+    """Trace ``images[chosen]`` through all three and name the first operator that differs.
 
     Args:
         work: folder for a project whose test bench writes every operator's output; removed after.
+        images: uint8 (N, H, W, C). chosen: from :func:`choose`.
 
     Returns:
         ``pictures``, ``operators`` (compared), ``first_difference``: None, or ``operator``,
-        ``between``, ``picture``, ``index``, ``expected``, ``got``.
+        ``between``, ``picture`` (of ``images``), ``index``, ``expected``, ``got``.
     """
+    images = images[chosen]
     lowered = ModelWrapper(str(lowered_file))
     golden = _execute(model, images)
     expected = _execute(lowered, images)
@@ -56,6 +58,7 @@ def compare_operators(
             stages.insert(0, ("qonnx and lowered", codes, expected[tensor]))
         first = next((found for stage in stages if (found := _difference(node.name, *stage))), None)
         if first:
+            first["picture"] = int(chosen[first["picture"]])
             break
     shutil.rmtree(work, ignore_errors=True)
     return {"pictures": len(images), "operators": len(lowered.graph.node), "first_difference": first}
