@@ -60,6 +60,12 @@ def odd_weight_scale(model: ModelWrapper) -> None:
     scale_by(model, node, 1, 1.5)
 
 
+def nine_significant_bits(model: ModelWrapper) -> None:
+    node = find(model, "FloatQuant", "blocks_0_attn_softmax_sum_quant")
+    node.input[3] = "one_more_bit"
+    model.set_initializer("one_more_bit", np.float32(8))
+
+
 def no_last_reshape(model: ModelWrapper) -> None:
     last = model.find_producer(model.graph.output[0].name)
     quant = model.find_producer(last.input[0])
@@ -89,6 +95,7 @@ def other_heads(model: ModelWrapper) -> None:
         (rounding, r"Quant node blocks_0_attn_q\w*: only the full range and rounding half to even"),
         (channel_scale, r"Quant node blocks_0_attn_q\w*: .*constants of one element"),
         (odd_weight_scale, r"FloatQuant node \w+: "),
+        (nine_significant_bits, r"blocks_0_attn_softmax\w+ is not rounded to 8 significant bits"),
         (no_last_reshape, r"node head"),
         (other_operator, r"no hardware operator carries out \w+ \(node \w+\)"),
         (other_heads, r"no hardware operator carries out \w+ \(node \w+\)"),

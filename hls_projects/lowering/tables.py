@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hls_projects.integer import significand
+from hls_projects.integer import SIGNIFICANT_BITS, significand
 from hls_projects.lowering.graph import CodeFormat, GraphView, LoweringError
 
 
@@ -44,13 +44,13 @@ def significand_table(
     Raises:
         LoweringError: the function does not repeat like that on every code.
     """
+    _check_rounding(view, start, end, step)
     mantissa = np.arange(128, 256)
     low, high = significand(np.array(bounds))[1]
     first = int(low) - int(low) % period
     exponent = np.arange(first, int(high) + period)
     values = np.ldexp(mantissa[None, :].astype(np.float64), exponent[:, None] + step)
-    rounding = next(node for node in view.ancestors([start], end) if node.input[0] == start)
-    rounded = view.run([start], rounding.output[0], {start: values})
+    rounded = view.run([start], _rounding(view, start, end), {start: values})
     result = view.run([start], end, {start: values}).astype(np.float64)
     if not np.array_equal(rounded, values):
         raise LoweringError(f"{end}: the sum of {start} leaves the range of its floating-point quantizer")
@@ -62,3 +62,17 @@ def significand_table(
     if not (np.array_equal(table, np.rint(table)) and np.array_equal(result[:whole], expected)):
         raise LoweringError(f"{end}: the function of {start} does not repeat with its exponent, as a small table needs")
     return table.astype(np.int64).reshape(-1), c
+
+
+def _rounding(view: GraphView, start: str, end: str) -> str:
+    """The output of the ``FloatQuant`` that rounds the sum."""
+    return next(node.output[0] for node in view.ancestors([start], end) if node.input[0] == start)
+
+
+def _check_rounding(view: GraphView, start: str, end: str, step: int) -> None:
+    """The quantizer must keep as many significant bits as the kernels do, half to even."""
+    sums = np.arange(1, 1 << (SIGNIFICANT_BITS + 2))
+    mantissa, exponent = significand(sums)
+    rounded = view.run([start], _rounding(view, start, end), {start: np.ldexp(sums.astype(np.float64), step)})
+    if not np.array_equal(rounded, np.ldexp(mantissa.astype(np.float64), exponent + step)):
+        raise LoweringError(f"{end}: the sum of {start} is not rounded to {SIGNIFICANT_BITS} significant bits")
