@@ -14,6 +14,7 @@ from qonnx.transformation.change_batchsize import ChangeBatchSize
 from qonnx.transformation.infer_shapes import InferShapes
 
 KNOWN_DOMAINS = {"", "ai.onnx", "qonnx.custom_op.general", "onnx.brevitas"}
+QUANTIZER_INPUTS = {"Quant": 4, "FloatQuant": 6}
 CHUNK = 50
 
 
@@ -29,7 +30,7 @@ def read_qonnx(path: Path, image_shape: tuple[int, int, int]) -> ModelWrapper:
 
     Raises:
         QonnxError: no such file, not ONNX, not one input and output, a dynamic or other shape, a
-            dangling input or an operator of a foreign domain.
+            dangling input, a quantizer with too few inputs or an operator of a foreign domain.
     """
     if not path.is_file():
         raise QonnxError(f"QONNX file {path} does not exist")
@@ -54,6 +55,9 @@ def _check_nodes(path: Path, graph: onnx.GraphProto, known: set[str]) -> None:
     for node in graph.node:
         if node.domain not in KNOWN_DOMAINS:
             raise QonnxError(f"{path}: operator {node.domain}.{node.op_type} (node {node.name}) is not supported")
+        needed = QUANTIZER_INPUTS.get(node.op_type, 0)
+        if len(node.input) < needed or not all(node.input[:needed]):
+            raise QonnxError(f"{path}: node {node.name} ({node.op_type}) has not the {needed} inputs of its kind")
         dangling = [name for name in node.input if name and name not in known]
         if dangling:
             raise QonnxError(f"{path}: node {node.name} ({node.op_type}) reads {dangling[0]}, which nothing makes")

@@ -411,6 +411,12 @@ def dangling(model: ModelWrapper) -> None:
     find(model, "MatMul", "fc1").input[0] = "nowhere"
 
 
+def half_a_quantizer(model: ModelWrapper) -> None:
+    node = find(model, "Quant", "blocks_0_attn_q_quant")
+    node.name = "the_half"
+    del node.input[2:]
+
+
 def custom_domain(model: ModelWrapper) -> None:
     node = find(model, "Gelu")
     node.domain, node.op_type, node.name = "com.acme", "FastGelu", "the_fast_one"
@@ -447,6 +453,7 @@ def wide_activation(model: ModelWrapper) -> None:
         (other_size, "input pixels has shape [1, 64, 32, 3]"),
         (second_input, "has 2 inputs and 1 outputs; one of each is supported"),
         (dangling, "(MatMul) reads nowhere, which nothing makes"),
+        (half_a_quantizer, "node the_half (Quant) has not the 4 inputs of its kind"),
         (custom_domain, "operator com.acme.FastGelu (node the_fast_one) is not supported"),
         (unsupported, "operator Mish (node the_mish) is not supported"),
         (softmax, "operator Softmax (node the_softmax) is not supported"),

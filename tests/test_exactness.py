@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from models import calibrated, patterns, random_model
+from models import calibrated, patterns, random_model, tiny_config
 
 from brevitas_model.checkpoint import save_checkpoint
 from brevitas_model.config import ViTConfig
@@ -73,6 +73,24 @@ def test_no_logit_differs(name: str, tmp_path: Path):
     assert report["images"] == PICTURES and report["max_bits"] <= 24
     logits = np.load(out / "logits_csim.npy")
     assert logits.shape == (PICTURES, 10) and len(np.unique(logits, axis=0)) > PICTURES // 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"activation_bits": 4, "activation": "relu"},
+        {"activation_bits": 6, "weight_format": "pot6", "global_pool": "token", "logit_bits": 12},
+        {"weight_scaling": "tensor", "activation": "relu", "patch_size": 4},
+    ],
+)
+def test_other_formats_are_exact_operator_by_operator(changes: dict[str, object], tmp_path: Path):
+    save_checkpoint(tmp_path / "random.safetensors", random_model(tiny_config(**changes)), {})
+    np.save(tmp_path / "patterns.npy", patterns(40))
+    given = ["--checkpoint", str(tmp_path / "random.safetensors"), "--inputs", str(tmp_path / "patterns.npy")]
+    assert build.main([*given, "--trace", "--out", str(tmp_path / "out")]) == 0
+    trace = json.loads((tmp_path / "out" / "report.json").read_text())["trace"]
+    assert trace["first_difference"] is None and trace["operators"] == 20
 
 
 @pytest.mark.parametrize("name", SHAPES)
