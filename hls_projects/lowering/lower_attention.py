@@ -13,8 +13,7 @@ from onnx import NodeProto
 from qonnx.util.basic import get_by_name
 
 from hls_projects.lowering.graph import GraphView, LoweringError, NoMatch, operator_name
-from hls_projects.lowering.lower_layer_norm import _sum_behind
-from hls_projects.lowering.tables import code_table, significand_table
+from hls_projects.lowering.tables import code_table, significand_table, sum_behind
 from hls_projects.lowering.transformation import LowerAt
 from hls_projects.operators import AttentionScores, AttentionValues, IntegerSoftmax
 
@@ -86,7 +85,7 @@ def _softmax(view: GraphView, name: str, tensors: SoftmaxTensors, heads: int, to
         tensors.total,
         tensors.reciprocal,
         step=exp.step,
-        bounds=(int(exp_table[0]), int(exp_table[0]) * tokens),
+        bounds=(int(exp_table[0]), int(exp_table.max()) * tokens),
         period=1,
     )
     return IntegerSoftmax.make(
@@ -110,7 +109,7 @@ def match_softmax(view: GraphView, probs: str) -> SoftmaxTensors:
     exp, reciprocal = view.producer(view.producer(probs, "Quant").input[0], "Mul").input
     if exp not in view.formats:
         exp, reciprocal = reciprocal, exp
-    total = _sum_behind(view, reciprocal)
+    total = sum_behind(view, reciprocal)
     reduction = view.producer(total, "ReduceSum")
     distance = _distance(view, exp)
     scores, highest = view.producer(distance, "Sub").input

@@ -8,7 +8,7 @@ from onnx import NodeProto
 
 from hls_projects.lowering.graph import GraphView, LoweringError, NoMatch, operator_name
 from hls_projects.lowering.multiplier import integer_factor
-from hls_projects.lowering.tables import significand_table
+from hls_projects.lowering.tables import significand_table, sum_behind
 from hls_projects.lowering.transformation import LowerAt
 from hls_projects.operators import IntegerLayerNorm
 from hls_projects.operators.base import magnitude
@@ -76,7 +76,7 @@ def match(view: GraphView, quant: NodeProto) -> Tensors:
     """From the last ``Quant`` back to the input."""
     product = view.producer(quant.input[0], "Mul")
     centred, inverse = _sides(view, product)
-    squares = _sum_behind(view, inverse)
+    squares = sum_behind(view, inverse)
     square = view.producer(view.producer(squares, "ReduceSum").input[0], "Mul")
     if list(square.input) != [centred, centred]:
         raise NoMatch
@@ -94,15 +94,3 @@ def _sides(view: GraphView, product: NodeProto) -> tuple[str, str]:
         if codes in view.formats and view.producer(factor).op_type == "FloatQuant":
             return codes, factor
     raise NoMatch
-
-
-def _sum_behind(view: GraphView, inverse: str) -> str:
-    """The sum that a floating factor is a function of: what the first ``FloatQuant`` rounds."""
-    tensor = view.producer(inverse, "FloatQuant").input[0]
-    while view.producer(tensor).op_type != "FloatQuant":
-        node = view.producer(tensor)
-        dynamic = [name for name in node.input if name and not view.is_constant(name)]
-        if len(dynamic) != 1 or node.op_type == "ReduceSum":
-            raise NoMatch
-        tensor = dynamic[0]
-    return view.producer(tensor).input[0]

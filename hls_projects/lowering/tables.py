@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hls_projects.integer import SIGNIFICANT_BITS, significand
-from hls_projects.lowering.graph import CodeFormat, GraphView, LoweringError
+from hls_projects.lowering.graph import CodeFormat, GraphView, LoweringError, NoMatch
 
 
 def all_codes(fmt: CodeFormat) -> np.ndarray:
@@ -76,3 +76,15 @@ def _check_rounding(view: GraphView, start: str, end: str, step: int) -> None:
     rounded = view.run([start], _rounding(view, start, end), {start: np.ldexp(sums.astype(np.float64), step)})
     if not np.array_equal(rounded, np.ldexp(mantissa.astype(np.float64), exponent + step)):
         raise LoweringError(f"{end}: the sum of {start} is not rounded to {SIGNIFICANT_BITS} significant bits")
+
+
+def sum_behind(view: GraphView, factor: str) -> str:
+    """The sum that a floating ``factor`` is a function of: what the first ``FloatQuant`` rounds."""
+    tensor = view.producer(factor, "FloatQuant").input[0]
+    while view.producer(tensor).op_type != "FloatQuant":
+        node = view.producer(tensor)
+        dynamic = [name for name in node.input if name and not view.is_constant(name)]
+        if len(dynamic) != 1 or node.op_type == "ReduceSum":
+            raise NoMatch
+        tensor = dynamic[0]
+    return view.producer(tensor).input[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from hls_projects.operators.pot_linear import PotLinear
 
 
@@ -18,5 +20,5 @@ class Head(PotLinear):
     def get_nodeattr_types(self) -> dict[str, tuple]:
         return super().get_nodeattr_types() | {"scale_log2": ("i", True, 0)}
 
-    def execute(self, x):  # noqa: ANN001, ANN201  (as in PotLinear)
+    def execute(self, x: np.ndarray) -> np.ndarray:
         return super().execute(x).reshape(-1, *self.output_shape())

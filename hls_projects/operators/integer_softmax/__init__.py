@@ -19,7 +19,7 @@ class IntegerSoftmax(HardwareOperator):
         n_tokens, n_heads, n_keys: scores and probabilities are (n_tokens, n_heads * n_keys).
         n_codes: length of ``exp_table``, one entry for each distance to the row's maximum.
         out_shift: shift at exponent 0.
-        exp_table: (n_codes,), falling; reciprocal_table: (128,).
+        exp_table: (n_codes,); reciprocal_table: (128,).
     """
 
     kernel = "integer_softmax"
@@ -34,8 +34,8 @@ class IntegerSoftmax(HardwareOperator):
 
     def sum_bounds(self) -> tuple[int, int]:
         """Smallest and largest sum of a row: the maximum itself always counts."""
-        top = int(self.array("exp_table")[0])
-        return top, top * self.size("n_keys")
+        table = self.array("exp_table")
+        return int(table[0]), int(table.max()) * self.size("n_keys")
 
     def types(self) -> dict[str, BaseDataType]:
         low, high = self.sum_bounds()
