@@ -1,6 +1,9 @@
 """A vision transformer whose weights are powers of two: configuration, model, training, export."""
 
+import logging
 import warnings
 
-# Brevitas tells, at import, of an optional package that this project has no use for.
+# Brevitas looks, at import, for two things that this project has no use for, and says so: a package
+# of kernels and a CUDA compiler.
 warnings.filterwarnings("ignore", message="fast_hadamard_transform package not found")
+logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)

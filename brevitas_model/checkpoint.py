@@ -40,14 +40,15 @@ def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
         CheckpointError: no such file, or not a whole safetensors file.
     """
     if not path.is_file():
-        raise CheckpointError(f"checkpoint {path} does not exist")
+        raise CheckpointError(f"checkpoint {path} does not exist; name a model.safetensors that flows/train.py made")
     try:
         with safe_open(path, framework="pt") as file:
             names = file.keys()
             return {name: file.get_tensor(name) for name in names}, dict(file.metadata() or {})
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
-            f"checkpoint {path} is not a whole safetensors file ({error}); pickled checkpoints are never opened"
+            f"checkpoint {path} is not a whole safetensors file ({error}); fetch it anew, "
+            "pickled checkpoints are never opened"
         ) from error
 
 
@@ -68,7 +69,9 @@ def load_checkpoint(path: Path) -> tuple[VisionTransformer, dict[str, Any]]:
         config = ViTConfig.from_dict(json.loads(metadata["config"]))
         training = json.loads(metadata.get("training", "{}"))
     except KeyError as error:
-        raise CheckpointError(f"checkpoint {path} carries no model configuration") from error
+        raise CheckpointError(
+            f"checkpoint {path} carries no model configuration; use one that flows/train.py made"
+        ) from error
     except (json.JSONDecodeError, ConfigError, TypeError) as error:
         raise CheckpointError(f"checkpoint {path} carries an invalid configuration: {error}") from error
     model = VisionTransformer(config)
@@ -76,5 +79,7 @@ def load_checkpoint(path: Path) -> tuple[VisionTransformer, dict[str, Any]]:
         model.load_state_dict(tensors)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:300]
-        raise CheckpointError(f"checkpoint {path} does not fit its configuration: {reason}") from error
+        raise CheckpointError(
+            f"checkpoint {path} does not fit its configuration: {reason}; train it again or fetch it anew"
+        ) from error
     return model.eval(), training

@@ -74,7 +74,7 @@ def load_inputs(path: Path) -> Pictures:
         DataError: not a plain array file, or not uint8 of shape (N, 32, 32, 3).
     """
     if not path.is_file():
-        raise DataError(f"inputs file {path} does not exist")
+        raise DataError(f"inputs file {path} does not exist; save pictures there with numpy.save")
     try:
         images = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError, MemoryError, BadZipFile) as error:

@@ -33,11 +33,11 @@ def read_qonnx(path: Path, image_shape: tuple[int, int, int]) -> ModelWrapper:
             dangling input, a quantizer with too few inputs or an operator of a foreign domain.
     """
     if not path.is_file():
-        raise QonnxError(f"QONNX file {path} does not exist")
+        raise QonnxError(f"QONNX file {path} does not exist; --qonnx takes a file that Brevitas exported")
     try:
         model = onnx.load(str(path))
     except (DecodeError, onnx.checker.ValidationError, ValueError, OSError) as error:
-        raise QonnxError(f"{path} is not an ONNX file, or is cut short") from error
+        raise QonnxError(f"{path} is not an ONNX file, or is cut short; export it again") from error
     graph = model.graph
     constants = {tensor.name for tensor in graph.initializer}
     inputs = [port for port in graph.input if port.name not in constants]
