@@ -27,7 +27,8 @@ from brevitas_model.config import ViTConfig
 # where a row of weights, a bias or a whole layer is zero and its statistics say nothing.
 MIN_WEIGHT_RANGE = 2.0**-6
 MIN_BIAS_RANGE = 2.0**-7
-MIN_ACTIVATION_RANGE = 2.0**-10
+# Brevitas applies this one to the scale itself, one code in real units.
+MIN_ACTIVATION_SCALE = 2.0**-17
 CALIBRATION_STEPS = 16
 
 SIGNIFICANT_BITS = 8
@@ -99,7 +100,7 @@ def activation(config: ViTConfig, *, signed: bool = True, bits: int | None = Non
         act_quant=base,
         bit_width=bits or config.activation_bits,
         collect_stats_steps=CALIBRATION_STEPS,
-        scaling_min_val=MIN_ACTIVATION_RANGE,
+        scaling_min_val=MIN_ACTIVATION_SCALE,
     )
 
 
