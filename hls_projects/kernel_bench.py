@@ -49,12 +49,6 @@ def header(body: str) -> str:
     return f"#ifndef CONFIG_H_\n#define CONFIG_H_\n\n{HEADERS}\n{body}\n\n#endif\n"
 
 
-def compile_bench(operator: HardwareOperator, folder: Path) -> Path:
-    """Write the operator's ``config.h`` to ``folder``, compile its test bench there, return the program."""
-    kernel = operator.header()
-    return compile_source(kernel.with_name(f"{operator.kernel}_tb.cpp"), config_header(operator), folder)
-
-
 def compile_source(source: Path, config: str, folder: Path, flags: Sequence[str] = ()) -> Path:
     """Compile one test bench with the text of its ``config.h``.
 

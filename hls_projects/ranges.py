@@ -76,7 +76,7 @@ class TensorRange:
     @classmethod
     def constant(cls, values: NDArray[Any]) -> TensorRange:
         """Known values, each on its own finest grid."""
-        return cls.fixed(np.float64(values), np.float64(values), _grid(values))
+        return cls.fixed(np.float64(values), np.float64(values), lowest_bit_log2(values))
 
     @property
     def is_constant(self) -> bool:
@@ -430,8 +430,8 @@ def _attribute(node: NodeProto, name: str, default: Any) -> Any:
     return next((helper.get_attribute_value(item) for item in node.attribute if item.name == name), default)
 
 
-def _grid(values: NDArray[Any]) -> NDArray[np.int64]:
-    """log2 of the lowest set bit of each element."""
+def lowest_bit_log2(values: NDArray[Any]) -> NDArray[np.int64]:
+    """log2 of the lowest set bit of each element; of zero, nothing to rely on."""
     mantissa, exponent = np.frexp(np.float64(values))
     integer = np.ldexp(mantissa, 53).astype(np.int64)
     return exponent - 54 + np.frexp((integer & -integer).astype(np.float64))[1].astype(np.int64)

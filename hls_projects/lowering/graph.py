@@ -13,6 +13,7 @@ from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.util.basic import get_by_name, qonnx_make_model
 
 from hls_projects.operators import DOMAIN
+from hls_projects.ranges import lowest_bit_log2
 
 
 class LoweringError(Exception):
@@ -45,10 +46,7 @@ def exact_log2(value: float, what: str) -> int:
 
 def grid_log2(values: np.ndarray) -> np.ndarray:
     """log2 of the coarsest grid that holds each element; zero, which every grid holds, gives 127."""
-    mantissa, exponent = np.frexp(np.asarray(values, dtype=np.float64))
-    integer = np.ldexp(mantissa, 53).astype(np.int64)
-    trailing = np.log2((integer & -integer).astype(np.float64), where=integer != 0, out=np.zeros(integer.shape))
-    return np.where(integer == 0, 127, exponent - 53 + trailing.astype(np.int64))
+    return np.where(np.asarray(values) == 0, 127, lowest_bit_log2(values))
 
 
 class GraphView:
