@@ -52,6 +52,10 @@ class HardwareOperator(CustomOp):
         """Internal C++ types of the kernel by name, such as ``accum_t``."""
         return {}
 
+    def macs(self) -> int:
+        """Multiply-accumulates of its matrix product for one picture; 0 where it has none."""
+        return 0
+
     def array_dtype(self, name: str) -> BaseDataType:
         """Type of an array argument; the narrowest that holds its values unless overridden."""
         array = self.array(name)

@@ -28,6 +28,9 @@ class AttentionScores(HardwareOperator):
     def output_shape(self) -> tuple[int, ...]:
         return (self.size("n_tokens"), self.size("n_heads") * self.size("n_tokens"))
 
+    def macs(self) -> int:
+        return self.size("n_tokens") ** 2 * self.size("n_heads") * self.size("head_dim")
+
     def types(self) -> dict[str, BaseDataType]:
         peak = self.size("head_dim") * magnitude(self.in_dtype(0)) * magnitude(self.in_dtype(1))
         shift = self.size("out_shift")

@@ -17,6 +17,8 @@ CONFIGS = [
     (["UINT8", "INT8"], "INT8", {"n_tokens": 2, "n_heads": 1, "head_dim": 3, "out_shift": 0}),
     (["INT4", "INT4"], "INT8", {"n_tokens": 2, "n_heads": 3, "head_dim": 1, "out_shift": 12}),
 ]
+# Queries times keys times channels, over the heads.
+MACS = [3 * 3 * 4 * 2, 2 * 2 * 3, 2 * 2 * 1 * 3]
 
 
 def naive(operator: AttentionScores, q: np.ndarray, k: np.ndarray) -> np.ndarray:
@@ -51,3 +53,9 @@ def test_extremes(config):
     shape = len(ends), sizes["n_tokens"], sizes["n_heads"] * sizes["head_dim"]
     q, k = (np.broadcast_to(np.array(end).reshape(-1, 1, 1), shape) for end in zip(*ends, strict=True))
     np.testing.assert_array_equal(check_kernel(operator, q, k), naive(operator, q, k))
+
+
+@pytest.mark.parametrize("config, macs", zip(CONFIGS, MACS, strict=True))
+def test_macs(config, macs):
+    in_dtypes, out_dtype, sizes = config
+    assert make_operator(AttentionScores, in_dtypes, out_dtype, **sizes).macs() == macs

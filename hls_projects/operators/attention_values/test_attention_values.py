@@ -17,6 +17,8 @@ CONFIGS = [
     (["UINT8", "INT8"], "INT8", {"n_tokens": 2, "n_heads": 1, "head_dim": 3, "out_shift": 0}),
     (["UINT4", "INT4"], "INT4", {"n_tokens": 2, "n_heads": 3, "head_dim": 1, "out_shift": 12}),
 ]
+# Queries times keys times channels, over the heads.
+MACS = [3 * 3 * 4 * 2, 2 * 2 * 3, 2 * 2 * 1 * 3]
 
 
 def naive(operator: AttentionValues, p: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -52,3 +54,9 @@ def test_extremes(config):
         for end, word in zip(zip(*ends, strict=True), words, strict=True)
     )
     np.testing.assert_array_equal(check_kernel(operator, p, v), naive(operator, p, v))
+
+
+@pytest.mark.parametrize("config, macs", zip(CONFIGS, MACS, strict=True))
+def test_macs(config, macs):
+    in_dtypes, out_dtype, sizes = config
+    assert make_operator(AttentionValues, in_dtypes, out_dtype, **sizes).macs() == macs

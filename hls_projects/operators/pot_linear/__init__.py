@@ -34,6 +34,16 @@ class PotLinear(HardwareOperator):
         """Integer weights, (n_out, n_in)."""
         return decode_pot(self.array("codes"), self.size("exponent_bits"), self.size("mantissa_bits"))
 
+    def exponent_counts(self) -> np.ndarray:
+        """How many non-zero weights have the leading power of two 2**i, for every i of the format."""
+        weights = np.abs(self.weights())
+        powers = np.frexp(weights[weights > 0].astype(np.float64))[1] - 1
+        largest = self.size("mantissa_bits") + max(2 ** self.size("exponent_bits") - 2, 0)
+        return np.bincount(powers, minlength=largest + 1)
+
+    def macs(self) -> int:
+        return self.size("n_tokens") * self.size("n_in") * self.size("n_out")
+
     def array_dtype(self, name: str) -> BaseDataType:
         if name == "codes":
             return DataType[f"UINT{1 + self.size('exponent_bits') + self.size('mantissa_bits')}"]

@@ -79,6 +79,36 @@ def test_any_layer(weight_format, data):
     np.testing.assert_array_equal(check_kernel(operator, x), naive(operator, x))
 
 
+@pytest.mark.parametrize("weight_format", FORMATS)
+def test_exponents_of_every_code(weight_format):
+    """Each code twice; every power of two that the format holds has its place, in order."""
+    exponent_bits, mantissa_bits, *_ = weight_format
+    every = 2 * list(range(2 << (exponent_bits + mantissa_bits)))
+    weights = [naive_weight(code, exponent_bits, mantissa_bits) for code in every]
+    leading = [int(abs(weight)).bit_length() - 1 for weight in weights if weight]
+    zeros = np.zeros(len(every), dtype=np.int64)
+    operator = linear(weight_format, codes=np.array([every]).T, bias=zeros, acc_shift=zeros, out_shift=zeros)
+    assert operator.exponent_counts().tolist() == [leading.count(power) for power in range(max(leading) + 1)]
+
+
+@pytest.mark.parametrize("exponent_bits, mantissa_bits", [f[:2] for f in FORMATS])
+def test_exponents_that_no_weight_has(exponent_bits, mantissa_bits):
+    largest = mantissa_bits + (1 << exponent_bits) - 2
+    zeros = np.zeros(OUTPUTS, dtype=np.int64)
+    codes = np.zeros((OUTPUTS, INPUTS), dtype=np.int64)
+    codes[0, 0] = 1 << mantissa_bits
+    operator = linear(
+        (exponent_bits, mantissa_bits, "INT8", "INT8"), codes=codes, bias=zeros, acc_shift=zeros, out_shift=zeros
+    )
+    assert operator.exponent_counts().tolist() == [int(power == mantissa_bits) for power in range(largest + 1)]
+
+
+def test_macs():
+    zeros = np.zeros(OUTPUTS, dtype=np.int64)
+    codes = np.zeros((OUTPUTS, INPUTS), dtype=np.int64)
+    assert linear(FORMATS[0], codes=codes, bias=zeros, acc_shift=zeros, out_shift=zeros).macs() == 2 * 3 * 4
+
+
 @pytest.mark.parametrize("weight_format", [FORMATS[0], FORMATS[2]])
 def test_accumulator_holds_its_extremes(weight_format):
     """The largest weights, inputs and biases of one sign; the shift leaves the sum's high bits."""

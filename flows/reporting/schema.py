@@ -1,0 +1,139 @@
+"""Reading ``report.json`` and holding it to its published schema, ``report.schema.json``."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.exceptions import best_match
+
+SCHEMA_VERSION = 1
+REPORT_FILE = "report.json"
+LONGEST_REASON = 160
+
+
+class ReportError(Exception):
+    """A report that cannot be read, or that is not one."""
+
+
+def check_report(report: dict[str, Any]) -> None:
+    """Hold ``report`` to the schema.
+
+    Raises:
+        ReportError: one line with the place in the document that is wrong, and why.
+    """
+    for place, value in _leaves(report, "report"):
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ReportError(f"{place} is {value}, which JSON does not hold")
+        if isinstance(value, str) and not _is_text(value):
+            raise ReportError(f"{place} is text that UTF-8 does not hold")
+    error = best_match(_validator("report").iter_errors(report))
+    if error is not None:
+        raise ReportError(_explain(error))
+    _check_classes(report["classes"])
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    """A checked report.
+
+    Args:
+        path: a ``report.json``, or the output folder of a build that holds one.
+
+    Raises:
+        ReportError: in one line: no such file, damaged, of another schema version, no report.
+    """
+    file = path / REPORT_FILE if path.is_dir() else path
+    report = _read_json(path, file)
+    if not isinstance(report, dict):
+        raise ReportError(f"{file} is JSON but no report; flows/build.py writes {REPORT_FILE}")
+    version = report.get("schema_version")
+    if type(version) is not int or version != SCHEMA_VERSION:
+        found = "no schema version" if version is None else f"schema version {_brief(version)}"
+        raise ReportError(f"{file} has {found}, this program reads version {SCHEMA_VERSION}; build it again")
+    try:
+        check_report(report)
+    except ReportError as error:
+        raise ReportError(f"{file}: {error}") from error
+    return report
+
+
+def load_schema(name: str) -> dict[str, Any]:
+    """The schema ``<name>.schema.json`` beside this module."""
+    return json.loads((Path(__file__).parent / f"{name}.schema.json").read_text(encoding="utf-8"))
+
+
+@cache
+def _validator(name: str) -> Draft202012Validator:
+    return Draft202012Validator(load_schema(name))
+
+
+def _read_json(path: Path, file: Path) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        if path.is_dir():
+            raise ReportError(f"{path} holds no {REPORT_FILE}; run flows/build.py to its last step") from error
+        raise ReportError(f"{path} does not exist; give a {REPORT_FILE} or a build's output folder") from error
+    except OSError as error:
+        raise ReportError(f"{file} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise ReportError(f"{file} is damaged or not JSON: {_cut(reason)}") from error
+
+
+def _leaves(value: Any, place: str) -> Iterator[tuple[str, Any]]:
+    """Every key and every value that holds no others, with its place."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield f"a key of {place}", key
+            yield from _leaves(item, f"{place}.{key}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _leaves(item, f"{place}[{index}]")
+    else:
+        yield place, value
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _explain(error: ValidationError) -> str:
+    place = "report" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
+    if error.validator == "required":
+        missing = next(key for key in error.validator_value if key not in error.instance)
+        return f"{place}.{missing} is missing"
+    if error.validator == "additionalProperties":
+        unknown = next(key for key in error.instance if key not in error.schema["properties"])
+        return f"{_cut(f'{place}.{unknown}')} is not in the schema"
+    return f"{_cut(place)}: {_cut(' '.join(error.message.split()))}"
+
+
+def _check_classes(classes: dict[str, Any] | None) -> None:
+    """Every list of ``classes`` has one element a class."""
+    if classes is None:
+        return
+    lists = {"pictures": classes["pictures"], "confusion": classes["confusion"]}
+    lists |= {f"accuracy.{stage}": figures for stage, figures in classes["accuracy"].items()}
+    lists |= {f"confusion[{index}]": row for index, row in enumerate(classes["confusion"] or [])}
+    for name, figures in lists.items():
+        if figures is not None and len(figures) != len(classes["names"]):
+            found, expected = len(figures), len(classes["names"])
+            raise ReportError(f"report.classes.{name} has {found} elements, not one for each of {expected} names")
+
+
+def _brief(value: Any) -> str:
+    return _cut(json.dumps(value))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_REASON else f"{text[: LONGEST_REASON - 1]}…"

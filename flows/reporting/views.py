@@ -1,0 +1,264 @@
+"""What each section of the page says: a report's figures, put together for the templates."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from flows.reporting import plots
+from flows.reporting.formatting import GAP, bits, count, percent, plural
+from flows.reporting.plots import Plot
+from hls_projects.ranges import MAX_BITS
+from hls_projects.targets import Target, TargetError, load_target
+
+BRAM36_BITS = 36 * 1024
+EXACT, NOT_EXACT, UNKNOWN = "exact", "not exact", "not known"
+TRACE_HINT = "build with --trace to compare every operator"
+# The stage whose figures stand in the headline is the last of these that a run has.
+ORDER = ("torch", "qonnx", "csim")
+
+Report = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``state`` is one of EXACT, NOT_EXACT and UNKNOWN; ``reason`` is a sentence."""
+
+    state: str
+    reason: str
+
+
+def verdict(report: Report) -> Verdict:
+    """Whether every stage computed the same logits, and where they differ first."""
+    wrong = [pair for pair in report["comparisons"] if pair["mismatched_logits"]]
+    counted = [pair for pair, number in report["mismatched_logits"].items() if number]
+    first = (report["trace"] or {}).get("first_difference")
+    if wrong or counted or first:
+        return Verdict(NOT_EXACT, _difference(wrong, counted, first))
+    compared = [pair for pair in report["comparisons"] if pair["pictures"]]
+    if not compared:
+        return Verdict(UNKNOWN, "No two stages were compared.")
+    pictures = max(pair["pictures"] for pair in compared)
+    stages = {stage for pair in compared for stage in pair["between"]}
+    return Verdict(
+        EXACT, f"No logit differs between {plural(len(stages), 'stage')}, on up to {plural(pictures, 'picture')}."
+    )
+
+
+def _difference(wrong: list[dict[str, Any]], counted: list[str], first: dict[str, Any] | None) -> str:
+    parts = []
+    if wrong:
+        worst = max(wrong, key=lambda pair: pair["mismatched_logits"])
+        a, b = worst["between"]
+        logits, pictures = worst["mismatched_logits"], worst["mismatched_pictures"]
+        parts.append(f"{plural(logits, 'logit')} of {plural(pictures, 'picture')} differ between {a} and {b}.")
+    elif counted:
+        parts.append(f"Logits differ: {', '.join(counted)}.")
+    if first:
+        parts.append(f"First at operator {first['operator']}, {place(first['index'])}, of picture {first['picture']}.")
+    else:
+        parts.append(f"Which operator differs first is not known; {TRACE_HINT}.")
+    return " ".join(parts)
+
+
+def place(index: list[int]) -> str:
+    """``token 5, channel 12``, or ``channel 3`` behind the pooling."""
+    names = ("token", "channel")[-len(index) :] if len(index) <= 2 else tuple(f"axis {i}" for i in range(len(index)))
+    return ", ".join(f"{name} {number}" for name, number in zip(names, index, strict=True))
+
+
+def stage_titles(report: Report) -> dict[str, str]:
+    return {stage["name"]: stage["title"] for stage in report["stages"]}
+
+
+def exactness(report: Report) -> dict[str, Any]:
+    """The matrix of stages: ``cells[row][column]`` is a comparison, or None."""
+    titles = stage_titles(report)
+    pairs = {frozenset(pair["between"]): pair for pair in report["comparisons"]}
+    names = list(dict.fromkeys([*titles, *(stage for pair in report["comparisons"] for stage in pair["between"])]))
+    compared = [name for name in names if any(name in pair for pair in pairs)]
+    trace = report["trace"]
+    first = trace and trace["first_difference"]
+    return {
+        "lead": _exactness_lead(report),
+        "stages": report["stages"],
+        "columns": [titles.get(name, name) for name in compared[1:]],
+        "rows": [
+            {
+                "title": titles.get(row, row),
+                "cells": [
+                    {"pair": pairs.get(frozenset((row, column))), "repeated": position < index}
+                    for position, column in enumerate(compared[1:])
+                ],
+            }
+            for index, row in enumerate(compared[:-1])
+        ],
+        "trace": trace,
+        "first": first,
+        "place": place(first["index"]) if first else None,
+    }
+
+
+def _exactness_lead(report: Report) -> str:
+    pairs = report["comparisons"]
+    wrong = sum(pair["mismatched_logits"] > 0 for pair in pairs)
+    if not pairs:
+        return "Not known: no two stages were compared."
+    compared = f"{plural(len(pairs), 'pair')} of stages {'was' if len(pairs) == 1 else 'were'} compared logit by logit"
+    if wrong:
+        return f"No: {compared}, and {count(wrong)} of them {'differs' if wrong == 1 else 'differ'}."
+    if verdict(report).state == NOT_EXACT:
+        return f"No: {compared} without a difference, but not everything agrees."
+    return f"Yes: {compared}, and no logit differs."
+
+
+def accuracy(report: Report) -> dict[str, Any]:
+    """Figures by stage, one plot by class and the confusion matrix with each row's share."""
+    known = {stage: value for stage, value in report["accuracy"].items() if value is not None}
+    classes = report["classes"]
+    titles = stage_titles(report)
+    return {
+        "by_stage": [(titles.get(stage, stage), value) for stage, value in report["accuracy"].items()],
+        "known": bool(known),
+        "lead": _accuracy_lead(report, known),
+        "names": classes and classes["names"],
+        "plot": classes and _class_plot(classes),
+        "confusion": classes and _confusion(classes),
+        "confusion_title": titles.get("csim", "C-simulation"),
+    }
+
+
+def headline_accuracy(report: Report) -> float | None:
+    known = [report["accuracy"].get(stage) for stage in ORDER]
+    return next((value for value in reversed(known) if value is not None), None)
+
+
+def _accuracy_lead(report: Report, known: dict[str, float]) -> str:
+    if not known:
+        return "Not known: the pictures have no labels."
+    values = sorted(set(known.values()))
+    if len(values) == 1:
+        where = "in every stage" if len(known) > 1 else f"in the stage {next(iter(known))}"
+        return f"{percent(values[0])} of {plural(report['images'], 'picture')} are recognized, {where}."
+    between = f"From {percent(values[0])} to {percent(values[-1])}"
+    return f"{between} of {plural(report['images'], 'picture')} are recognized: stages differ."
+
+
+def _class_plot(classes: dict[str, Any]) -> Plot | None:
+    series = classes["accuracy"]
+    return plots.class_accuracy(classes["names"], _merged(series)) if series else None
+
+
+def _merged(series: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Equal series as one, so that markers do not hide each other."""
+    distinct: dict[tuple[Any, ...], list[str]] = {}
+    for label, values in series.items():
+        distinct.setdefault(tuple(values), []).append(label)
+    if len(distinct) == 1 and len(series) > 1:
+        return {"all stages": next(iter(series.values()))}
+    return {", ".join(labels): list(values) for values, labels in distinct.items()}
+
+
+def _confusion(classes: dict[str, Any]) -> list[dict[str, Any]] | None:
+    if classes["confusion"] is None:
+        return None
+    return [
+        {
+            "name": name,
+            "pictures": sum(row),
+            "right": 100 * row[index] / sum(row) if sum(row) else None,
+            "cells": [{"pictures": n, "share": n / max(sum(row), 1), "right": i == index} for i, n in enumerate(row)],
+        }
+        for index, (name, row) in enumerate(zip(classes["names"], classes["confusion"], strict=True))
+    ]
+
+
+def fit(report: Report) -> dict[str, Any]:
+    """Resources used, or what is known without a cost model: the target and the stored bits."""
+    target = _target(report["target"])
+    kinds: Counter[str] = Counter()
+    for array in report["storage"]:
+        kinds[array["array"]] += array["elements"] * array["bits_each"]
+    total = sum(kinds.values())
+    used = report["resources"]
+    capacity = target and target.bram36 * BRAM36_BITS
+    return {
+        "lead": _fit_lead(used, total, capacity),
+        "resources": used,
+        "plot": used and plots.resources({name: r["used"] / r["available"] for name, r in used.items()}),
+        "target": target,
+        "available": target and {"LUT": target.lut, "FF": target.ff, "BRAM36": target.bram36, "DSP": target.dsp},
+        "total": total,
+        "capacity": capacity,
+        "brams": -(-total // BRAM36_BITS),
+        "storage": report["storage"],
+        "storage_plot": plots.storage(dict(kinds.most_common())) if kinds else None,
+    }
+
+
+def _fit_lead(used: dict[str, Any] | None, total: int, capacity: int | None) -> str:
+    if used:
+        fullest = max(used, key=lambda name: used[name]["used"] / used[name]["available"])
+        figures = f"{fullest}, {count(used[fullest]['used'])} of {count(used[fullest]['available'])}"
+        if used[fullest]["used"] > used[fullest]["available"]:
+            return f"No: the design needs more than the target has; most of all {figures}."
+        return f"Yes: the fullest resource is {figures}."
+    if not total:
+        return "Not known: no synthesis and no cost model ran, and no stored bits were counted."
+    known = f"its tables and weights hold {bits(total)}"
+    if capacity:
+        known += f", {100 * total / capacity:.1f}{GAP}% of the target's block RAM"
+    return f"Not known: no synthesis and no cost model ran. What is counted: {known}."
+
+
+def _target(name: str) -> Target | None:
+    try:
+        return load_target(name)
+    except TargetError:
+        return None
+
+
+def speed(report: Report) -> dict[str, Any]:
+    """Timing in cycles, seconds and pictures a second, and the work of one picture."""
+    timing, macs = report["timing"], report["macs"]
+    if timing is None:
+        lead = "Not known: no synthesis and no cycle model ran. What is counted: the work of one picture."
+        return {"lead": lead, "timing": None, "macs": macs, "plot": None}
+    rate = timing["clock_mhz"] * 1e6 / timing["interval_cycles"]
+    latency = timing["latency_cycles"] / timing["clock_mhz"]
+    return {
+        "lead": f"{rate:,.1f} pictures a second, each after {latency:,.1f}{GAP}µs, at {timing['clock_mhz']:g}{GAP}MHz.",
+        "timing": timing,
+        "rate": rate,
+        "latency": latency,
+        "macs": macs,
+        "plot": plots.timeline(timing["timeline"]) if timing["timeline"] else None,
+    }
+
+
+def widths(report: Report) -> dict[str, Any]:
+    """Where the bits go: tensors, zero weights and exponents."""
+    tensors, layers = report["tensors"], report["layers"]
+    widest = max((t for t in tensors if t["bits"] is not None), key=lambda t: t["bits"], default=None)
+    return {
+        "limit": MAX_BITS,
+        "widest": widest,
+        "tensors": tensors,
+        "tensor_plot": _tensor_plot(tensors) if widest else None,
+        "layers": layers,
+        "sparsity_plot": _sparsity_plot(layers) if layers else None,
+        "exponent_plot": _exponent_plot(layers) if layers else None,
+    }
+
+
+def _tensor_plot(tensors: list[dict[str, Any]]) -> Plot:
+    return plots.tensor_bits([t["bits"] for t in tensors], [t["kind"] for t in tensors], MAX_BITS)
+
+
+def _sparsity_plot(layers: list[dict[str, Any]]) -> Plot:
+    return plots.sparsity([layer["name"] for layer in layers], [layer["zeros"] / layer["weights"] for layer in layers])
+
+
+def _exponent_plot(layers: list[dict[str, Any]]) -> Plot:
+    return plots.exponents(*([layer[key] for layer in layers] for key in ("name", "exponents", "zeros")))
