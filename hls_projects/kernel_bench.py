@@ -1,4 +1,4 @@
-"""Compile and run the C++ test benches of the kernels, on the simulation headers that hls4ml ships."""
+"""Compile and run the C++ test benches of the kernels, on ``ap_types`` and on native integers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
@@ -15,16 +17,42 @@ import numpy as np
 
 from hls_projects.conversion import config_struct, cpp_type
 from hls_projects.operators import HardwareOperator
+from hls_projects.simulation import compiler
 
 KERNELS = Path(__file__).parent / "kernels"
-COMPILER = "g++"
+HLS4ML = Path(str(resources.files("hls4ml"))) / "templates" / "vivado"
+
+
+@dataclass(frozen=True)
+class IntegerTypes:
+    """Headers that define ``ap_int`` and ``hls::stream``, and the flags of a program that uses them."""
+
+    name: str
+    flags: tuple[str, ...]
+
+
 # The sanitizers stop at an index outside an array, which plain C++ would let pass; with them the
-# programs run as fast at -O0 as at -O1 and compile in half the time. The warnings left out are of
-# hls4ml's headers, of pragmas that only Vitis knows and of labels that only Vitis uses.
-FLAGS = [
-    "-std=c++17", "-O0", "-Wall", "-Werror", "-fsanitize=address,bounds", "-fno-sanitize-recover=bounds",
-    "-Wno-uninitialized", "-Wno-maybe-uninitialized", "-Wno-unknown-pragmas", "-Wno-unused-label",
-]  # fmt: skip
+# programs run as fast at -O0 as at -O1 and compile in half the time. ap_types itself overflows
+# signed integers, native_types must not. The warnings left out are of hls4ml's headers, of pragmas
+# that only Vitis knows and of labels that only Vitis uses.
+AP_TYPES = IntegerTypes(
+    "ap_types",
+    (
+        *("-isystem", str(HLS4ML / "ap_types"), "-Wno-uninitialized", "-Wno-maybe-uninitialized"),
+        *("-fsanitize=address,bounds", "-fno-sanitize-recover=bounds"),
+    ),
+)
+NATIVE_TYPES = IntegerTypes(
+    "native_types",
+    (
+        *(f"-I{Path(__file__).parent / 'simulation' / 'native_types'}", "-Wextra"),
+        *("-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
+    ),
+)
+FLAGS = (
+    *("-std=c++17", "-O0", "-Wall", "-Werror", "-Wno-unknown-pragmas", "-Wno-unused-label"),
+    *("-isystem", str(HLS4ML / "nnet_utils")),
+)
 HEADERS = "".join(f'#include "{name}"\n' for name in ("ap_fixed.h", "ap_int.h", "hls_stream.h", "nnet_types.h"))
 TIMEOUT_S = 120
 INPUT_TYPES = ("input_t", "input2_t")
@@ -49,21 +77,8 @@ def header(body: str) -> str:
     return f"#ifndef CONFIG_H_\n#define CONFIG_H_\n\n{HEADERS}\n{body}\n\n#endif\n"
 
 
-def compile_source(source: Path, config: str, folder: Path, flags: Sequence[str] = ()) -> Path:
-    """Compile one test bench with the text of its ``config.h``.
-
-    Raises:
-        BenchError: no compiler, or what the compiler says.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.h").write_text(config)
-    binary = folder / source.stem
-    _compile([*flags, *(f"-I{path}" for path in (folder, source.parent, KERNELS)), str(source), "-o", str(binary)])
-    return binary
-
-
-def run_bench(binary: Path, operator: HardwareOperator, cases: Sequence[np.ndarray]) -> np.ndarray:
-    """Run a compiled test bench against the operator's numpy semantics.
+def check_kernel(operator: HardwareOperator, *cases: np.ndarray) -> np.ndarray:
+    """Run the operator's kernel against its numpy semantics.
 
     Args:
         cases: the codes of every input, each with the cases on its first axis.
@@ -74,44 +89,70 @@ def run_bench(binary: Path, operator: HardwareOperator, cases: Sequence[np.ndarr
     Raises:
         BenchError: the first difference.
     """
+    kernel = operator.header()
+    programs = cached_source(kernel.with_name(f"{operator.kernel}_tb.cpp"), config_header(operator))
     expected = operator.execute(*cases)
     arrays = [operator.array(name) for name in operator.arrays]
     words = [part for case in zip(*cases, expected, strict=True) for part in case]
-    run_vectors(binary, len(expected), [*arrays, *words])
+    run_vectors(programs, len(expected), [*arrays, *words])
     return expected
 
 
-def run_vectors(binary: Path, n_cases: int, arrays: Iterable[np.ndarray]) -> None:
-    """Run a test bench on a vector file of ``arrays``."""
+def run_vectors(programs: Path, n_cases: int, arrays: Iterable[np.ndarray]) -> None:
+    """Run the programs of :func:`cached_source` on a vector file of ``arrays``.
+
+    Raises:
+        BenchError: what the first program that fails says.
+    """
     lines = [str(n_cases), *(" ".join(map(str, array.reshape(-1).tolist())) for array in arrays)]
-    vectors = binary.with_name("vectors.txt")
-    vectors.write_text("\n".join(lines) + "\n")
-    run = subprocess.run([binary, vectors], capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
-    if run.returncode or not run.stdout.startswith(f"PASS {n_cases} "):
-        raise BenchError(f"{binary.name}: {run.stdout}{run.stderr}")
-
-
-def check_kernel(operator: HardwareOperator, *cases: np.ndarray) -> np.ndarray:
-    """:func:`run_bench` on a program that is compiled once for each configuration and process."""
-    kernel = operator.header()
-    binary = cached_source(kernel.with_name(f"{operator.kernel}_tb.cpp"), config_header(operator))
-    return run_bench(binary, operator, cases)
+    (programs / "vectors.txt").write_text("\n".join(lines) + "\n")
+    for types in (AP_TYPES, NATIVE_TYPES):
+        command = [programs / types.name, programs / "vectors.txt"]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+        if run.returncode or not run.stdout.startswith(f"PASS {n_cases} "):
+            raise BenchError(f"on {types.name}: {run.stdout}{run.stderr}")
 
 
 @functools.cache
 def cached_source(source: Path, config: str) -> Path:
-    """:func:`compile_source`, once for each text of ``config.h``."""
+    """A folder with one program for each kind of integers, compiled once for each text of ``config.h``.
+
+    Raises:
+        BenchError: what the compiler says.
+        SimulationError: no compiler.
+    """
     folder = Path(tempfile.mkdtemp(dir=_scratch()))
-    return compile_source(source, config, folder, ["-include", str(_precompiled())])
+    (folder / "config.h").write_text(config)
+
+    def compile_with(types: IntegerTypes) -> None:
+        includes = [f"-I{path}" for path in (folder, source.parent, KERNELS)]
+        compile_cpp(types, [*_precompiled(types), *includes, str(source), "-o", str(folder / types.name)])
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(compile_with, (AP_TYPES, NATIVE_TYPES)))
+    return folder
+
+
+def compile_cpp(types: IntegerTypes, arguments: Sequence[str]) -> None:
+    """Run g++.
+
+    Raises:
+        BenchError: what it says.
+        SimulationError: there is none.
+    """
+    command = [compiler(), *FLAGS, *types.flags, *arguments]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+    if run.returncode:
+        raise BenchError(f"{' '.join(command)}\n{run.stderr}")
 
 
 @functools.cache
-def _precompiled() -> Path:
-    """A header precompiled from hls4ml's, which are most of what there is to compile."""
-    path = _scratch() / "headers.h"
+def _precompiled(types: IntegerTypes) -> tuple[str, ...]:
+    """Flags for a header precompiled from hls4ml's, which are most of what there is to compile."""
+    path = _scratch() / f"{types.name}.h"
     path.write_text(HEADERS)
-    _compile(["-x", "c++-header", str(path), "-o", f"{path}.gch"])
-    return path
+    compile_cpp(types, ["-x", "c++-header", str(path), "-o", f"{path}.gch"])
+    return "-include", str(path)
 
 
 @functools.cache
@@ -120,15 +161,3 @@ def _scratch() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="kernel_bench_"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
-
-
-def _compile(arguments: Sequence[str]) -> None:
-    if shutil.which(COMPILER) is None:
-        raise BenchError(f"the test benches need {COMPILER} (package g++), which is not on the PATH")
-    templates = Path(str(resources.files("hls4ml"))) / "templates" / "vivado"
-    # As system headers: their warnings are not ours to mend.
-    foreign = [argument for name in ("ap_types", "nnet_utils") for argument in ("-isystem", str(templates / name))]
-    command = [COMPILER, *FLAGS, *foreign, *arguments]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
-    if run.returncode:
-        raise BenchError(f"{' '.join(command)}\n{run.stderr}")

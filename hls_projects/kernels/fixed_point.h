@@ -11,12 +11,8 @@ template <class T> struct integer_traits;
 
 template <int W> struct integer_traits<ap_int<W>> {
     static const int width = W;
-    static ap_int<W> highest() {
-        ap_int<W> sign_bit = 0;
-        sign_bit[W - 1] = 1;
-        return ~sign_bit;
-    }
-    static ap_int<W> lowest() { return ~highest(); }
+    static ap_int<W> highest() { return ~lowest(); }
+    static ap_int<W> lowest() { return ap_int<W>(1) << (W - 1); }
 };
 
 template <int W> struct integer_traits<ap_uint<W>> {

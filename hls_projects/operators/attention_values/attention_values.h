@@ -9,8 +9,8 @@
 // in:      p: n_tokens words of n_heads * n_tokens probability codes, word[h * n_tokens + key]
 //          v: n_tokens words of n_heads * head_dim activation codes
 // out:     n_tokens words of n_heads * head_dim activation codes
-// storage: the values of one picture, n_tokens * n_heads * head_dim codes
-// cycles:  n_tokens to store the values, then n_tokens * n_heads * head_dim * n_tokens products
+// storage: the values of one picture, n_tokens * n_heads * head_dim codes; head_dim sums
+// cycles:  n_tokens to store the values, then n_tokens * n_heads * head_dim * (n_tokens + 2)
 //
 // out[i][h][c] = requantize(sum_j p[i][h][j] * v[j][h][c], out_shift)
 
@@ -30,17 +30,26 @@ QUERIES:
         res_T res;
     HEADS:
         for (unsigned head = 0; head < CONFIG_T::n_heads; head++) {
-        CHANNELS:
+            typename CONFIG_T::accum_t sums[CONFIG_T::head_dim];
+        CLEAR:
             for (unsigned c = 0; c < CONFIG_T::head_dim; c++) {
-                const unsigned channel = head * CONFIG_T::head_dim + c;
-                typename CONFIG_T::accum_t sum = 0;
-            KEYS:
-                for (unsigned key = 0; key < CONFIG_T::n_tokens; key++) {
 #pragma HLS PIPELINE II = 1
-                    sum += p[head * CONFIG_T::n_tokens + key] * values[key][channel];
+                sums[c] = 0;
+            }
+        KEYS:
+            for (unsigned key = 0; key < CONFIG_T::n_tokens; key++) {
+            // Channels inside: no sum waits for its own last addition.
+            CHANNELS:
+                for (unsigned c = 0; c < CONFIG_T::head_dim; c++) {
+#pragma HLS PIPELINE II = 1
+                    sums[c] += p[head * CONFIG_T::n_tokens + key] * values[key][head * CONFIG_T::head_dim + c];
                 }
-                res[channel] =
-                    requantize<typename res_T::value_type>(sum, typename CONFIG_T::shift_t(CONFIG_T::out_shift));
+            }
+        WRITE:
+            for (unsigned c = 0; c < CONFIG_T::head_dim; c++) {
+#pragma HLS PIPELINE II = 1
+                res[head * CONFIG_T::head_dim + c] =
+                    requantize<typename res_T::value_type>(sums[c], typename CONFIG_T::shift_t(CONFIG_T::out_shift));
             }
         }
         res_stream.write(res);

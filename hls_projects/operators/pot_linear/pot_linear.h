@@ -11,8 +11,8 @@
 // weights: codes[n_out][n_in], sign | exponent | mantissa, from the high bit to the low one.
 //          With no mantissa a weight is zero or one shifted activation, with two it is a sum of
 //          up to three.
-// storage: n_out * n_in codes, n_out biases and shifts, one input word, one output word
-// cycles:  n_tokens * n_out * n_in, one weight a cycle (initiation_interval of a token: n_out * n_in)
+// storage: n_out * n_in codes, n_out biases, shifts and sums, one input word, one output word
+// cycles:  n_tokens * n_out * (n_in + 1): one weight a cycle, then one output a cycle
 //
 // out[n] = requantize((sum_k weight[n][k] * in[k] << acc_shift[n]) + bias[n], out_shift[n])
 
@@ -34,8 +34,8 @@ typename CONFIG_T::accum_t pot_product(x_T x, typename CONFIG_T::codes_t code) {
 TERMS:
     for (unsigned bit = 0; bit <= CONFIG_T::mantissa_bits; bit++) {
 #pragma HLS UNROLL
-        if ((significand >> bit) & 1)
-            sum += typename CONFIG_T::accum_t(x) << bit;
+        const typename CONFIG_T::accum_t term = ((significand >> bit) & 1) != 0 ? x : x_T(0);
+        sum += term << bit;
     }
     sum = sum << shift;
     return negative ? typename CONFIG_T::accum_t(-sum) : sum;
@@ -50,7 +50,7 @@ void pot_linear(hls::stream<x_T> &x_stream, hls::stream<res_T> &res_stream,
 TOKENS:
     for (unsigned token = 0; token < CONFIG_T::n_tokens; token++) {
         const x_T x = x_stream.read();
-        res_T res;
+        typename CONFIG_T::accum_t sums[CONFIG_T::n_out];
     OUTPUTS:
         for (unsigned n = 0; n < CONFIG_T::n_out; n++) {
             typename CONFIG_T::accum_t sum = 0;
@@ -59,7 +59,13 @@ TOKENS:
 #pragma HLS PIPELINE II = 1
                 sum += pot_product<CONFIG_T>(x[k], codes[n * CONFIG_T::n_in + k]);
             }
-            const typename CONFIG_T::accum_t total = (sum << acc_shift[n]) + bias[n];
+            sums[n] = sum;
+        }
+        res_T res;
+    REQUANTIZE:
+        for (unsigned n = 0; n < CONFIG_T::n_out; n++) {
+#pragma HLS PIPELINE II = 1
+            const typename CONFIG_T::accum_t total = (sums[n] << acc_shift[n]) + bias[n];
             res[n] = requantize<typename res_T::value_type>(total, out_shift[n]);
         }
         res_stream.write(res);

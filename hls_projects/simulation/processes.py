@@ -1,0 +1,123 @@
+"""Simulations as processes of their own: started, watched, ended, and told about when they fail."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+POLL_SECONDS = 0.2
+PICTURE_TIMEOUT = 120.0
+Progress = Callable[[int], None]
+
+
+class SimulationError(Exception):
+    """A simulation that could not be compiled or did not run to its end."""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One process and the pictures ``first`` to ``first + count - 1`` that it simulates.
+
+    Args:
+        command: program and arguments, run in ``folder``.
+        logs: folder of what it says, ``<name>.stdout`` and ``<name>.stderr``.
+        done: number of its pictures that are finished.
+    """
+
+    name: str
+    command: Sequence[str]
+    folder: Path
+    logs: Path
+    first: int
+    count: int
+    done: Callable[[], int]
+
+    def start(self) -> subprocess.Popen:
+        with self.log("stdout").open("w") as out, self.log("stderr").open("w") as err:
+            return subprocess.Popen(self.command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+
+    def log(self, stream: str) -> Path:
+        return self.logs / f"{self.name}.{stream}"
+
+    def check(self, status: int) -> None:
+        """Raise what a process that ended with ``status`` has to say."""
+        if status:
+            ending = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with {status}"
+            said = self.log("stderr").read_text(errors="replace")[-500:].strip() or "it said nothing"
+            raise SimulationError(f"the C-simulation {ending} at picture {self.first + self.done()}: {said}")
+        if self.done() != self.count:
+            raise SimulationError(
+                f"the C-simulation gave {self.done()} of {self.count} results from picture {self.first} on"
+            )
+
+
+def split(count: int, workers: int | None = None) -> list[np.ndarray]:
+    """Indices of ``count`` pictures in as many runs as there are workers; default one a core."""
+    return np.array_split(np.arange(count), min(workers or os.cpu_count() or 1, count))
+
+
+def run_workers(workers: Sequence[Worker], progress: Progress, timeout: float = PICTURE_TIMEOUT) -> None:
+    """Run all of ``workers`` at once.
+
+    Args:
+        progress: called with the number of finished pictures.
+        timeout: seconds without a finished picture after which a worker counts as hanging.
+
+    Raises:
+        SimulationError: a worker that crashed, hung, was killed or left pictures out; the others are
+            ended then.
+    """
+    running: list[subprocess.Popen] = []
+    try:
+        for worker in workers:
+            with signals_held():
+                running.append(worker.start())
+        _watch(workers, running, progress, timeout)
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+
+
+def _watch(workers: Sequence[Worker], running: Sequence[subprocess.Popen], progress: Progress, timeout: float) -> None:
+    seen = [(0, time.monotonic())] * len(workers)
+    while True:
+        states = [process.poll() for process in running]
+        for index, worker in enumerate(workers):
+            if states[index] is not None:
+                worker.check(states[index])
+                continue
+            done = worker.done()
+            if done != seen[index][0]:
+                seen[index] = (done, time.monotonic())
+            elif time.monotonic() - seen[index][1] > timeout:
+                raise SimulationError(
+                    f"the C-simulation has not finished picture {worker.first + done} within {timeout:g} s"
+                )
+        progress(sum(worker.done() for worker in workers))
+        if None not in states:
+            return
+        time.sleep(POLL_SECONDS)
+
+
+@contextlib.contextmanager
+def signals_held() -> Iterator[None]:
+    """Ctrl-C waits until the process that is started here is known, and so can be ended."""
+    held: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    handlers = [signal.signal(number, lambda number, frame: held.append(number)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, handlers, strict=True):
+            signal.signal(number, handler)
+    if held:
+        raise KeyboardInterrupt
