@@ -2,12 +2,14 @@
 
     python flows/build.py --target pynq-z2
 
-Exit status: 0 when torch, QONNX, the lowered graph and the C-simulation agree on every logit,
-1 when they do not, 2 when something that the build was given cannot be used.
+Exit status: 0 when torch, QONNX, the lowered graph and the C-simulation agree on every logit; 1 when
+they do not, and the last line names the operator; 2 when something that the build was given cannot
+be used.
 """
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sys
 import time
@@ -17,6 +19,7 @@ from brevitas_model.checkpoint import CheckpointError
 from brevitas_model.config import ConfigError
 from brevitas_model.data import DataError
 from flows import steps
+from flows.reporting.schema import ReportError
 from flows.settings import Settings, parse_settings
 from flows.steps import Build
 from flows.workspace import WorkspaceError, workspace
@@ -33,10 +36,10 @@ STEPS: list[tuple[str, Callable[[Build], None]]] = [
     ("ranges", steps.check_ranges),  # every tensor's grid and bits, at most 24
     ("lower", steps.lower_graph),  # QONNX -> hardware operators
     ("convert", steps.convert_graph),  # hardware operators -> HLS project, by hls4ml
-    ("compile", steps.compile_project),  # the project's test bench, by g++
-    ("simulate", steps.simulate_all),  # torch, QONNX, lowered graph, C++ on every picture
-    ("compare", steps.compare),  # logit by logit, operator by operator with --trace
-    ("report", steps.report),  # report.json and the summary
+    ("compile", steps.compile_project),  # native integers and ap_types, by g++
+    ("simulate", steps.simulate_all),  # torch, QONNX, hardware operators, C++
+    ("compare", steps.compare),  # logit by logit, operator by operator where one differs
+    ("report", steps.report),  # report.html, report.json and the summary
 ]
 BAD_INPUT = (
     CheckpointError,
@@ -46,6 +49,7 @@ BAD_INPUT = (
     LoweringError,
     QonnxError,
     RangeError,
+    ReportError,
     SimulationError,
     TargetError,
     WorkspaceError,
@@ -64,7 +68,10 @@ def run(settings: Settings) -> int:
             started = time.perf_counter()
             step(build)
             build.finish(name, time.perf_counter() - started)
-    return build.status()
+    found = build.difference()
+    if found:
+        print(f"build: not exact: {found}", file=sys.stderr)
+    return int(found is not None)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -73,11 +80,18 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return run(settings)
     except BAD_INPUT as error:
-        print(f"build: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"build: {_reason(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("build: interrupted; the earlier output is as it was", file=sys.stderr)
         return INTERRUPTED
+
+
+def _reason(error: Exception) -> str:
+    """One line; shutil tells of every file that it could not copy, of which one is enough."""
+    if isinstance(error, shutil.Error) and isinstance(error.args[0], list):
+        return str(error.args[0][0][-1])
+    return " ".join(str(error).split())
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import brevitas_model
+from flows.stages import CSIM_MODES
 from hls_projects.targets import target_names
 
 SHIPPED_CHECKPOINT = Path(brevitas_model.__file__).parent / "checkpoints" / "vit-pot4.safetensors"
@@ -22,10 +23,13 @@ class Settings:
     checkpoint: Path
     qonnx: Path | None
     data: Path | None
-    images: int
+    images: int | None
     inputs: Path | None
     out: Path
+    csim: str
+    sample: int
     trace: bool
+    show_pictures: bool
     first: str
     last: str
 
@@ -49,14 +53,30 @@ def parse_settings(description: str, steps: list[str], argv: list[str] | None) -
     source.add_argument("--qonnx", type=Path, help="start from a QONNX file instead of a checkpoint")
     parser.add_argument("--data", type=Path, help="torchvision root of CIFAR-10 (default: CIFAR10_ROOT, else download)")
     parser.add_argument(
-        "--images", type=_positive, default=1000, help="the first N pictures of the test split (default: 1000)"
+        "--images", type=_positive, help="only the first N pictures of the test split (default: all 10,000)"
     )
     parser.add_argument("--inputs", type=Path, help="pictures from a .npy file instead: uint8, N x 32 x 32 x 3")
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder of the result (default: out)")
     parser.add_argument(
+        "--csim",
+        choices=CSIM_MODES,
+        default=CSIM_MODES[0],
+        help="C-simulation of every picture: fast, on native integers, or reference, on ap_types (default: fast)",
+    )
+    parser.add_argument(
+        "--sample",
+        type=_positive,
+        default=100,
+        help="pictures for the slow stages: qonnx's executor, the hardware operators in numpy, and the "
+        "reference simulation beside the fast one (default: 100)",
+    )
+    parser.add_argument(
         "--trace",
         action="store_true",
-        help="compare every operator's output, on up to 8 pictures, and name the first that differs",
+        help="compare every operator's output, on up to 8 pictures; done anyway where a logit differs",
+    )
+    parser.add_argument(
+        "--show-pictures", action="store_true", help="report.html shows pictures that the model gets wrong"
     )
     parser.add_argument("--from", dest="first", choices=steps, default=steps[0], help="go on from --out at this step")
     parser.add_argument("--until", dest="last", choices=steps, default=steps[-1], help="stop after this step")

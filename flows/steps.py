@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import json
-import platform
 import shutil
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from qonnx.core.modelwrapper import ModelWrapper
 from tqdm import tqdm
 
@@ -24,18 +20,20 @@ from brevitas_model.data import IMAGE_SHAPE, Pictures, load_cifar10, load_inputs
 from brevitas_model.export import export as export_model
 from brevitas_model.export import tidy_up
 from flows import summary, tracing
+from flows.provenance import provenance, versions
+from flows.reporting import facts as reported
+from flows.reporting.page import render_report, wrong_pictures
+from flows.reporting.schema import SCHEMA_VERSION, check_report
 from flows.settings import Settings
+from flows.stages import compare_stages, mismatched_logits, sample_of, stages
 from flows.workspace import MARKER, WorkspaceError, read_marker
 from hls_projects import simulation
 from hls_projects.conversion import convert
 from hls_projects.lowering import lower
-from hls_projects.qonnx_file import QonnxError, read_qonnx, run_pictures
+from hls_projects.qonnx_file import QonnxError, read_qonnx
 from hls_projects.ranges import annotate_ranges, max_bits
 from hls_projects.targets import load_target
 
-STAGES = ("torch", "qonnx", "lowered", "csim")
-PAIRS = (("torch", "qonnx"), ("qonnx", "csim"), ("lowered", "csim"))
-TORCH_BATCH = 100
 # What each step leaves: files in the folder, and facts for the report.
 PRODUCTS = {
     "load": ("checkpoint.safetensors", "source.onnx", "pictures.npz"),
@@ -43,15 +41,19 @@ PRODUCTS = {
     "lower": ("lowered.onnx",),
     "convert": ("hls",),
     "simulate": ("logits_*.npy",),
-    "report": ("report.json", "report.txt"),
+    "report": ("report.json", "report.txt", "report.html"),
 }
 FACTS = {
     "load": ("target", "config", "images"),
+    "simulate": ("stages", "sample"),
     "ranges": ("max_bits",),
     "lower": ("model",),
-    "compare": ("mismatched_logits", "accuracy", "trace"),
+    "compare": ("comparisons", "accuracy", "trace"),
 }
-PACKAGES = ("torch", "brevitas", "qonnx", "hls4ml", "onnx", "onnxruntime", "numpy")
+ON_ALL_PICTURES = ("torch", "qonnx", "csim")
+REPORTED = (
+    "target", "images", "model", "stages", "comparisons", "accuracy", "max_bits", "trace",
+)  # fmt: skip
 
 
 @dataclass
@@ -94,17 +96,18 @@ class Build:
         with np.load(self.path("pictures.npz")) as file:
             return Pictures(file["images"], file.get("labels"))
 
-    def logits(self, stage: str) -> np.ndarray | None:
-        path = self.folder / f"logits_{stage}.npy"
-        return np.load(path) if path.exists() else None
+    def logits(self) -> dict[str, np.ndarray]:
+        """Logits of the stages that were run, by stage."""
+        return {
+            stage["name"]: np.load(self.path(f"logits_{stage['name']}.npy")) for stage in self.facts.get("stages", ())
+        }
 
     def model(self, name: str) -> ModelWrapper:
         return ModelWrapper(str(self.path(name)))
 
-    def status(self) -> int:
-        """1 where a logit, or with --trace an operator, differs."""
-        differs = self.facts.get("trace", {}).get("first_difference") is not None
-        return int(differs or any(self.facts.get("mismatched_logits", {}).values()))
+    def difference(self) -> str | None:
+        """What differs, in words; None where nothing does."""
+        return summary.difference(self.facts)
 
 
 def load(build: Build) -> None:
@@ -160,90 +163,89 @@ def convert_graph(build: Build) -> None:
 
 
 def compile_project(build: Build) -> None:
-    simulation.compile_testbench(build.path("hls"))
+    simulation.compile_programs(build.path("hls"), [simulation.NATIVE, simulation.REFERENCE])
 
 
 def simulate_all(build: Build) -> None:
     pictures = build.pictures()
-    stages = {"qonnx": _run_qonnx, "lowered": _run_lowered, "csim": _run_csim}
-    if build.facts["config"] is not None:
-        stages = {"torch": _run_torch} | stages
-    for stage, run in stages.items():
-        with tqdm(total=len(pictures), desc=f"  {stage}", unit="picture") as bar:
-            logits = run(build, pictures.images, lambda done, bar=bar: bar.update(done - bar.n))
-        np.save(build.folder / f"logits_{stage}.npy", logits.astype(np.float32))
+    sample = sample_of(len(pictures), build.settings.sample)
+    build.facts["sample"], build.facts["stages"] = sample.tolist(), []
+    for stage in stages(with_torch=build.facts["config"] is not None, csim=build.settings.csim):
+        images = pictures.images[sample] if stage.sampled else pictures.images
+        started = time.perf_counter()
+        with tqdm(total=len(images), desc=f"  {stage.name}", unit="picture") as bar:
+            result = stage.run(build.folder, images, lambda done, bar=bar: bar.update(done - bar.n))
+        np.save(build.folder / f"logits_{stage.name}.npy", result.logits.astype(np.float32))
+        build.facts["stages"].append(
+            {
+                "name": stage.name,
+                "title": stage.title,
+                "pictures": len(images),
+                "seconds": round(time.perf_counter() - started, 3),
+                "peak_memory_mib": result.peak_memory_mib,
+            }
+        )
+    _write_example(build, pictures.images[sample[:1]])
 
 
-@torch.no_grad()
-def _run_torch(build: Build, images: np.ndarray, progress: summary.Progress) -> np.ndarray:
-    model, _ = load_checkpoint(build.path("checkpoint.safetensors"))
-    results = []
-    for start in range(0, len(images), TORCH_BATCH):
-        part = torch.from_numpy(images[start : start + TORCH_BATCH]).float()
-        results.append(model(part).numpy())
-        progress(start + len(part))
-    return np.concatenate(results)
-
-
-def _run_qonnx(build: Build, images: np.ndarray, progress: summary.Progress) -> np.ndarray:
-    return run_pictures(build.model("model.qonnx.onnx"), images, progress)
-
-
-def _run_lowered(build: Build, images: np.ndarray, progress: summary.Progress) -> np.ndarray:
-    lowered = build.model("lowered.onnx")
-    return run_pictures(lowered, images, progress) * summary.logit_scale(lowered)
-
-
-def _run_csim(build: Build, images: np.ndarray, progress: summary.Progress) -> np.ndarray:
-    scale = summary.logit_scale(build.model("lowered.onnx"))
-    expected = np.load(build.folder / "logits_lowered.npy") / scale
-    work = build.folder / "csim"
-    shutil.rmtree(work, ignore_errors=True)
-    project = build.path("hls")
-    simulation.write_vectors(project / "tb_data", images[:1], expected[:1])
-    codes = simulation.simulate(simulation.binary(project), work, images, expected, progress)
-    shutil.rmtree(work)
-    return codes * scale
+def _write_example(build: Build, image: np.ndarray) -> None:
+    """The project's own test bench gets one picture with its logits."""
+    codes = np.load(build.folder / "logits_lowered.npy")[:1] / summary.logit_scale(build.model("lowered.onnx"))
+    simulation.write_vectors(build.path("hls") / "tb_data", image, codes)
 
 
 def compare(build: Build) -> None:
-    logits = {stage: build.logits(stage) for stage in STAGES}
-    labels = build.pictures().labels
-    build.facts["mismatched_logits"] = {
-        f"{a}_{b}": None if logits[a] is None or logits[b] is None else int((logits[a] != logits[b]).sum())
-        for a, b in PAIRS
-    }
+    logits, pictures = build.logits(), build.pictures()
+    sample = np.array(build.facts["sample"])
+    sampled = {stage["name"] for stage in build.facts["stages"] if stage["pictures"] < len(pictures)}
+    build.facts["comparisons"] = compare_stages(logits, sampled, sample)
     build.facts["accuracy"] = {
-        stage: None if logits[stage] is None or labels is None else summary.accuracy(logits[stage], labels)
-        for stage in ("torch", "qonnx", "csim")
+        stage: summary.accuracy(logits[stage], pictures.labels)
+        if stage in logits and pictures.labels is not None
+        else None
+        for stage in ON_ALL_PICTURES
     }
-    if build.settings.trace:
+    build.facts["trace"] = None
+    if build.settings.trace or build.difference():
         build.facts["trace"] = tracing.compare_operators(
             build.model("model.qonnx.onnx"),
             build.path("lowered.onnx"),
             load_target(build.facts["target"]),
+            build.path("hls"),
             build.folder / "trace",
-            build.pictures().images,
+            pictures.images,
             tracing.choose(logits["qonnx"], logits["csim"]),
         )
 
 
 def report(build: Build) -> None:
     started = time.perf_counter()
-    keys = ("target", "model", "images", "accuracy", "mismatched_logits", "max_bits", "seconds", "trace")
-    missing = [key for key in keys[:-1] if key not in build.facts]
+    missing = [key for key in REPORTED if key not in build.facts]
     if missing:
         raise WorkspaceError(f"{build.settings.out} knows no {missing[0]}; start --from an earlier step")
-    found = versions()
+    pictures, logits = build.pictures(), build.logits()
+    lowered = build.model("lowered.onnx")
+    facts = {
+        "schema_version": SCHEMA_VERSION,
+        **{key: build.facts[key] for key in REPORTED},
+        "mismatched_logits": mismatched_logits(build.facts["comparisons"]),
+        "macs": reported.mac_facts(lowered),
+        "classes": reported.accuracy_facts(logits, pictures.labels),
+        "tensors": reported.tensor_facts(build.model("model.qonnx.onnx")),
+        "layers": reported.layer_facts(lowered),
+        "storage": reported.storage_facts(lowered),
+        "resources": None,
+        "timing": None,
+        "versions": versions(),
+        "provenance": provenance(build.folder),
+    }
     build.finish("report", time.perf_counter() - started)
-    facts = {key: build.facts[key] for key in keys if key in build.facts} | {"versions": found}
-    (build.folder / "report.json").write_text(json.dumps(facts, indent=2) + "\n")
+    facts["seconds"] = build.facts["seconds"]
+    check_report(facts)
+    asked = build.settings.show_pictures
+    shown = wrong_pictures(pictures.images, pictures.labels, logits["csim"]) if asked else None
     text = summary.as_text(facts)
-    (build.folder / "report.txt").write_text(text)
+    written = {"html": render_report(facts, shown), "json": json.dumps(facts, indent=2) + "\n", "txt": text}
+    for suffix, content in written.items():
+        (build.folder / f"report.{suffix}").write_text(content, encoding="utf-8")
     print(text)
-
-
-def versions() -> dict[str, str]:
-    found = {name: importlib.metadata.version(name) for name in ("potstream", *PACKAGES)}
-    gxx = subprocess.run([simulation.compiler(), "-dumpfullversion"], capture_output=True, text=True, check=True)
-    return found | {"python": platform.python_version(), "g++": gxx.stdout.strip()}

@@ -38,6 +38,18 @@ def model_facts(model: ModelWrapper, lowered: ModelWrapper) -> dict[str, Any]:
     }
 
 
+def difference(facts: dict[str, Any]) -> str | None:
+    """The first operator, else the stages, that differ, in words; None where nothing does."""
+    first = (facts.get("trace") or {}).get("first_difference")
+    if first is not None:
+        return (
+            f"operator {first['operator']} is the first that differs ({first['between']}): picture {first['picture']}, "
+            f"{_place(first['index'])}, expected {first['expected']}, got {first['got']}"
+        )
+    differing = [pair["between"] for pair in facts.get("comparisons", ()) if pair["mismatched_logits"]]
+    return f"logits differ between {' and '.join(differing[0])}" if differing else None
+
+
 def as_text(facts: dict[str, Any]) -> str:
     """The summary for the terminal."""
     model, seconds = facts["model"], facts["seconds"]
@@ -46,22 +58,31 @@ def as_text(facts: dict[str, Any]) -> str:
         f"target       {facts['target']}",
         f"model        {model['parameters']:,} parameters, {model['weight_bits']}-bit weights, "
         f"{100 * model['sparsity']:.1f} % zero codes",
-        f"exactness    {_exactness(facts)}",
+        f"exactness    {difference(facts) or 'no logit differs'}",
+        *(f"             {_comparison(pair)}" for pair in facts["comparisons"]),
         f"range        at most {facts['max_bits']} of 24 bits",
         f"accuracy     {_accuracy(facts)}",
+        f"simulation   {_simulation(facts)}",
         f"time         {sum(seconds.values()):.1f} s ("
         + ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
         + ")",
     ]
-    if "trace" in facts:
-        lines.append(f"trace        {_trace(facts['trace'])}")
+    if facts["trace"]:
+        trace = facts["trace"]
+        lines.append(f"trace        {trace['operators']} operators on {trace['pictures']} pictures")
     return "\n".join(lines) + "\n"
 
 
-def _exactness(facts: dict[str, Any]) -> str:
-    counts = facts["mismatched_logits"]
-    told = [f"{pair.replace('_', ' / ')}: {count}" for pair, count in counts.items() if count is not None]
-    return f"{facts['images']} pictures, mismatched logits " + ", ".join(told)
+def _place(index: list[int]) -> str:
+    names = ("token", "channel")[-len(index) :]
+    return ", ".join(f"{name} {place}" for name, place in zip(names, index, strict=True))
+
+
+def _comparison(pair: dict[str, Any]) -> str:
+    return (
+        f"{' / '.join(pair['between'])}: {pair['mismatched_logits']} logits of {pair['mismatched_pictures']} pictures "
+        f"differ, {pair['pictures']} compared"
+    )
 
 
 def _accuracy(facts: dict[str, Any]) -> str:
@@ -69,12 +90,10 @@ def _accuracy(facts: dict[str, Any]) -> str:
     return ", ".join(told) or "not known, the pictures have no labels"
 
 
-def _trace(trace: dict[str, Any]) -> str:
-    compared = f"{trace['operators']} operators on {trace['pictures']} pictures, "
-    first = trace["first_difference"]
-    if first is None:
-        return compared + "no difference"
-    return compared + (
-        f"first difference between {first['between']} at {first['operator']}, picture {first['picture']}, "
-        f"index {first['index']}: {first['expected']} and {first['got']}"
-    )
+def _simulation(facts: dict[str, Any]) -> str:
+    stage = next(stage for stage in facts["stages"] if stage["name"] == "csim")
+    macs = sum(facts["macs"].values()) * stage["pictures"]
+    told = f"{stage['pictures']} pictures in {stage['seconds']:.1f} s, {1e9 * stage['seconds'] / macs:.3f} ns a MAC"
+    if stage["peak_memory_mib"]:
+        told += f", {stage['peak_memory_mib']:.0f} MiB a process"
+    return f"{told}; {stage['title']}"

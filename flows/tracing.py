@@ -18,6 +18,8 @@ from hls_projects.qonnx_file import batched
 from hls_projects.targets import Target
 
 TRACED_PICTURES = 8
+# What a traced project takes from the project itself, so that a fault in it is found.
+TRACED_PARTS = ("nnet_utils", "weights", "defines.h", "parameters.h")
 MOVES = ("Reshape", "Slice", "Transpose")
 
 
@@ -28,11 +30,18 @@ def choose(qonnx: np.ndarray, csim: np.ndarray) -> np.ndarray:
 
 
 def compare_operators(
-    model: ModelWrapper, lowered_file: Path, target: Target, work: Path, images: np.ndarray, chosen: np.ndarray
+    model: ModelWrapper,
+    lowered_file: Path,
+    target: Target,
+    project: Path,
+    work: Path,
+    images: np.ndarray,
+    chosen: np.ndarray,
 ) -> dict[str, Any]:
     """Trace ``images[chosen]`` through all three and name the first operator that differs.
 
     Args:
+        project: the HLS project whose kernels and weights are traced.
         work: folder for a project whose test bench writes every operator's output; removed after.
         images: uint8 (N, H, W, C). chosen: from :func:`choose`.
 
@@ -46,6 +55,8 @@ def compare_operators(
     expected = _execute(lowered, images)
     shutil.rmtree(work, ignore_errors=True)
     convert(lowered_file, target, work / "hls", trace=True)
+    for part in TRACED_PARTS:
+        _copy(project / "firmware" / part, work / "hls" / "firmware" / part)
     traced = _simulate(lowered, work, images, expected)
     formats = read_formats(model)
     first = None
@@ -62,6 +73,13 @@ def compare_operators(
             break
     shutil.rmtree(work, ignore_errors=True)
     return {"pictures": len(images), "operators": len(lowered.graph.node), "first_difference": first}
+
+
+def _copy(source: Path, destination: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, destination, dirs_exist_ok=True)
+    else:
+        shutil.copyfile(source, destination)
 
 
 def _behind_moves(model: ModelWrapper, tensor: str) -> str:
@@ -81,8 +99,8 @@ def _execute(model: ModelWrapper, images: np.ndarray) -> dict[str, np.ndarray]:
 def _simulate(
     lowered: ModelWrapper, work: Path, images: np.ndarray, expected: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    binary = simulation.compile_testbench(work / "hls")
-    simulation.simulate(binary, work, images, expected[lowered.graph.output[0].name])
+    simulation.compile_programs(work / "hls", [simulation.REFERENCE])
+    simulation.simulate_reference(work / "hls", work, images, expected[lowered.graph.output[0].name])
     shapes = {node.name: getCustomOp(node).output_shape() for node in lowered.graph.node}
     return {name: simulation.read_trace(work, name, shape) for name, shape in shapes.items()}
 

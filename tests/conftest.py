@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from models import CachedCompiler, noise, random_model, snapshot, tiny_config
+from models import noise, random_model, snapshot, tiny_config
 from qonnx.core.modelwrapper import ModelWrapper
 
 from brevitas_model.checkpoint import save_checkpoint
 from flows import build
-from hls_projects import simulation
 
 PICTURES = 6
 # Tiny models gain nothing from a second thread, and on a busy machine they wait for it.
@@ -36,15 +35,13 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
-def compile_cache(tmp_path_factory: pytest.TempPathFactory) -> CachedCompiler:
-    return CachedCompiler(simulation.compile_testbench, tmp_path_factory.mktemp("binaries"))
-
-
-@pytest.fixture
-def cached_compiler(compile_cache: CachedCompiler, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compile a project that was compiled before by taking the binary from then."""
-    monkeypatch.setattr(simulation, "compile_testbench", compile_cache)
+@pytest.fixture(scope="session", autouse=True)
+def program_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Compiled programs are kept for the session, away from the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")
@@ -54,13 +51,10 @@ def given(checkpoint: Path, inputs: Path) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def finished_build(given: list[str], compile_cache: CachedCompiler, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished_build(given: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole build with ``--trace``; copy it before you change it."""
     out = tmp_path_factory.mktemp("finished") / "out"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(simulation, "compile_testbench", compile_cache)
-        status = build.main([*given, "--trace", "--out", str(out)])
-    assert status == 0
+    assert build.main([*given, "--trace", "--out", str(out)]) == 0
     return out
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -88,22 +86,3 @@ def snapshot(folder: Path) -> dict[str, str]:
         digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder"
         found[str(path.relative_to(folder))] = digest
     return found
-
-
-class CachedCompiler:
-    """``compile_testbench`` that compiles equal projects once; weights are read at run time, so they do not count."""
-
-    def __init__(self, compile_testbench: Callable[[Path], Path], folder: Path) -> None:
-        self.compile_testbench, self.folder = compile_testbench, folder
-
-    def __call__(self, project: Path) -> Path:
-        from hls_projects import simulation
-
-        digest = hashlib.sha256()
-        for path in sorted({*project.glob("*.cpp"), *(project / "firmware").glob("*.*"),
-                            *(project / "firmware" / "nnet_utils").glob("*.h")}):  # fmt: skip
-            digest.update(path.name.encode() + path.read_bytes())
-        kept = self.folder / digest.hexdigest()
-        if not kept.exists():
-            shutil.copy2(self.compile_testbench(project), kept)
-        return Path(shutil.copy2(kept, simulation.binary(project)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -27,13 +28,19 @@ from test_data import broken_cifar, nan_pictures
 
 from brevitas_model.checkpoint import load_checkpoint, save_checkpoint
 from brevitas_model.vit import count_parameters
-from flows import build, steps, tracing
+from flows import build, steps
+from flows.reporting.schema import check_report
 from flows.workspace import workspace
 from hls_projects import operators, simulation, targets
 
 ROOT = Path(__file__).parents[1]
 STEP_NAMES = [name for name, _ in build.STEPS]
-LOGITS = [f"logits_{stage}.npy" for stage in ("torch", "qonnx", "lowered", "csim")]
+STAGES = ("torch", "qonnx", "qonnx_reference", "lowered", "csim", "csim_reference")
+LOGITS = [f"logits_{stage}.npy" for stage in STAGES]
+REPORTS = {"report.html", "report.json", "report.txt"}
+NO_MISMATCH = {
+    "torch_qonnx": 0, "qonnx_reference_qonnx": 0, "qonnx_csim": 0, "lowered_csim": 0, "csim_reference_csim": 0,
+}  # fmt: skip
 
 Refused = Callable[..., str]
 
@@ -45,7 +52,7 @@ def test_files_of_a_whole_build(finished_build: Path):
     names = {path.name for path in finished_build.iterdir()}
     assert names == {
         "build.json", "checkpoint.safetensors", "pictures.npz", "model.qonnx.onnx", "lowered.onnx", "hls",
-        "report.json", "report.txt", *LOGITS,
+        "report.json", "report.txt", "report.html", *LOGITS,
     }  # fmt: skip
     project = {str(path.relative_to(finished_build / "hls")) for path in (finished_build / "hls").rglob("*")}
     assert {"firmware/vit.cpp", "vit_test.cpp", "build_prj.tcl", "project.tcl"} <= project
@@ -59,19 +66,18 @@ def test_logits_are_equal_float32_in_real_units(finished_build: Path):
         assert array.shape == (6, 10) and array.dtype == np.float32 and np.array_equal(array, logits[0])
     model, _ = load_checkpoint(finished_build / "checkpoint.safetensors")
     with torch.no_grad():
-        assert np.array_equal(logits[3], model(torch.from_numpy(noise(6)).float()).numpy())
+        assert np.array_equal(logits[0], model(torch.from_numpy(noise(6)).float()).numpy())
     assert len(np.unique(logits[0])) > 10
 
 
 def test_report(finished_build: Path, checkpoint: Path, report: Callable[[Path], dict]):
     facts = report(finished_build)
-    assert list(facts) == [
-        "target", "model", "images", "accuracy", "mismatched_logits", "max_bits", "seconds", "trace", "versions",
-    ]  # fmt: skip
+    check_report(facts)
     model, _ = load_checkpoint(checkpoint)
     assert facts["target"] == "pynq-z2" and facts["images"] == 6 and 8 < facts["max_bits"] <= 24
     assert facts["accuracy"] == {"torch": None, "qonnx": None, "csim": None}
-    assert facts["mismatched_logits"] == {"torch_qonnx": 0, "qonnx_csim": 0, "lowered_csim": 0}
+    assert facts["mismatched_logits"] == NO_MISMATCH
+    assert [(stage["name"], stage["pictures"]) for stage in facts["stages"]] == [(name, 6) for name in STAGES]
     assert set(facts["model"]) == {"parameters", "weight_bits", "sparsity", "config"}
     assert facts["model"]["parameters"] == count_parameters(model) and facts["model"]["weight_bits"] == 4
     assert facts["model"]["config"] == json.loads(model.config.to_json())
@@ -85,7 +91,8 @@ def test_report(finished_build: Path, checkpoint: Path, report: Callable[[Path],
 
 def test_summary_names_the_figures(finished_build: Path):
     text = (finished_build / "report.txt").read_text()
-    for part in ("pynq-z2", "4-bit", "qonnx / csim: 0", "of 24 bits", "no labels", "no difference"):
+    for part in ("pynq-z2", "4-bit", "no logit differs", "qonnx / csim: 0 logits", "of 24 bits", "no labels",
+                 "20 operators on 6 pictures"):  # fmt: skip
         assert part in text
 
 
@@ -99,14 +106,14 @@ def test_accuracy_with_labels(copied: Path, report: Callable[[Path], dict]):
 
 
 def test_qonnx_file_gives_the_same_logits(
-    finished_build: Path, inputs: Path, tmp_path: Path, cached_compiler: None, report: Callable[[Path], dict]
+    finished_build: Path, inputs: Path, tmp_path: Path, report: Callable[[Path], dict]
 ):
     out = tmp_path / "out"
     source = finished_build / "model.qonnx.onnx"
     assert build.main(["--qonnx", str(source), "--inputs", str(inputs), "--out", str(out)]) == 0
     facts, first = report(out), report(finished_build)
-    assert facts["mismatched_logits"] == {"torch_qonnx": None, "qonnx_csim": 0, "lowered_csim": 0}
-    assert facts["accuracy"]["torch"] is None and facts["model"]["config"] is None and "trace" not in facts
+    assert facts["mismatched_logits"] == NO_MISMATCH | {"torch_qonnx": None}
+    assert facts["accuracy"]["torch"] is None and facts["model"]["config"] is None and facts["trace"] is None
     assert {key: facts["model"][key] for key in ("parameters", "sparsity")} == {
         key: first["model"][key] for key in ("parameters", "sparsity")
     }
@@ -131,9 +138,9 @@ def test_until_and_from_go_on(given: list[str], tmp_path: Path):
 @pytest.mark.parametrize(
     "step, gone",
     [
-        ("lower", {"lowered.onnx", "hls", "report.json", "report.txt", *LOGITS}),
-        ("convert", {"hls", "report.json", "report.txt", *LOGITS}),
-        ("compare", {"report.json", "report.txt"}),
+        ("lower", {"lowered.onnx", "hls", *REPORTS, *LOGITS}),
+        ("convert", {"hls", *REPORTS, *LOGITS}),
+        ("compare", REPORTS),
     ],
 )
 def test_stale_products_are_removed(copied: Path, step: str, gone: set[str]):
@@ -147,7 +154,27 @@ def test_report_can_be_made_again(copied: Path, report: Callable[[Path], dict]):
     before = report(copied)
     assert build.main(["--from", "report", "--out", str(copied)]) == 0
     after = report(copied)
-    assert {**after, "seconds": 0} == {**before, "seconds": 0}
+    assert {**after, "seconds": 0, "provenance": 0} == {**before, "seconds": 0, "provenance": 0}
+    assert after["provenance"]["files"] == before["provenance"]["files"]
+
+
+def test_every_picture_on_the_reference(copied: Path, report: Callable[[Path], dict]):
+    assert build.main(["--from", "simulate", "--csim", "reference", "--sample", "2", "--out", str(copied)]) == 0
+    facts = report(copied)
+    pictures = {stage["name"]: stage["pictures"] for stage in facts["stages"]}
+    assert pictures == {"torch": 6, "qonnx": 6, "qonnx_reference": 2, "lowered": 2, "csim": 6}
+    assert facts["stages"][-1]["title"].endswith("ap_types")
+    assert facts["mismatched_logits"] == NO_MISMATCH | {"csim_reference_csim": None}
+    assert np.load(copied / "logits_lowered.npy").shape == (2, 10)
+
+
+def test_pictures_only_where_asked(copied: Path):
+    labels = (np.load(copied / "logits_torch.npy").argmax(axis=1) + 1) % 10
+    np.savez(copied / "pictures.npz", images=noise(6), labels=labels)
+    assert build.main(["--from", "compare", "--out", str(copied)]) == 0
+    assert "data:image/png" not in (copied / "report.html").read_text()
+    assert build.main(["--from", "report", "--show-pictures", "--out", str(copied)]) == 0
+    assert (copied / "report.html").read_text().count("data:image/png") == 6
 
 
 def test_until_of_an_earlier_step_is_missed_later(given: list[str], refused: Refused):
@@ -158,14 +185,51 @@ def test_until_of_an_earlier_step_is_missed_later(given: list[str], refused: Ref
 # Mismatches
 
 
-def test_damaged_weight_is_a_mismatch(copied: Path, report: Callable[[Path], dict]):
+def test_damaged_weight_is_a_mismatch(copied: Path, report: Callable[[Path], dict], capsys):
     file = max((copied / "hls" / "firmware" / "weights").glob("codes*.txt"), key=lambda path: int(path.stem[5:]))
     codes = [int(text) for text in file.read_text().split(",")]
     file.write_text(", ".join(str(code ^ 8 if code & 7 else 4) for code in codes))  # the head with all signs flipped
     assert build.main(["--from", "simulate", "--out", str(copied)]) == 1
-    counts = report(copied)["mismatched_logits"]
-    assert counts["torch_qonnx"] == 0 and counts["qonnx_csim"] == counts["lowered_csim"] > 30
-    assert "qonnx / csim: " + str(counts["qonnx_csim"]) in (copied / "report.txt").read_text()
+    facts = report(copied)
+    counts = facts["mismatched_logits"]
+    assert counts["torch_qonnx"] == counts["csim_reference_csim"] == 0
+    assert counts["qonnx_csim"] == counts["lowered_csim"] > 30
+    assert f"qonnx / csim: {counts['qonnx_csim']} logits of 6 pictures" in (copied / "report.txt").read_text()
+    first = facts["trace"]["first_difference"]
+    assert (first["operator"], first["between"]) == ("head", "lowered and csim")
+    assert capsys.readouterr().err.splitlines()[-1].startswith("build: not exact: operator head is the first")
+
+
+def test_wrong_kernel_is_named(copied: Path, report: Callable[[Path], dict], capsys: pytest.CaptureFixture[str]):
+    """The exponent is off by one in one layer, the first of the MLP."""
+    source = copied / "hls" / "firmware" / "nnet_utils" / "pot_linear.h"
+    layer = fc1_config(copied / "hls" / "firmware" / "parameters.h")
+    shift = "const unsigned shift = normal ? exponent - 1 : 0;"
+    assert shift in source.read_text()
+    wrong = "const unsigned shift = normal ? exponent - 1 + CONFIG_T::off_by : 0;"
+    source.write_text(source.read_text().replace(shift, wrong))
+    parameters = copied / "hls" / "firmware" / "parameters.h"
+    parameters.write_text(with_offset(parameters.read_text(), layer))
+    assert build.main(["--from", "compile", "--out", str(copied)]) == 1
+    assert report(copied)["trace"]["first_difference"]["operator"] == "blocks_0_mlp_fc1"
+    assert "operator blocks_0_mlp_fc1 is the first that differs" in capsys.readouterr().err.splitlines()[-1]
+    assert "blocks_0_mlp_fc1" in (copied / "report.html").read_text()
+
+
+def fc1_config(parameters: Path) -> str:
+    """Name of the configuration struct of the layer that is twice as wide as its input."""
+    structs = re.findall(r"struct (config\d+) \{(.*?)\};", parameters.read_text(), flags=re.DOTALL)
+    (found,) = (name for name, body in structs if "n_in = 16;" in body and "n_out = 32;" in body)
+    return found
+
+
+def with_offset(parameters: str, layer: str) -> str:
+    """``off_by``, which is 1 in ``layer``, in every configuration struct."""
+    return re.sub(
+        r"struct (config\d+) \{",
+        lambda found: f"{found[0]}\n    static const unsigned off_by = {int(found[1] == layer)};",
+        parameters,
+    )
 
 
 @pytest.mark.parametrize(
@@ -181,7 +245,6 @@ def test_damaged_weight_is_a_mismatch(copied: Path, report: Callable[[Path], dic
 def test_trace_names_the_operator_with_wrong_semantics(
     copied: Path,
     monkeypatch: pytest.MonkeyPatch,
-    cached_compiler: None,
     report: Callable[[Path], dict],
     operator: str,
     name: str,
@@ -199,24 +262,8 @@ def test_trace_names_the_operator_with_wrong_semantics(
     first = report(copied)["trace"]["first_difference"]
     assert (first["operator"], first["between"], first["picture"]) == (name, "qonnx and lowered", 5)
     assert first["got"] == first["expected"] + 1
-    assert f"at {name}, picture 5" in (copied / "report.txt").read_text()
-
-
-def test_trace_names_the_operator_with_a_wrong_kernel(
-    copied: Path, monkeypatch: pytest.MonkeyPatch, cached_compiler: None, report: Callable[[Path], dict]
-):
-    convert = tracing.convert
-
-    def with_wrong_gelu(lowered: Path, target: object, folder: Path, *, trace: bool) -> None:
-        graph = convert(lowered, target, folder, trace=trace)
-        layer = next(layer for layer in graph.get_layers() if layer.class_name == "ActivationTable")
-        file = folder / "firmware" / "weights" / f"table{layer.index}.txt"
-        file.write_text(", ".join("1" for _ in file.read_text().split(",")))
-
-    monkeypatch.setattr(tracing, "convert", with_wrong_gelu)
-    assert build.main(["--from", "compare", "--trace", "--out", str(copied)]) == 1
-    first = report(copied)["trace"]["first_difference"]
-    assert (first["operator"], first["between"]) == ("blocks_0_mlp_act", "lowered and csim") and first["got"] == 1
+    said = f"operator {name} is the first that differs (qonnx and lowered): picture 5"
+    assert said in (copied / "report.txt").read_text()
 
 
 # Bad input
@@ -370,8 +417,19 @@ def test_full_disk(refused: Refused, given: list[str], monkeypatch: pytest.Monke
     assert "No space left on device" in refused(*given)
 
 
+def test_full_disk_while_many_files_are_copied(refused: Refused, given: list[str], monkeypatch: pytest.MonkeyPatch):
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def fail(*_: object, **__: object) -> None:
+        raise shutil.Error([(f"a{place}", f"b{place}", str(full)) for place in range(100)])
+
+    monkeypatch.setattr(steps, "convert", fail)
+    said = refused(*given)
+    assert "No space left on device" in said and len(said) < 200
+
+
 def test_crash_of_the_simulation(copied: Path, capsys: pytest.CaptureFixture[str]):
-    binary = simulation.binary(copied / "hls")
+    binary = simulation.NATIVE.path(copied / "hls")
     binary.write_text("#!/bin/sh\necho out of paper >&2\nexit 3\n")
     before = snapshot(copied.parent)
     assert build.main(["--from", "simulate", "--out", str(copied)]) == 2
@@ -502,8 +560,8 @@ INTERRUPTED_IN = {
     "ranges": "annotate_ranges",
     "lower": "lower",
     "convert": "convert",
-    "compile": "simulation.compile_testbench",
-    "simulate": "simulation.simulate",
+    "compile": "simulation.compile_programs",
+    "simulate": "simulation.write_vectors",
     "compare": "Build.logits",
     "report": "versions",
 }
@@ -556,7 +614,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 90.0) -> bool:
 @pytest.mark.parametrize("step, child", [("compile", "cc1plus"), ("simulate", "sleep 77")])
 def test_ctrl_c_in_a_real_build(copied: Path, step: str, child: str):
     if step == "simulate":
-        simulation.binary(copied / "hls").write_text("#!/bin/sh\nexec sleep 77\n")
+        simulation.NATIVE.path(copied / "hls").write_text("#!/bin/sh\nexec sleep 77\n")
     before = snapshot(copied.parent)
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "flows" / "build.py"), "--from", step, "--out", str(copied)],

@@ -69,7 +69,7 @@ def test_no_logit_differs(name: str, tmp_path: Path):
     )  # fmt: skip
     assert status == 0
     report = json.loads((out / "report.json").read_text())
-    assert report["mismatched_logits"] == {"torch_qonnx": 0, "qonnx_csim": 0, "lowered_csim": 0}
+    assert set(report["mismatched_logits"].values()) == {0}
     assert report["images"] == PICTURES and report["max_bits"] <= 24
     logits = np.load(out / "logits_csim.npy")
     assert logits.shape == (PICTURES, 10) and len(np.unique(logits, axis=0)) > PICTURES // 2

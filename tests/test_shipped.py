@@ -50,6 +50,9 @@ def test_accuracy_on_the_test_split():
 def test_main_job(tmp_path: Path):
     assert build.main(["--target", "pynq-z2", "--out", str(tmp_path / "out")]) == 0
     report = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert report["mismatched_logits"] == {"torch_qonnx": 0, "qonnx_csim": 0, "lowered_csim": 0}
-    assert report["images"] == 1000 and report["max_bits"] <= 24
-    assert list(report["accuracy"].values()) == pytest.approx([70.7] * 3)
+    assert set(report["mismatched_logits"].values()) == {0}
+    assert report["images"] == 10_000 and report["max_bits"] <= 24
+    compared = {tuple(pair["between"]): pair["pictures"] for pair in report["comparisons"]}
+    assert compared["torch", "qonnx"] == compared["qonnx", "csim"] == 10_000
+    assert compared["csim_reference", "csim"] == 100
+    assert list(report["accuracy"].values()) == pytest.approx([72.16] * 3)

@@ -1,0 +1,1 @@
+"""What ``flows/bench_csim.py`` measures: one network, and the simulations of it."""

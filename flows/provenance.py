@@ -1,0 +1,59 @@
+"""What a build was made by and of."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import platform
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from hls_projects import simulation
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("torch", "brevitas", "qonnx", "hls4ml", "onnx", "onnxruntime", "numpy")
+HASHED = ("checkpoint.safetensors", "model.qonnx.onnx", "lowered.onnx", "hls/firmware", "logits_*.npy")
+
+
+def versions() -> dict[str, str]:
+    """Of the packages and the compiler."""
+    found = {name: importlib.metadata.version(name) for name in ("potstream", *PACKAGES)}
+    gxx = subprocess.run([simulation.compiler(), "-dumpfullversion"], capture_output=True, text=True, check=True)
+    return found | {"python": platform.python_version(), "g++": gxx.stdout.strip()}
+
+
+def provenance(folder: Path) -> dict[str, Any]:
+    """Command, commit and SHA-256 of what lies in the build's ``folder``; a subfolder counts as one."""
+    found = sorted({path for pattern in HASHED for path in folder.glob(pattern)})
+    return {
+        # A name of a file need not be text.
+        "command": shlex.join(["python", *sys.argv]).encode(errors="replace").decode(),
+        "commit": commit(),
+        "files": {str(path.relative_to(folder)): _digest(path) for path in found},
+    }
+
+
+def commit() -> str | None:
+    """Git commit of this project, ``-dirty`` with changes; None outside a checkout or without git."""
+    try:
+        if Path(_git("rev-parse", "--show-toplevel")) != ROOT:
+            return None
+        return _git("rev-parse", "HEAD") + ("-dirty" if _git("status", "--porcelain") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _git(*arguments: str) -> str:
+    run = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=True)
+    return run.stdout.strip()
+
+
+def _digest(path: Path) -> str:
+    if path.is_file():
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    lines = [f"{file.relative_to(path)} {_digest(file)}\n" for file in files]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
