@@ -373,7 +373,7 @@ def test_sections_without_input_say_so():
     assert all('class="missing"' in part for part in parts.values())
     text = Page(html).text
     for said in (
-        "No two stages were compared", "No stage was run", "the run made no trace", "the pictures have no labels",
+        "No two stages were compared", "No stage was run", "this run has no trace", "the pictures have no labels",
         "Not shown.", "no synthesis and no cost model", "another-board is not among the boards",
         "the run counted no tables and weights", "no synthesis and no cycle model", "cycle-by-cycle model",
         "carries no ranges", "knows no linear layer", "started from a QONNX file", "not run from a git checkout",
