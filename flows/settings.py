@@ -12,7 +12,8 @@ from flows.stages import CSIM_MODES
 from hls_projects.targets import target_names
 
 SHIPPED_CHECKPOINT = Path(brevitas_model.__file__).parent / "checkpoints" / "vit-pot4.safetensors"
-READ_BY_FIRST_STEP = ("target", "checkpoint", "qonnx", "data", "images", "inputs")
+# Options that a later step does not see.
+READ_BY = {"load": ("target", "checkpoint", "qonnx", "data", "images", "inputs"), "simulate": ("csim", "sample")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,9 +84,10 @@ def parse_settings(description: str, steps: list[str], argv: list[str] | None) -
     settings = Settings(**vars(parser.parse_args(argv)))
     if steps.index(settings.first) > steps.index(settings.last):
         parser.error(f"--from {settings.first} comes after --until {settings.last}")
-    for name in READ_BY_FIRST_STEP:
-        if settings.first != steps[0] and getattr(settings, name) != parser.get_default(name):
-            parser.error(f"--{name} is read by the step {steps[0]}, which --from {settings.first} leaves out")
+    for step, names in READ_BY.items():
+        for name in names:
+            if steps.index(settings.first) > steps.index(step) and getattr(settings, name) != parser.get_default(name):
+                parser.error(f"--{name} is read by the step {step}, which --from {settings.first} leaves out")
     return settings
 
 

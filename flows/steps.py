@@ -45,15 +45,13 @@ PRODUCTS = {
 }
 FACTS = {
     "load": ("target", "config", "images"),
-    "simulate": ("stages", "sample"),
     "ranges": ("max_bits",),
     "lower": ("model",),
+    "simulate": ("stages", "sample"),
     "compare": ("comparisons", "accuracy", "trace"),
 }
 ON_ALL_PICTURES = ("torch", "qonnx", "csim")
-REPORTED = (
-    "target", "images", "model", "stages", "comparisons", "accuracy", "max_bits", "trace",
-)  # fmt: skip
+REPORTED = ("target", "images", "model", "stages", "comparisons", "accuracy", "max_bits", "trace")
 
 
 @dataclass

@@ -346,7 +346,9 @@ def test_inputs_that_are_no_array(refused: Refused, checkpoint: Path, tmp_path: 
 @pytest.mark.parametrize("arguments", [
     ["--images", "0"], ["--images", "many"], ["--images", "-3"], ["--images", "1.5"], ["--speed"],
     ["--from", "lower", "--until", "export"], ["--from", "paint"], ["--from", "lower", "--images", "5"],
-    ["--qonnx", "a", "--checkpoint", "b"],
+    ["--qonnx", "a", "--checkpoint", "b"], ["--csim", "slow"], ["--sample", "0"],
+    ["--from", "compare", "--sample", "9"],
+    ["--from", "report", "--csim", "reference"],
 ])  # fmt: skip
 def test_wrong_options(refused: Refused, arguments: list[str]):
     assert "see --help" in refused(*arguments)
