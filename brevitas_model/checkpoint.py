@@ -1,4 +1,8 @@
-"""Checkpoints: tensors and their configuration in one safetensors file, nothing executable."""
+"""Checkpoints: tensors, masks and their configuration in one safetensors file, nothing executable.
+
+Weights of a quantized model are stored as what the hardware will hold: codes of their format, packed,
+with the power-of-two scale of each row. A float model is stored in half precision.
+"""
 
 from __future__ import annotations
 
@@ -10,30 +14,60 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor, nn
 
-from brevitas_model.config import ConfigError, ViTConfig
-from brevitas_model.vit import VisionTransformer
+from brevitas_model.codes import pack_bits, pack_weight, unpack_bits, unpack_weight
+from brevitas_model.config import ConfigError
+from brevitas_model.models import build_model, config_from_dict, config_to_json
+
+SHIPPED_CHECKPOINTS = Path(__file__).parent / "checkpoints"
+MASK, CODES, EXPONENT = ".weight_mask", ".weight_codes", ".weight_exponent"
 
 
 class CheckpointError(Exception):
     """A checkpoint that is missing, damaged or does not fit its model."""
 
 
-def write_tensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
-    """Write a safetensors file beside ``path`` and rename it into place, so that it is whole or absent."""
+def find_checkpoint(name: str | Path) -> Path:
+    """The path of a checkpoint: of a shipped one by its name, else ``name`` itself."""
+    shipped = SHIPPED_CHECKPOINTS / f"{name}.safetensors"
+    return shipped if len(Path(name).parts) == 1 and shipped.is_file() else Path(name)
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write a safetensors file beside ``path`` and rename it into place, so that it is whole or absent.
+
+    Raises:
+        OSError: no room, or no right to write there.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         save_file({name: t.contiguous() for name, t in tensors.items()}, part, metadata=metadata)
+        _sort_metadata(part)
         part.chmod(0o644)
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(path)
+    except SafetensorError as error:
+        raise OSError(f"{path} cannot be written: {error}") from error
     finally:
         part.unlink(missing_ok=True)
 
 
-def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+def _sort_metadata(path: Path) -> None:
+    """Put the metadata in order: safetensors writes it in a random one, and a digest of the file names a checkpoint."""
+    with path.open("r+b") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+        header["__metadata__"] = dict(sorted(header.get("__metadata__", {}).items()))
+        text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode().ljust(size)
+        if len(text) == size:
+            file.seek(8)
+            file.write(text)
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and metadata of a safetensors file.
 
     Raises:
@@ -52,13 +86,17 @@ def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
         ) from error
 
 
-def save_checkpoint(path: Path, model: VisionTransformer, training: dict[str, Any]) -> None:
-    """Save ``model`` with its configuration and ``training``, plain facts about how it was made."""
-    metadata = {"config": model.config.to_json(), "training": json.dumps(training, sort_keys=True)}
-    write_tensors(path, model.state_dict(), metadata)
+def save_checkpoint(
+    path: Path, model: nn.Module, training: dict[str, Any], masks: dict[str, Tensor] | None = None
+) -> None:
+    """Save ``model`` with its configuration, its pruning ``masks`` by layer, and plain facts about how it was made."""
+    metadata = {"config": config_to_json(model.config), "training": json.dumps(training, sort_keys=True)}
+    tensors = _packed(model) if model.config.quantized else _halved(model)
+    tensors |= {name + MASK: pack_bits(mask.flatten().to(torch.uint8), 1) for name, mask in (masks or {}).items()}
+    write_tensors(path, tensors, metadata)
 
 
-def load_checkpoint(path: Path) -> tuple[VisionTransformer, dict[str, Any]]:
+def load_checkpoint(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     """The model in eval mode and the facts saved with it.
 
     Raises:
@@ -66,7 +104,7 @@ def load_checkpoint(path: Path) -> tuple[VisionTransformer, dict[str, Any]]:
     """
     tensors, metadata = read_tensors(path)
     try:
-        config = ViTConfig.from_dict(json.loads(metadata["config"]))
+        config = config_from_dict(json.loads(metadata["config"]))
         training = json.loads(metadata.get("training", "{}"))
     except KeyError as error:
         raise CheckpointError(
@@ -74,12 +112,61 @@ def load_checkpoint(path: Path) -> tuple[VisionTransformer, dict[str, Any]]:
         ) from error
     except (json.JSONDecodeError, ConfigError, TypeError) as error:
         raise CheckpointError(f"checkpoint {path} carries an invalid configuration: {error}") from error
-    model = VisionTransformer(config)
+    model = build_model(config)
     try:
-        model.load_state_dict(tensors)
-    except RuntimeError as error:
+        model.load_state_dict(_unpacked(tensors, model))
+    except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]
         raise CheckpointError(
             f"checkpoint {path} does not fit its configuration: {reason}; train it again or fetch it anew"
         ) from error
     return model.eval(), training
+
+
+def load_masks(path: Path, model: nn.Module) -> dict[str, Tensor]:
+    """The pruning masks of a checkpoint of ``model``, bool by layer; none where it was not pruned.
+
+    Raises:
+        CheckpointError: no whole file, or masks of another model.
+    """
+    tensors, _ = read_tensors(path)
+    masks = {}
+    for name in (name for name in tensors if name.endswith(MASK)):
+        layer = name.removesuffix(MASK)
+        try:
+            shape = model.get_submodule(layer).weight.shape
+            masks[layer] = unpack_bits(tensors[name], 1, shape.numel()).bool().reshape(shape)
+        except (AttributeError, ValueError) as error:
+            raise CheckpointError(f"checkpoint {path} has a mask of no layer of this model: {layer}") from error
+    return masks
+
+
+def _halved(model: nn.Module) -> dict[str, Tensor]:
+    return {name: t.half() if t.is_floating_point() else t for name, t in model.state_dict().items()}
+
+
+@torch.no_grad()
+def _packed(model: nn.Module) -> dict[str, Tensor]:
+    tensors = model.state_dict()
+    for layer, module in model.named_modules():
+        if isinstance(module, nn.Linear):
+            del tensors[f"{layer}.weight"]
+            tensors[layer + CODES], tensors[layer + EXPONENT] = pack_weight(module.quant_weight())
+    return tensors
+
+
+def _unpacked(tensors: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """State of ``model`` in float32 from what a checkpoint holds."""
+    state = {name: t.float() if t.dtype == torch.float16 else t for name, t in tensors.items()}
+    shapes = {name: t.shape for name, t in model.state_dict().items()} if model.config.quantized else {}
+    for name in tensors:
+        layer = name.removesuffix(CODES)
+        weight, exponent = f"{layer}.weight", layer + EXPONENT
+        if name.endswith(MASK):
+            del state[name]
+        # Codes of no layer stay, and load_state_dict tells of them.
+        elif name.endswith(CODES) and weight in shapes and exponent in state:
+            state[weight] = unpack_weight(
+                state.pop(name), state.pop(exponent), shapes[weight], model.config.weight_format
+            )
+    return state

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from brevitas.core.function_wrapper import RoundSte
 from brevitas.inject.enum import RestrictValueType, ScalingImplType, ScalingPerOutputType
-from brevitas.nn import QuantIdentity, QuantLinear
 from brevitas.quant.fixed_point import (
     Int8ActPerTensorFixedPoint,
     Int8BiasPerTensorFixedPointInternalScaling,
@@ -22,6 +21,7 @@ from brevitas.quant.float_quant_ocp import FpOCPMixin, FpOCPWeightPerChannelFloa
 from torch import nn
 
 from brevitas_model.config import ViTConfig
+from brevitas_model.fused import FusedActivation, FusedPotLinear, FusedSignificantBits
 
 # The smallest magnitudes a quantizer may stretch to its full range. They bound the accumulator
 # where a row of weights, a bias or a whole layer is zero and its statistics say nothing.
@@ -81,7 +81,7 @@ def linear(config: ViTConfig, in_features: int, out_features: int) -> nn.Module:
     """A linear layer, its weights power-of-two codes unless the format is ``"float"``."""
     if not config.quantized:
         return nn.Linear(in_features, out_features)
-    return QuantLinear(
+    return FusedPotLinear(
         in_features,
         out_features,
         bias=True,
@@ -96,7 +96,7 @@ def activation(config: ViTConfig, *, signed: bool = True, bits: int | None = Non
     if not config.quantized:
         return nn.Identity()
     base = Int8ActPerTensorFixedPoint if signed else Uint8ActPerTensorFixedPoint
-    return QuantIdentity(
+    return FusedActivation(
         act_quant=base,
         bit_width=bits or config.activation_bits,
         collect_stats_steps=CALIBRATION_STEPS,
@@ -109,7 +109,7 @@ def fixed_activation(config: ViTConfig, *, scale: float, signed: bool, bits: int
     if not config.quantized:
         return nn.Identity()
     base = Int8ActPerTensorFixedPoint if signed else Uint8ActPerTensorFixedPoint
-    return QuantIdentity(
+    return FusedActivation(
         act_quant=base,
         bit_width=bits,
         scaling_impl_type=ScalingImplType.CONST,
@@ -119,4 +119,4 @@ def fixed_activation(config: ViTConfig, *, scale: float, signed: bool, bits: int
 
 def significant_bits(config: ViTConfig) -> nn.Module:
     """A floating quantizer of :data:`SIGNIFICANT_BITS`."""
-    return QuantIdentity(act_quant=SignificantBits) if config.quantized else nn.Identity()
+    return FusedSignificantBits(act_quant=SignificantBits) if config.quantized else nn.Identity()

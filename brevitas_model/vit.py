@@ -47,7 +47,8 @@ class Softmax(nn.Module):
     def forward(self, scores: Tensor) -> Tensor:
         if not self.quantized:
             return torch.softmax(scores * self.scale, dim=-1)
-        distance = scores - scores.amax(dim=-1, keepdim=True)
+        # A softmax does not depend on what is subtracted: no gradient through the maximum.
+        distance = scores - scores.amax(dim=-1, keepdim=True).detach()
         exp = self.exp_quant(torch.exp(distance * self.scale))
         total = self.sum_quant(exp.sum(dim=-1, keepdim=True))
         return self.prob_quant(exp * self.reciprocal_quant(1.0 / total))
@@ -168,7 +169,6 @@ class VisionTransformer(nn.Module):
         self.norm = LayerNorm(config)
         self.head = quantizers.linear(config, config.embed_dim, config.num_classes)
         self.head_quant = quantizers.activation(config, bits=config.logit_bits)
-        self.apply(_init_linear)
         nn.init.trunc_normal_(self.pos_embed, std=0.02)
 
     def forward(self, pixels: Tensor) -> Tensor:
@@ -188,12 +188,6 @@ class VisionTransformer(nn.Module):
         if self.config.num_prefix_tokens:
             return x[:, :1]
         return self.pool_quant(x.sum(dim=1, keepdim=True) * reciprocal(self.config.num_tokens))
-
-
-def _init_linear(module: nn.Module) -> None:
-    if isinstance(module, nn.Linear):
-        nn.init.xavier_uniform_(module.weight)
-        nn.init.zeros_(module.bias)
 
 
 def count_parameters(model: nn.Module) -> int:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-import brevitas_model
+from brevitas_model.checkpoint import find_checkpoint
 from flows.stages import CSIM_MODES
 from hls_projects.targets import target_names
 
-SHIPPED_CHECKPOINT = Path(brevitas_model.__file__).parent / "checkpoints" / "vit-pot4.safetensors"
+SHIPPED_CHECKPOINT = find_checkpoint("vit-pot4")
 # Options that a later step does not see.
 READ_BY = {"load": ("target", "checkpoint", "qonnx", "data", "images", "inputs"), "simulate": ("csim", "sample")}
 
@@ -49,7 +49,10 @@ def parse_settings(description: str, steps: list[str], argv: list[str] | None) -
     parser.add_argument("--target", default="pynq-z2", help=f"board: {', '.join(target_names())} (default: pynq-z2)")
     source = parser.add_mutually_exclusive_group()
     source.add_argument(
-        "--checkpoint", type=Path, default=SHIPPED_CHECKPOINT, help="safetensors file (default: the shipped model)"
+        "--checkpoint",
+        type=find_checkpoint,
+        default=SHIPPED_CHECKPOINT,
+        help="safetensors file, or the name of a shipped one (default: vit-pot4)",
     )
     source.add_argument("--qonnx", type=Path, help="start from a QONNX file instead of a checkpoint")
     parser.add_argument("--data", type=Path, help="torchvision root of CIFAR-10 (default: CIFAR10_ROOT, else download)")

@@ -1,9 +1,9 @@
-"""Train a quantized vision transformer on CIFAR-10.
+"""Train a model on CIFAR-10: float or quantized, from random weights or from a checkpoint.
 
-    python flows/train.py --out runs/vit-pot4
+    python flows/train.py vit-float --out runs/vit-float
+    python flows/train.py vit-pot4 --start runs/vit-pruned/model.safetensors --out runs/vit-pot4
 
-trains the recipe that made the shipped checkpoint. A run that was stopped goes on when the same
-command is given again.
+A run that was stopped goes on after its last whole epoch when the same command is given again.
 """
 
 from __future__ import annotations
@@ -11,46 +11,84 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from brevitas_model import recipe as recipes
 from brevitas_model.checkpoint import CheckpointError
 from brevitas_model.config import ConfigError
-from brevitas_model.data import DataError, load_cifar10, train_validation_split
-from brevitas_model.training import Run, accuracy, train
+from brevitas_model.data import DataError, Pictures, load_cifar10, train_validation_split
+from brevitas_model.recipe import SHIPPED_RECIPES, Recipe, load_recipe
+from brevitas_model.training import Run, train
 
 INTERRUPTED = 130
-DEFAULT_RECIPE = Path(recipes.__file__).parent / "recipes" / "vit-pot4.toml"
 
 
-def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--recipe", type=Path, default=DEFAULT_RECIPE, help="TOML file (default: the shipped recipe)")
+def add_arguments(parser: argparse.ArgumentParser, default: str | None = None) -> None:
+    """Options of a command that trains; without a ``default`` recipe, one must be named."""
+    names = ", ".join(sorted(path.stem for path in SHIPPED_RECIPES.glob("*.toml")))
+    told = f"TOML file, or the name of a shipped recipe: {names}" + (f" (default: {default})" if default else "")
+    chosen = {"nargs": "?", "default": Path(default)} if default else {}
+    parser.add_argument("recipe", type=Path, help=told, **chosen)
+    parser.add_argument("--start", help="checkpoint to start from, a shipped name or a file (default: the recipe's)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override the recipe: schedule.epochs=3"
+    )
     parser.add_argument("--data", type=Path, help="torchvision root of CIFAR-10 (default: CIFAR10_ROOT, else download)")
-    parser.add_argument("--out", type=Path, default=Path("runs/vit-pot4"), help="folder of the run")
-    return parser.parse_args(argv)
+    parser.add_argument("--out", type=Path, help="folder of the run (default: runs/NAME)")
+
+
+def chosen_recipe(args: argparse.Namespace) -> Recipe:
+    start = [f"start={args.start}"] if args.start else []
+    return load_recipe(args.recipe, args.set + start)
+
+
+def run_folder(args: argparse.Namespace) -> Path:
+    return args.out or Path("runs") / args.recipe.stem
+
+
+def command_line(name: str, args: argparse.Namespace) -> str:
+    """What gives the same result on another machine: everything but where data and results lie."""
+    overrides = [word for text in args.set for word in ("--set", text)]
+    start = ["--start", args.start] if args.start else []
+    return shlex.join(["python", f"flows/{name}.py", str(args.recipe), *overrides, *start])
+
+
+def carry_out(
+    name: str, args: argparse.Namespace, recipe: Recipe, before: Callable[[Pictures, Pictures], None] | None = None
+) -> int:
+    """Start or go on with the run of ``recipe``; returns its exit status.
+
+    ``before`` is called with the training and the validation split when the run is open, ahead of its next step.
+    """
+    out = run_folder(args)
+    pictures, validation = train_validation_split(load_cifar10(args.data, train=True))
+    started = (out / "state.safetensors").exists()
+    run = Run.resume(out, recipe) if started else Run.start(out, recipe, pictures)
+    if before:
+        before(pictures, validation)
+    path = train(run, pictures, validation, command_line(name, args))
+    last = run.history[-1]
+    print(f"validation accuracy {last['validation_accuracy']:.2f} %, {last['sparsity']:.1%} zeros; model in {path}")
+    return 0
+
+
+def guarded(name: str, work: Callable[[], int]) -> int:
+    """Run ``work`` and turn what it was given wrongly into one line and an exit status."""
+    try:
+        return work()
+    except (ConfigError, CheckpointError, DataError, OSError) as error:
+        print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted; the same command goes on after the last whole epoch", file=sys.stderr)
+        return INTERRUPTED
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = parse_arguments(argv)
-    try:
-        recipe = recipes.load_recipe(args.recipe)
-        pictures, validation = train_validation_split(load_cifar10(args.data, train=True))
-        test = load_cifar10(args.data, train=False)
-        started = (args.out / "state.safetensors").exists()
-        run = Run.resume(args.out, recipe) if started else Run.start(args.out, recipe)
-        args.out.mkdir(parents=True, exist_ok=True)
-        model = train(run, pictures, validation, shlex.join(["python", "flows/train.py", *sys.argv[1:]]))
-        score = accuracy(model, test)
-    except (ConfigError, CheckpointError, DataError, OSError) as error:
-        print(f"train: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("train: interrupted; the same command goes on after the last whole epoch", file=sys.stderr)
-        return INTERRUPTED
-    run.log(phase="test", test_accuracy=score)
-    print(f"test accuracy {score:.2f} % ({len(test)} pictures); model in {args.out / 'model.safetensors'}")
-    return 0
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_arguments(parser)
+    args = parser.parse_args(argv)
+    return guarded("train", lambda: carry_out("train", args, chosen_recipe(args)))
 
 
 if __name__ == "__main__":
