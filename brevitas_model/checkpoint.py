@@ -164,8 +164,8 @@ def _unpacked(tensors: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]
         weight, exponent = f"{layer}.weight", layer + EXPONENT
         if name.endswith(MASK):
             del state[name]
-        # Codes of no layer stay, and load_state_dict tells of them.
-        elif name.endswith(CODES) and weight in shapes and exponent in state:
+        # Codes of no layer, or beside plain weights, stay, and load_state_dict tells of them.
+        elif name.endswith(CODES) and weight in shapes and weight not in tensors and exponent in state:
             state[weight] = unpack_weight(
                 state.pop(name), state.pop(exponent), shapes[weight], model.config.weight_format
             )

@@ -310,7 +310,7 @@ def test_checkpoint_of_another_kind(refused: Refused, inputs: Path, tmp_path: Pa
 
 
 def test_weights_that_are_not_finite(refused: Refused, checkpoint: Path, inputs: Path, tmp_path: Path):
-    path = rewritten(checkpoint, tmp_path / "nan.safetensors", **{"head.weight": torch.full((10, 16), torch.nan)})
+    path = rewritten(checkpoint, tmp_path / "nan.safetensors", **{"head.bias": torch.full((10,), torch.nan)})
     assert "not finite" in refused("--checkpoint", path, "--inputs", inputs, "--until", "ranges")
 
 
