@@ -1,0 +1,58 @@
+"""The files of an evaluation, each whole or as it was."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from flows.evaluation.phases import Evaluation
+from flows.evaluation.pictures import confusion_png
+from flows.evaluation.table import as_csv, as_facts, as_text, confusion_name
+from flows.reporting.facts import CIFAR10_NAMES
+
+
+class OutputError(Exception):
+    """A folder that cannot be written."""
+
+
+def prepare(folder: Path) -> None:
+    """Make ``folder`` and see that a file can be made in it, before hours go into what it is to hold.
+
+    Raises:
+        OutputError: it cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise OutputError(f"cannot write into {folder}: {error.strerror}; choose another --out") from error
+
+
+def write_evaluation(folder: Path, found: Evaluation, split: str) -> None:
+    """``evaluation.json``, ``.csv`` and ``.txt``, and the confusion matrix of every checkpoint as PNG.
+
+    Raises:
+        OutputError: a full disk, for one; every file is then whole or as it was.
+    """
+    for member in found.family.members.values():
+        picture = confusion_png(found.scores[member.digest], CIFAR10_NAMES, member.name)
+        _write(folder / confusion_name(member.name), picture)
+    _write(folder / "evaluation.csv", as_csv(found).encode())
+    _write(folder / "evaluation.txt", as_text(found, split).encode())
+    _write(folder / "evaluation.json", (json.dumps(as_facts(found, split), indent=2) + "\n").encode())
+
+
+def _write(path: Path, content: bytes) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}; choose another --out") from error
+    finally:
+        part.unlink(missing_ok=True)
