@@ -1,0 +1,218 @@
+"""Search for models: validation accuracy against cost, a short training a trial, with Optuna.
+
+    python flows/search.py --trials 50
+    python flows/search.py --space space.toml --max-parameters 400000 --ray
+    python flows/search.py --report-only
+    python flows/search.py rank --epochs 4 --long-epochs 30
+
+The study is a database, so a search that was stopped or killed goes on with the same command; trials that
+went down with it are run again from their last whole epoch. --out then holds trials.csv, trials.json,
+front.png and a folder a trial. ``rank`` measures what the search rests on: the rank correlation between
+the accuracies of short trials and of long runs (``rank --help``).
+
+Exit status: 0; 2 when something that it was given cannot be used; 130 when interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from safetensors import SafetensorError
+
+from brevitas_model.checkpoint import CheckpointError
+from brevitas_model.config import ConfigError
+from brevitas_model.data import DataError, Pictures, load_cifar10, train_validation_split
+from brevitas_model.recipe import Recipe, load_recipe
+from flows.searching.driver import Search, trial_recipe
+from flows.searching.errors import SearchError
+from flows.searching.jobs import LocalPool, Pool
+from flows.searching.lease import Lease
+from flows.searching.ledger import Ledger
+from flows.searching.lock import lock_folder
+from flows.searching.pruner import TrialPruner
+from flows.searching.rank import SHIPPED, Ranking, load_models, rank_table
+from flows.searching.ray_pool import ray_pool
+from flows.searching.results import front_table, write_report
+from flows.searching.sampler import PointSampler
+from flows.searching.space import load_space
+from flows.searching.storage import one_line_failures
+
+INTERRUPTED = 130
+
+
+def add_training_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--recipe", type=Path, default=Path("search"), help="of a trial (default: search, shipped)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override the recipe: schedule.batch_size=64"
+    )
+    parser.add_argument("--epochs", type=positive, help="of a trial (default: the recipe's)")
+    parser.add_argument("--images", type=positive, help="only the first so many training pictures")
+    parser.add_argument("--data", type=Path, help="torchvision root of CIFAR-10 (default: CIFAR10_ROOT, else download)")
+    parser.add_argument(
+        "--ray",
+        nargs="?",
+        const="",
+        metavar="ADDRESS",
+        help="train on a Ray cluster (default: the one of this machine, else a new one); needs potstream[ray]",
+    )
+
+
+def search_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="search.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--space", type=Path, help="TOML file of choices, depth = [2, 3] (default: a space of 5,280)")
+    parser.add_argument("--max-parameters", type=positive, help="no larger models")
+    parser.add_argument("--trials", type=positive, default=50, help="of the whole study (default: %(default)s)")
+    parser.add_argument("--study", default="search", help="name in the database (default: %(default)s)")
+    parser.add_argument("--storage", help="URL of the database (default: sqlite:///OUT/study.db)")
+    parser.add_argument("--out", type=Path, default=Path("runs/search"), help="folder (default: %(default)s)")
+    parser.add_argument(
+        "--keep",
+        type=percentage,
+        default=50.0,
+        metavar="PERCENT",
+        help="stop a trial that is not among the best so many per cent of no more expensive ones; 100 stops none "
+        "(default: %(default)s)",
+    )
+    parser.add_argument("--prune-after", type=positive, default=1, metavar="EPOCHS", help="not before (default: 1)")
+    parser.add_argument("--report-only", action="store_true", help="write what the study holds, and train nothing")
+    add_training_arguments(parser)
+    return parser
+
+
+def rank_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="search.py rank", description="Rank correlation of accuracies between short trials and long runs."
+    )
+    parser.add_argument(
+        "models",
+        type=Path,
+        nargs="?",
+        default=SHIPPED,
+        help="TOML file of six or more models (default: eight, shipped)",
+    )
+    parser.add_argument("--long-epochs", type=positive, default=30, help="of a long run (default: %(default)s)")
+    parser.add_argument("--out", type=Path, default=Path("runs/rank"), help="folder (default: %(default)s)")
+    add_training_arguments(parser)
+    return parser
+
+
+def positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {text}")
+    return number
+
+
+def percentage(text: str) -> float:
+    number = float(text)
+    if not 0 < number <= 100:
+        raise argparse.ArgumentTypeError(f"must be above 0 and at most 100, not {text}")
+    return number
+
+
+def base_recipe(args: argparse.Namespace) -> Recipe:
+    epochs = [f"schedule.epochs={args.epochs}"] if args.epochs else []
+    recipe = load_recipe(args.recipe, args.set + epochs)
+    return trial_recipe(recipe, {})
+
+
+def splits(args: argparse.Namespace, recipe: Recipe) -> tuple[Pictures, Pictures]:
+    """Training and validation pictures, the former cut to ``--images``.
+
+    Raises:
+        ConfigError: fewer pictures than a step takes, or more than there are.
+    """
+    pictures, validation = train_validation_split(load_cifar10(args.data, train=True))
+    images = args.images or len(pictures)
+    if not recipe.schedule.batch_size <= images <= len(pictures):
+        raise ConfigError(
+            f"--images must be {recipe.schedule.batch_size} (a step's) to {len(pictures)} (all), not {images}"
+        )
+    return pictures[:images], validation
+
+
+@contextlib.contextmanager
+def pool(address: str | None, pictures: Pictures, validation: Pictures) -> Iterator[Pool]:
+    if address is None:
+        yield LocalPool(pictures, validation)
+    else:
+        with ray_pool(address, pictures, validation) as made:
+            yield made
+
+
+def search(args: argparse.Namespace) -> int:
+    url = args.storage or f"sqlite:///{args.out / 'study.db'}"
+    with one_line_failures(url):
+        if args.report_only:
+            return report(Ledger.read(url, args.study), args.out)
+        recipe, space = base_recipe(args), load_space(args.space)
+        points = space.points(recipe.model, args.max_parameters)
+        pictures, validation = splits(args, recipe)
+        identity = {
+            "space": space.choices(),
+            "max_parameters": args.max_parameters,
+            "images": args.images,
+            "recipe": dataclasses.asdict(recipe),
+        }
+        ledger = Ledger.open(url, args.study, identity, PointSampler(space, points, recipe.seed))
+        with Lease(ledger, args.out):
+            if again := ledger.rerun_lost():
+                print(f"{again} trials went down with an earlier driver and are run again")
+            with pool(args.ray, pictures, validation) as trainer:
+                pruner = TrialPruner(args.keep, args.prune_after)
+                Search(ledger, recipe, pruner, args.out / "trials", args.trials).run(trainer)
+            return report(ledger, args.out)
+
+
+def report(ledger: Ledger, out: Path) -> int:
+    print(front_table(write_report(ledger, out)))
+    print(f"all trials: {out / 'trials.csv'}, {out / 'trials.json'}; picture: {out / 'front.png'}")
+    return 0
+
+
+def rank(args: argparse.Namespace) -> int:
+    recipe = base_recipe(args)
+    short = recipe.schedule.epochs
+    if args.long_epochs <= short:
+        raise ConfigError(f"--long-epochs {args.long_epochs} is no longer than a short trial's {short}")
+    ranking = Ranking(load_models(args.models, recipe), (short, args.long_epochs), args.out)
+    pictures, validation = splits(args, recipe)
+    with (
+        lock_folder(args.out, f"rank runs on {len(pictures)} pictures"),
+        pool(args.ray, pictures, validation) as trainer,
+    ):
+        print(rank_table(ranking.run(trainer)))
+    print(f"the same as JSON: {args.out / 'rank.json'}")
+    return 0
+
+
+def guarded(work: Callable[[], int]) -> int:
+    """Run ``work`` and turn what it was given wrongly into one line and an exit status."""
+    try:
+        return work()
+    except (SearchError, ConfigError, CheckpointError, DataError, SafetensorError, OSError) as error:
+        print(f"search: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("search: interrupted; the same command goes on after the last whole epochs", file=sys.stderr)
+        return INTERRUPTED
+
+
+def main(argv: list[str] | None = None) -> int:
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["rank"]:
+        args = rank_parser().parse_args(argv[1:])
+        return guarded(lambda: rank(args))
+    args = search_parser().parse_args(argv)
+    return guarded(lambda: search(args))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""Trainings to be done, and doing them one after the other in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from brevitas_model.data import Pictures
+from brevitas_model.recipe import Recipe
+from brevitas_model.training import Run
+
+STATE = "state.safetensors"
+History = list[dict[str, Any]]
+
+
+def _go_on(history: History) -> bool:
+    return False
+
+
+@dataclass
+class Job:
+    """One training in one folder, which may hold its finished epochs.
+
+    Args:
+        name: for messages.
+        report: told the history when the job is taken up again and after every epoch; says whether to stop.
+        died: told why a worker was lost, before the job is run again.
+    """
+
+    name: str
+    folder: Path
+    recipe: Recipe
+    report: Callable[[History], bool] = _go_on
+    died: Callable[[str], None] = field(default=lambda reason: None)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended: whole, ``stopped`` by its report, or with the ``reason`` of a failure."""
+
+    job: Job
+    history: History
+    stopped: bool = False
+    reason: str | None = None
+
+
+class Pool(Protocol):
+    """Where jobs run."""
+
+    def run(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
+        """Take a job whenever there is room for one; give outcomes as they come."""
+
+
+@dataclass(frozen=True)
+class LocalPool:
+    """Runs jobs in this process.
+
+    Args:
+        pictures: the training split.
+        validation: pictures whose accuracy is reported.
+    """
+
+    pictures: Pictures
+    validation: Pictures
+
+    def run(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
+        for job in jobs:
+            yield self.train(job)
+
+    def train(self, job: Job) -> Outcome:
+        """Carry one job to its end.
+
+        Raises:
+            OSError, CheckpointError, ConfigError: what another job would meet, too.
+        """
+        job.folder.mkdir(parents=True, exist_ok=True)
+        history: History = []
+        try:
+            if (job.folder / STATE).exists():
+                run = Run.resume(job.folder, job.recipe)
+            else:
+                run = Run.start(job.folder, job.recipe, self.pictures)
+            history = run.history
+            if not (history and job.report(history)):
+                run.train(self.pictures, self.validation, lambda line: job.report(history))
+                return Outcome(job, history, stopped=run.epoch < job.recipe.schedule.epochs)
+            return Outcome(job, history, stopped=True)
+        except (RuntimeError, MemoryError) as error:  # of this model: out of memory, for one
+            return Outcome(job, history, reason=f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")

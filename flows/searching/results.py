@@ -1,0 +1,84 @@
+"""What a study found: all trials as CSV and JSON, the front as a table and a picture."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from optuna.trial import FrozenTrial
+
+from flows.searching.cost import OBJECTIVE
+from flows.searching.files import write_whole
+from flows.searching.ledger import Ledger, lost
+from flows.searching.plot import front_picture
+from flows.searching.sampler import point_of
+from flows.searching.space import SearchSpace
+
+FIELDS = tuple(SearchSpace.__dataclass_fields__)
+FACTS = ("seconds", "folder", "again_of", "reason")
+COLUMNS = {
+    "trial": 5, "accuracy": 8, OBJECTIVE: 10, "multiply_accumulates": 12, "embed_dim": 5, "depth": 5,
+    "num_heads": 5, "mlp_ratio": 5, "patch_size": 5, "global_pool": 6, "weight_format": 6,
+}  # fmt: skip
+SHORT = {
+    "multiply_accumulates": "MACs", "embed_dim": "dim", "num_heads": "heads", "mlp_ratio": "mlp",
+    "patch_size": "patch", "global_pool": "pool", "weight_format": "format",
+}  # fmt: skip
+
+
+def rows(ledger: Ledger) -> list[dict[str, Any]]:
+    """One row a trial, in their order; ``accuracy`` (%) is that after its last epoch."""
+    front = {trial.number for trial in ledger.front()}
+    return [_row(trial, trial.number in front) for trial in ledger.trials()]
+
+
+def _row(trial: FrozenTrial, on_front: bool) -> dict[str, Any]:
+    facts = trial.user_attrs
+    accuracies = facts.get("accuracies", [])
+    return {
+        "trial": trial.number,
+        "state": "LOST" if lost(trial) else trial.state.name,
+        "on_front": on_front,
+        "accuracy": accuracies[-1] if accuracies else None,
+        OBJECTIVE: facts.get(OBJECTIVE),
+        "multiply_accumulates": facts.get("multiply_accumulates"),
+        **{name: point_of(trial).get(name) for name in FIELDS},
+        "epochs": len(accuracies),
+        "accuracies": accuracies,
+        "deaths": len(facts.get("deaths", [])),
+        **{name: facts.get(name) for name in FACTS},
+    }
+
+
+def write_report(ledger: Ledger, out: Path) -> list[dict[str, Any]]:
+    """``trials.csv``, ``trials.json`` and ``front.png`` in ``out``, each whole or as it was; returns the rows."""
+    found = rows(ledger)
+    facts = {"study": ledger.study.study_name, "search": ledger.study.user_attrs["search"], "trials": found}
+    write_whole(out / "trials.json", (json.dumps(facts, indent=1) + "\n").encode())
+    if found:
+        write_whole(out / "trials.csv", _csv(found).encode())
+    write_whole(out / "front.png", front_picture(found))
+    return found
+
+
+def _csv(found: list[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(found[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(row | {"accuracies": " ".join(map(str, row["accuracies"]))} for row in found)
+    return text.getvalue()
+
+
+def front_table(found: list[dict[str, Any]]) -> str:
+    """The Pareto front, cheapest first, and how many trials came to what."""
+    front = sorted((row for row in found if row["on_front"]), key=lambda row: row[OBJECTIVE])
+    lines = ["  ".join(f"{SHORT.get(name, name):>{width}}" for name, width in COLUMNS.items())]
+    lines += ["  ".join(f"{row[name]:>{width}}" for name, width in COLUMNS.items()) for row in front]
+    counts = {state: sum(row["state"] == state for row in found) for state in ("COMPLETE", "PRUNED", "FAIL", "LOST")}
+    told = f"{counts['COMPLETE']} trials complete, {counts['PRUNED']} stopped early, {counts['FAIL']} failed"
+    if counts["LOST"]:
+        told += f"; {counts['LOST']} lost with their driver and run again"
+    return "\n".join([*lines, told])
