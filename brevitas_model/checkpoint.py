@@ -142,7 +142,16 @@ def load_masks(path: Path, model: nn.Module) -> dict[str, Tensor]:
 
 
 def _halved(model: nn.Module) -> dict[str, Tensor]:
-    return {name: t.half() if t.is_floating_point() else t for name, t in model.state_dict().items()}
+    """State of a float model in half precision.
+
+    Raises:
+        CheckpointError: a value that half precision does not hold.
+    """
+    state = {name: t.half() if t.is_floating_point() else t for name, t in model.state_dict().items()}
+    lost = [name for name, t in state.items() if t.is_floating_point() and not bool(t.isfinite().all())]
+    if lost:
+        raise CheckpointError(f"{lost[0]} holds a value that half precision does not; train with more weight_decay")
+    return state
 
 
 @torch.no_grad()

@@ -54,6 +54,10 @@ NUMBER_FORMATS = {"weight_format", "weight_scaling", "activation_bits", "logit_b
 VIEW_STREAM, ORDER_STREAM, CALIBRATION_STREAM = range(3)
 
 
+class TrainingError(Exception):
+    """A run that diverges."""
+
+
 @torch.no_grad()
 def predictions(model: nn.Module, pictures: Pictures) -> Tensor:
     """Classes (N,) that ``model`` gives in eval mode, in float32."""
@@ -328,6 +332,11 @@ class Run:
                 bar.set_description(f"epoch {self.epoch + 1}/{epochs}")
                 started = time.perf_counter()
                 loss = self.train_epoch(pictures, teacher, bar)
+                if not math.isfinite(loss):
+                    raise TrainingError(
+                        f"the loss of epoch {self.epoch + 1} is {loss}; the state of epoch {self.epoch} is kept; "
+                        "lower schedule.learning_rate in a run of its own"
+                    )
                 self.history.append(
                     {
                         "epoch": self.epoch + 1,

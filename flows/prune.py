@@ -11,6 +11,7 @@ epoch when the same command is given again.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def pruning_recipe(args: argparse.Namespace) -> Recipe:
     Raises:
         ConfigError: a recipe that cannot be used, or that does not prune.
     """
-    start = [f"start={args.start}"] if args.start else []
+    start = [f"start={json.dumps(args.start)}"] if args.start else []
     # The options would make a table of their own in a recipe that has none.
     if load_recipe(args.recipe, start).pruning is None:
         raise ConfigError(f"recipe {args.recipe} has no table [pruning]; add one, or train it with flows/train.py")

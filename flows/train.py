@@ -9,6 +9,7 @@ A run that was stopped goes on after its last whole epoch when the same command 
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 import sys
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from brevitas_model.checkpoint import CheckpointError
 from brevitas_model.config import ConfigError
 from brevitas_model.data import DataError, Pictures, load_cifar10, train_validation_split
 from brevitas_model.recipe import SHIPPED_RECIPES, Recipe, load_recipe
-from brevitas_model.training import Run, train
+from brevitas_model.training import Run, TrainingError, train
 
 INTERRUPTED = 130
 
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser, default: str | None = None) -
 
 
 def chosen_recipe(args: argparse.Namespace) -> Recipe:
-    start = [f"start={args.start}"] if args.start else []
+    start = [f"start={json.dumps(args.start)}"] if args.start else []
     return load_recipe(args.recipe, args.set + start)
 
 
@@ -76,7 +77,7 @@ def guarded(name: str, work: Callable[[], int]) -> int:
     """Run ``work`` and turn what it was given wrongly into one line and an exit status."""
     try:
         return work()
-    except (ConfigError, CheckpointError, DataError, OSError) as error:
+    except (ConfigError, CheckpointError, DataError, TrainingError, OSError) as error:
         print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

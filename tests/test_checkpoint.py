@@ -173,6 +173,15 @@ def test_float_models_are_stored_in_half_precision(model: object, tmp_path: Path
 # Masks.
 
 
+def test_numbers_beyond_half_precision_are_refused(tmp_path: Path):
+    model = random_model(tiny_config(weight_format="float"))
+    with torch.no_grad():
+        model.head.bias[3] = 1e6
+    with pytest.raises(CheckpointError, match=r"head\.bias holds a value that half precision does not"):
+        save_checkpoint(tmp_path / "m.safetensors", model, {})
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.fixture(scope="module")
 def pruned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, VisionTransformer, dict[str, torch.Tensor]]:
     model = random_model(tiny_config())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 import resource
 import signal
@@ -232,6 +233,19 @@ def test_killed_run_goes_on_bit_for_bit(starts: Starts, tmp_path: Path):
     assert same(results[0][0], results[1][0])
     assert metrics(killed) == metrics(straight) and len(metrics(killed)) == 3
     assert same(*(read_tensors(folder / "state.safetensors")[0] for folder in (killed, straight)))
+
+
+def test_diverging_run_keeps_the_last_good_state(
+    splits: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    argv = [str(write_recipe(tmp_path / "r.toml", tiny_recipe())), "--out", str(tmp_path / "run")]
+    loss = Run.loss
+    monkeypatch.setattr(Run, "loss", lambda self, *args: loss(self, *args) * (1.0 if self.epoch == 0 else math.nan))
+    assert command.main(argv) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("train: the loss of epoch 2 is nan; the state of epoch 1 is kept")
+    tensors, _ = read_tensors(tmp_path / "run" / "state.safetensors")
+    assert all(bool(t.isfinite().all()) for t in tensors.values()) and len(metrics(tmp_path / "run")) == 1
 
 
 # A full disk.
@@ -593,6 +607,7 @@ def test_command_takes_overrides_and_a_start(splits: None, starts: Starts, tmp_p
         (["--set", "model.image_size=64"], "does not fit pictures of 32×32×3"),
         (["--set", "schedule.batch_size=999"], "more than the 160 training pictures"),
         (["--start", "nowhere.safetensors"], "nowhere.safetensors does not exist"),
+        (["--start", "2024"], "checkpoint 2024 does not exist"),
         (["--set", "distillation.teacher=nobody"], "checkpoint nobody does not exist"),
     ],
 )
