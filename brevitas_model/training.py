@@ -71,7 +71,7 @@ def predictions(model: nn.Module, pictures: Pictures) -> Tensor:
 
 def accuracy(model: nn.Module, pictures: Pictures) -> float:
     """Top-1 of ``model`` in eval mode, in percent."""
-    return 100.0 * float((predictions(model, pictures) == torch.from_numpy(pictures.labels)).float().mean())
+    return 100.0 * int((predictions(model, pictures) == torch.from_numpy(pictures.labels)).sum()) / len(pictures)
 
 
 def learning_rate(schedule: Schedule, epoch: float) -> float:
