@@ -5,29 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
+from brevitas_model.files import write_whole
+
 
 def write_history(folder: Path, history: list[dict[str, Any]]) -> None:
     """``metrics.jsonl``, ``curves.csv`` and ``curves.png`` of the finished epochs."""
-    _write(folder / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in history).encode())
+    write_whole(folder / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in history).encode())
     if history:
-        _write(folder / "curves.csv", _table(history).encode())
-        _write(folder / "curves.png", _picture(history))
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Whole or as it was."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+        write_whole(folder / "curves.csv", _table(history).encode())
+        write_whole(folder / "curves.png", _picture(history))
 
 
 def _table(history: list[dict[str, Any]]) -> str:

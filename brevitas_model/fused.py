@@ -3,8 +3,8 @@
 Each is the Brevitas layer: its parameters, checkpoint, eval mode and export are Brevitas' own. In
 training, once the scales are frozen, it computes the same values with a handful of operations instead
 of dozens, which ``torch.compile`` can fuse with what surrounds them. Gradients pass straight through
-the rounding (Bengio et al. 2013) and stop where an activation saturates, as in Brevitas; the scale of
-a weight counts as a constant.
+the rounding (Bengio et al. 2013) and stop where an activation saturates, as in Brevitas. Those of a
+weight differ from Brevitas': they pass where it saturates, too, and its scale counts as a constant.
 """
 
 from __future__ import annotations

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from pathlib import Path
 
+from brevitas_model.files import write_whole
 from flows.evaluation.phases import Evaluation
 from flows.evaluation.pictures import confusion_png
 from flows.evaluation.table import as_csv, as_facts, as_text, confusion_name
@@ -45,14 +45,7 @@ def write_evaluation(folder: Path, found: Evaluation, split: str) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        write_whole(path, content)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}; choose another --out") from error
-    finally:
-        part.unlink(missing_ok=True)

@@ -19,11 +19,11 @@ from scipy import stats
 from tqdm import tqdm
 
 from brevitas_model.config import ConfigError
+from brevitas_model.files import write_whole
 from brevitas_model.recipe import Recipe
 from flows.searching.cost import OBJECTIVE, cost
 from flows.searching.driver import trial_recipe
 from flows.searching.errors import SearchError
-from flows.searching.files import write_whole
 from flows.searching.jobs import History, Job, Pool
 
 FEWEST = 6

@@ -19,10 +19,10 @@ import torch
 
 from brevitas_model.curves import write_history
 from brevitas_model.data import Pictures
+from brevitas_model.files import write_whole
 from brevitas_model.recipe import Recipe
 from brevitas_model.training import Run
 from flows.searching.errors import SearchError, one_line
-from flows.searching.files import write_whole
 from flows.searching.jobs import STATE, History, Job, Outcome
 
 # Workers that a job may lose before it counts as failed.

@@ -10,8 +10,8 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
+from brevitas_model.files import write_whole
 from flows.searching.cost import OBJECTIVE
-from flows.searching.files import write_whole
 from flows.searching.ledger import Ledger, lost
 from flows.searching.plot import front_picture
 from flows.searching.sampler import point_of
