@@ -13,9 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from brevitas_model.config import ConfigError
-
-PIXEL_OFFSET = 128.0
-PIXEL_SCALE = 1.0 / 64.0
+from brevitas_model.vit import PIXEL_OFFSET, PIXEL_SCALE
 
 
 @dataclass(frozen=True, kw_only=True)
