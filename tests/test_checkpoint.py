@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
-import resource
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from disk import file_limit
 from models import patterns, random_model, tiny_config
 from safetensors.torch import save_file
 
@@ -264,20 +263,11 @@ def test_shipped_names_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         load_checkpoint(find_checkpoint("unknown"))
 
 
-@pytest.fixture
-def full_disk() -> Iterator[None]:
-    """No file grows beyond a kilobyte."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, limits[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-
-
-def test_a_write_that_the_system_refuses_keeps_the_old_file(tmp_path: Path, full_disk: None):
+def test_a_write_that_the_system_refuses_keeps_the_old_file(tmp_path: Path):
     path = tmp_path / "state.safetensors"
     write_tensors(path, {"a": torch.arange(4.0)}, {})
     before = path.read_bytes()
-    with pytest.raises(OSError, match=r"state.safetensors cannot be written: .*File too large"):
+    with file_limit(1024), pytest.raises(OSError, match=r"state.safetensors cannot be written: .*File too large"):
         write_tensors(path, {"a": torch.zeros(4000)}, {})
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
 

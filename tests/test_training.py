@@ -6,16 +6,17 @@ import dataclasses
 import json
 import math
 import os
-import resource
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from disk import file_limit
 from models import listing, noise, random_model, tiny_config
 from tqdm import tqdm
 
@@ -261,34 +262,28 @@ def splits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "load_cifar10", lambda folder, *, train: together)
 
 
-def no_space(monkeypatch: pytest.MonkeyPatch) -> None:
+@contextmanager
+def no_space() -> Iterator[None]:
     def fail(tensors: object, path: Path, metadata: object = None) -> None:
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device", str(path))
 
-    monkeypatch.setattr(checkpoint_module, "save_file", fail)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoint_module, "save_file", fail)
+        yield
 
 
-def small_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The system itself refuses to write more than 20 KB, less than a state has."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+def small_files() -> AbstractContextManager[None]:
+    """The system itself refuses to write as much as a state has."""
+    return file_limit(20_000)
 
 
-@pytest.fixture
-def limits() -> Iterator[None]:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-@pytest.mark.parametrize("fill", [no_space, small_files])
+@pytest.mark.parametrize("full", [no_space, small_files])
 def test_full_disk(
     splits: None,
-    limits: None,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    fill: Callable[[pytest.MonkeyPatch], None],
+    full: Callable[[], AbstractContextManager[None]],
 ):
     recipe, out = tiny_recipe(), tmp_path / "run"
     run = Run.start(out, recipe, PICTURES)
@@ -296,10 +291,8 @@ def test_full_disk(
     before = {path: path.read_bytes() for path in out.iterdir()}
     argv = [str(write_recipe(tmp_path / "r.toml", recipe)), "--out", str(out)]
     capsys.readouterr()
-    with monkeypatch.context() as patch:
-        fill(patch)
+    with full():
         status = command.main(argv)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.getrlimit(resource.RLIMIT_FSIZE)[1],) * 2)
     said = capsys.readouterr().err
     last = said.strip().splitlines()[-1]
     assert status == 2 and "Traceback" not in said
