@@ -24,6 +24,7 @@ from flows.settings import Settings, parse_settings
 from flows.steps import Build
 from flows.workspace import WorkspaceError, workspace
 from hls_projects.conversion import ConversionError
+from hls_projects.dataflow import NetworkError
 from hls_projects.lowering import LoweringError
 from hls_projects.qonnx_file import QonnxError
 from hls_projects.ranges import RangeError
@@ -35,7 +36,7 @@ STEPS: list[tuple[str, Callable[[Build], None]]] = [
     ("export", steps.export),  # torch -> QONNX, by Brevitas
     ("ranges", steps.check_ranges),  # every tensor's grid and bits, at most 24
     ("lower", steps.lower_graph),  # QONNX -> hardware operators
-    ("convert", steps.convert_graph),  # hardware operators -> HLS project, by hls4ml
+    ("convert", steps.convert_graph),  # depths of the FIFOs; hardware operators -> HLS project, by hls4ml
     ("compile", steps.compile_project),  # native integers and ap_types, by g++
     ("simulate", steps.simulate_all),  # torch, QONNX, hardware operators, C++
     ("compare", steps.compare),  # logit by logit, operator by operator where one differs
@@ -47,6 +48,7 @@ BAD_INPUT = (
     ConversionError,
     DataError,
     LoweringError,
+    NetworkError,
     QonnxError,
     RangeError,
     ReportError,

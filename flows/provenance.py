@@ -15,7 +15,14 @@ from hls_projects import simulation
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("torch", "brevitas", "qonnx", "hls4ml", "onnx", "onnxruntime", "numpy")
-HASHED = ("checkpoint.safetensors", "model.qonnx.onnx", "lowered.onnx", "hls/firmware", "logits_*.npy")
+HASHED = (
+    "checkpoint.safetensors",
+    "model.qonnx.onnx",
+    "lowered.onnx",
+    "fifo_depths.json",
+    "hls/firmware",
+    "logits_*.npy",
+)
 
 
 def versions() -> dict[str, str]:

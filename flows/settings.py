@@ -13,7 +13,11 @@ from hls_projects.targets import target_names
 
 SHIPPED_CHECKPOINT = find_checkpoint("vit-pot4")
 # Options that a later step does not see.
-READ_BY = {"load": ("target", "checkpoint", "qonnx", "data", "images", "inputs"), "simulate": ("csim", "sample")}
+READ_BY = {
+    "load": ("target", "checkpoint", "qonnx", "data", "images", "inputs"),
+    "convert": ("fifo_depths",),
+    "simulate": ("csim", "sample"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +31,7 @@ class Settings:
     images: int | None
     inputs: Path | None
     out: Path
+    fifo_depths: Path | None
     csim: str
     sample: int
     trace: bool
@@ -57,10 +62,15 @@ def parse_settings(description: str, steps: list[str], argv: list[str] | None) -
     source.add_argument("--qonnx", type=Path, help="start from a QONNX file instead of a checkpoint")
     parser.add_argument("--data", type=Path, help="torchvision root of CIFAR-10 (default: CIFAR10_ROOT, else download)")
     parser.add_argument(
-        "--images", type=_positive, help="only the first N pictures of the test split (default: all 10,000)"
+        "--images", type=positive, help="only the first N pictures of the test split (default: all 10,000)"
     )
     parser.add_argument("--inputs", type=Path, help="pictures from a .npy file instead: uint8, N x 32 x 32 x 3")
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder of the result (default: out)")
+    parser.add_argument(
+        "--fifo-depths",
+        type=Path,
+        help="depths of the FIFOs, a fifo_depths.json that was edited (default: the smallest that cost no throughput)",
+    )
     parser.add_argument(
         "--csim",
         choices=CSIM_MODES,
@@ -69,7 +79,7 @@ def parse_settings(description: str, steps: list[str], argv: list[str] | None) -
     )
     parser.add_argument(
         "--sample",
-        type=_positive,
+        type=positive,
         default=100,
         help="pictures for the slow stages: qonnx's executor, the hardware operators in numpy, and the "
         "reference simulation beside the fast one (default: 100)",
@@ -90,11 +100,14 @@ def parse_settings(description: str, steps: list[str], argv: list[str] | None) -
     for step, names in READ_BY.items():
         for name in names:
             if steps.index(settings.first) > steps.index(step) and getattr(settings, name) != parser.get_default(name):
-                parser.error(f"--{name} is read by the step {step}, which --from {settings.first} leaves out")
+                parser.error(
+                    f"--{name.replace('_', '-')} is read by the step {step}, which --from {settings.first} leaves out"
+                )
     return settings
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """A whole number of at least 1, for argparse."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, not {text!r}")
     return int(text)

@@ -26,9 +26,10 @@ from flows.reporting.page import render_report, wrong_pictures
 from flows.reporting.schema import SCHEMA_VERSION, check_report
 from flows.settings import Settings
 from flows.stages import compare_stages, mismatched_logits, sample_of, stages
+from flows.timing import chosen_depths, timed, timing_facts
 from flows.workspace import MARKER, WorkspaceError, read_marker
-from hls_projects import simulation
-from hls_projects.conversion import convert
+from hls_projects import pipeline, simulation
+from hls_projects.conversion import make_graph, write_project
 from hls_projects.lowering import lower
 from hls_projects.qonnx_file import QonnxError, read_qonnx
 from hls_projects.ranges import annotate_ranges, max_bits
@@ -39,7 +40,7 @@ PRODUCTS = {
     "load": ("checkpoint.safetensors", "source.onnx", "pictures.npz"),
     "export": ("model.qonnx.onnx",),
     "lower": ("lowered.onnx",),
-    "convert": ("hls",),
+    "convert": ("hls", "fifo_depths.json"),
     "simulate": ("logits_*.npy",),
     "report": ("report.json", "report.txt", "report.html"),
 }
@@ -47,11 +48,12 @@ FACTS = {
     "load": ("target", "config", "images"),
     "ranges": ("max_bits",),
     "lower": ("model",),
+    "convert": ("timing",),
     "simulate": ("stages", "sample"),
     "compare": ("comparisons", "accuracy", "trace"),
 }
 ON_ALL_PICTURES = ("torch", "qonnx", "csim")
-REPORTED = ("target", "images", "model", "stages", "comparisons", "accuracy", "max_bits", "trace")
+REPORTED = ("target", "images", "model", "stages", "comparisons", "accuracy", "max_bits", "trace", "timing")
 
 
 @dataclass
@@ -157,7 +159,13 @@ def lower_graph(build: Build) -> None:
 
 
 def convert_graph(build: Build) -> None:
-    convert(build.path("lowered.onnx"), load_target(build.facts["target"]), build.folder / "hls")
+    target, folder = load_target(build.facts["target"]), build.folder / "hls"
+    graph = make_graph(build.path("lowered.onnx"), target, folder)
+    network = pipeline.network(graph)
+    depths = chosen_depths(network, build.settings.fifo_depths)
+    build.facts["timing"] = timing_facts(timed(network, depths), target)
+    write_project(graph, folder, depths)
+    pipeline.write_depths(build.folder / "fifo_depths.json", network, depths)
 
 
 def compile_project(build: Build) -> None:
@@ -233,7 +241,6 @@ def report(build: Build) -> None:
         "layers": reported.layer_facts(lowered),
         "storage": reported.storage_facts(lowered),
         "resources": None,
-        "timing": None,
         "versions": versions(),
         "provenance": provenance(build.folder),
     }

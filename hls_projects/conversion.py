@@ -25,7 +25,9 @@ from qonnx.core.datatype import BaseDataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
+from hls_projects.dataflow.sizing import Depths
 from hls_projects.operators import OPERATORS, HardwareOperator
+from hls_projects.pipeline import set_depths
 from hls_projects.targets import Target
 
 BACKEND = "Vitis"
@@ -123,15 +125,25 @@ def register() -> None:
         backend.register_source(header, destination_dir="nnet_utils")
 
 
-def convert(lowered: Path, target: Target, out_dir: Path, *, trace: bool = False) -> ModelGraph:
+def convert(
+    lowered: Path, target: Target, out_dir: Path, *, trace: bool = False, depths: Depths | None = None
+) -> ModelGraph:
     """Write the HLS project of the lowered graph in the file ``lowered`` to ``out_dir``.
 
     Args:
         trace: the test bench also writes every operator's output.
+        depths: of the FIFOs; by default each holds all words of a picture.
 
     Raises:
         ConversionError: an operator that left no call in the generated C++.
     """
+    graph = make_graph(lowered, target, out_dir, trace=trace)
+    write_project(graph, out_dir, depths or {})
+    return graph
+
+
+def make_graph(lowered: Path, target: Target, out_dir: Path, *, trace: bool = False) -> ModelGraph:
+    """The project as hls4ml has it in memory; arguments and errors as of :func:`convert`."""
     register()
     model = ModelWrapper(str(lowered))
     _check_operators(model)
@@ -140,9 +152,9 @@ def convert(lowered: Path, target: Target, out_dir: Path, *, trace: bool = False
         "LayerName": {model.graph.input[0].name: {"Precision": "ap_uint<8>"}}
         | {node.name: {"Trace": trace} for node in model.graph.node},
     }
-    out_dir.parent.mkdir(parents=True, exist_ok=True)
-    source = os.path.relpath(lowered, out_dir.parent)
     # hls4ml writes the paths that it is given into the project; relative ones survive a move.
+    source = os.path.relpath(lowered, out_dir.parent)
+    out_dir.parent.mkdir(parents=True, exist_ok=True)
     with _quiet_hls4ml(), contextlib.chdir(out_dir.parent):
         graph = hls4ml.converters.convert_from_onnx_model(
             source,
@@ -155,10 +167,23 @@ def convert(lowered: Path, target: Target, out_dir: Path, *, trace: bool = False
             clock_period=target.clock_period_ns,
             writer_config={"WriteTar": False},
         )
-        graph.config.trace_output = trace
-        graph.write()
+    graph.config.trace_output = trace
     _check_calls(graph)
     return graph
+
+
+def write_project(graph: ModelGraph, out_dir: Path, depths: Depths) -> None:
+    """Write the project of ``graph``, which was made for ``out_dir``.
+
+    Args:
+        depths: of FIFOs; one that it does not name keeps the depth that it has.
+    """
+    set_depths(graph, depths)
+    for layer in graph.get_layers():
+        if call := layer.get_attr("function_cpp"):
+            layer.set_attr("function_cpp", f"PIPELINE_PROCESS({call.rstrip(';')});")
+    with _quiet_hls4ml(), contextlib.chdir(out_dir.parent):
+        graph.write()
 
 
 def _check_calls(graph: ModelGraph) -> None:

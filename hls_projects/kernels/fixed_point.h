@@ -3,6 +3,11 @@
 
 #include "ap_int.h"
 
+// A call of a kernel in the generated top level: a process of its dataflow region.
+#ifndef PIPELINE_PROCESS
+#define PIPELINE_PROCESS(...) __VA_ARGS__
+#endif
+
 namespace nnet {
 
 // Width and limits of an integer type. Kernels never name ap_int themselves, so that they can be

@@ -12,6 +12,7 @@ from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.base import CustomOp
 
+from hls_projects.dataflow.program import Program, Read, Repeat, Wait, Write
 from hls_projects.integer import smallest_dtype
 
 DOMAIN = "hls_projects.operators"
@@ -26,7 +27,7 @@ class HardwareOperator(CustomOp):
     - ``kernel``: the header beside the subclass and the C++ function in it;
     - ``sizes``: integer attributes that become constants of the kernel's configuration;
     - ``arrays``: tensor attributes that the kernel takes as arguments, in this order;
-    - :meth:`input_shapes`, :meth:`output_shape`, :meth:`types` and :meth:`execute`.
+    - :meth:`input_shapes`, :meth:`output_shape`, :meth:`types`, :meth:`execute` and :meth:`program`.
 
     Every node carries the qonnx data types of its streams in ``in_dtypes`` and ``out_dtype``.
     Tensors are float32 containers of integers in the ONNX file, as FINN has it.
@@ -47,6 +48,14 @@ class HardwareOperator(CustomOp):
     @abstractmethod
     def execute(self, *inputs: np.ndarray) -> np.ndarray:
         """Integer semantics: int64 code tensors with a batch axis in, one out."""
+
+    @abstractmethod
+    def program(self) -> Program:
+        """What the kernel does for one picture, clock by clock; its ports are ``in0``, ``in1`` and ``out``.
+
+        The kernel reads and writes in this order, and its header gives the same cycles as a formula,
+        to which every word that is read or written adds one.
+        """
 
     def types(self) -> dict[str, BaseDataType]:
         """Internal C++ types of the kernel by name, such as ``accum_t``."""
@@ -133,6 +142,12 @@ class HardwareOperator(CustomOp):
     def execute_node(self, context: dict[str, np.ndarray], graph: object) -> None:
         inputs = [context[name].astype(np.int64) for name in self.onnx_node.input]
         context[self.onnx_node.output[0]] = self.execute(*inputs).astype(np.float32)
+
+
+def word_by_word(count: int, cycles: int, inputs: int = 1) -> Program:
+    """A word of every input, ``cycles`` of work, a word of output; ``count`` times."""
+    reads = (Read(f"in{index}") for index in range(inputs))
+    return (Repeat(count, (*reads, Wait(cycles), Write("out"))),)
 
 
 def signed_width(magnitude: int, *, shifts: int = 0) -> BaseDataType:

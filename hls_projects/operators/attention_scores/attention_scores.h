@@ -9,7 +9,7 @@
 // in:      q, k: n_tokens words of n_heads * head_dim activation codes
 // out:     n_tokens words of n_heads * n_tokens score codes, word[h * n_tokens + key]
 // storage: the keys of one picture, n_tokens * n_heads * head_dim codes
-// cycles:  n_tokens to store the keys, then n_tokens * n_heads * n_tokens * head_dim products
+// cycles:  n_tokens * n_heads * n_tokens * head_dim products
 //
 // out[i][h][j] = requantize(sum_c q[i][h][c] * k[j][h][c], out_shift)
 

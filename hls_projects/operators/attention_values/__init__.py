@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
+from hls_projects.dataflow.program import Program, Read, Repeat
 from hls_projects.integer import exact_matmul, requantize
-from hls_projects.operators.base import HardwareOperator, magnitude, shift_dtype, signed_width
+from hls_projects.operators.base import HardwareOperator, magnitude, shift_dtype, signed_width, word_by_word
 
 
 class AttentionValues(HardwareOperator):
@@ -35,6 +36,10 @@ class AttentionValues(HardwareOperator):
         peak = self.size("n_tokens") * magnitude(self.in_dtype(0)) * magnitude(self.in_dtype(1))
         shift = self.size("out_shift")
         return {"accum_t": signed_width(peak, shifts=shift), "shift_t": shift_dtype(shift)}
+
+    def program(self) -> Program:
+        tokens, heads, channels = (self.size(name) for name in ("n_tokens", "n_heads", "head_dim"))
+        return (Repeat(tokens, (Read("in1"),)), *word_by_word(tokens, heads * channels * (tokens + 2)))
 
     def execute(self, p: np.ndarray, v: np.ndarray) -> np.ndarray:
         tokens, heads, channels = (self.size(name) for name in ("n_tokens", "n_heads", "head_dim"))

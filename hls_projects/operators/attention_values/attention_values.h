@@ -10,7 +10,7 @@
 //          v: n_tokens words of n_heads * head_dim activation codes
 // out:     n_tokens words of n_heads * head_dim activation codes
 // storage: the values of one picture, n_tokens * n_heads * head_dim codes; head_dim sums
-// cycles:  n_tokens to store the values, then n_tokens * n_heads * head_dim * (n_tokens + 2)
+// cycles:  n_tokens * n_heads * head_dim * (n_tokens + 2)
 //
 // out[i][h][c] = requantize(sum_j p[i][h][j] * v[j][h][c], out_shift)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from qonnx.core.datatype import BaseDataType, DataType
 
+from hls_projects.dataflow.program import Program
 from hls_projects.integer import requantize, significand, smallest_dtype
-from hls_projects.operators.base import HardwareOperator, magnitude, shift_dtype, signed_width
+from hls_projects.operators.base import HardwareOperator, magnitude, shift_dtype, signed_width, word_by_word
 
 
 class IntegerLayerNorm(HardwareOperator):
@@ -75,6 +76,9 @@ class IntegerLayerNorm(HardwareOperator):
             "product_t": signed_width(product, shifts=last_shift),
             "shift_t": shift_dtype(self.size("mean_shift"), self.size("centred_shift"), last_shift),
         }
+
+    def program(self) -> Program:
+        return word_by_word(self.size("n_tokens"), 3 * self.size("n_in") + 1)
 
     def execute(self, x: np.ndarray) -> np.ndarray:
         scaled = x.sum(axis=-1, keepdims=True) * self.size("mean_multiplier")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
+from hls_projects.dataflow.program import Program
 from hls_projects.integer import requantize, significand, smallest_dtype
-from hls_projects.operators.base import HardwareOperator, shift_dtype, signed_width
+from hls_projects.operators.base import HardwareOperator, shift_dtype, signed_width, word_by_word
 
 
 class IntegerSoftmax(HardwareOperator):
@@ -49,6 +50,9 @@ class IntegerSoftmax(HardwareOperator):
             "product_t": signed_width(peak, shifts=max(shifts)),
             "shift_t": shift_dtype(*shifts),
         }
+
+    def program(self) -> Program:
+        return word_by_word(self.size("n_tokens"), self.size("n_heads") * (3 * self.size("n_keys") + 1))
 
     def execute(self, scores: np.ndarray) -> np.ndarray:
         rows = scores.reshape(-1, self.size("n_tokens"), self.size("n_heads"), self.size("n_keys"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from hls_projects.dataflow.program import Program, Read, Repeat, Write
 from hls_projects.operators.base import HardwareOperator
 
 
@@ -26,6 +27,11 @@ class PatchReader(HardwareOperator):
     def output_shape(self) -> tuple[int, ...]:
         grid, patch = self.size("image_size") // self.size("patch_size"), self.size("patch_size")
         return (grid * grid, patch * patch * self.size("n_channels"))
+
+    def program(self) -> Program:
+        image, patch = self.size("image_size"), self.size("patch_size")
+        row = (Repeat(image * patch, (Read("in0"),)), Repeat(image // patch, (Write("out"),)))
+        return (Repeat(image // patch, row),)
 
     def execute(self, pixels: np.ndarray) -> np.ndarray:
         grid, patch = self.size("image_size") // self.size("patch_size"), self.size("patch_size")

@@ -9,7 +9,7 @@
 // out:     (image_size / patch_size)^2 words of patch_size * patch_size * n_channels codes
 // table:   table[channel * 256 + value]
 // storage: one row of patches, image_size * patch_size * n_channels codes
-// cycles:  image_size * image_size, plus one for every patch
+// cycles:  none beside those of its words: a pixel is read or a patch written in each
 
 namespace nnet {
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
+from hls_projects.dataflow.program import Program, Repeat, Wait, Write
 from hls_projects.integer import requantize
-from hls_projects.operators.base import HardwareOperator, magnitude, shift_dtype, signed_width
+from hls_projects.operators.base import HardwareOperator, magnitude, shift_dtype, signed_width, word_by_word
 
 
 class PositionEmbedding(HardwareOperator):
@@ -32,6 +33,11 @@ class PositionEmbedding(HardwareOperator):
         peak = (magnitude(self.in_dtype()) << self.size("in_shift")) + int(np.abs(self.array("table")).max())
         shift = self.size("out_shift")
         return {"accum_t": signed_width(peak, shifts=shift), "shift_t": shift_dtype(shift)}
+
+    def program(self) -> Program:
+        channels = self.size("n_in")
+        stored = Repeat(self.size("n_prefix"), (Wait(channels), Write("out")))
+        return (stored, *word_by_word(self.size("n_patches"), channels))
 
     def execute(self, x: np.ndarray) -> np.ndarray:
         padded = np.pad(x << self.size("in_shift"), ((0, 0), (self.size("n_prefix"), 0), (0, 0)))

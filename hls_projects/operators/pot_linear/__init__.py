@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from qonnx.core.datatype import BaseDataType, DataType
 
+from hls_projects.dataflow.program import Program
 from hls_projects.integer import decode_pot, exact_matmul, requantize
-from hls_projects.operators.base import HardwareOperator, magnitude, signed_width
+from hls_projects.operators.base import HardwareOperator, magnitude, signed_width, word_by_word
 
 
 class PotLinear(HardwareOperator):
@@ -53,6 +54,9 @@ class PotLinear(HardwareOperator):
         sums = np.abs(self.weights()).sum(axis=1) * magnitude(self.in_dtype())
         peak = (sums << self.array("acc_shift")) + np.abs(self.array("bias"))
         return {"accum_t": signed_width(int(peak.max()), shifts=int(self.array("out_shift").max()))}
+
+    def program(self) -> Program:
+        return word_by_word(self.size("n_tokens"), self.size("n_out") * (self.size("n_in") + 1))
 
     def execute(self, x: np.ndarray) -> np.ndarray:
         total = (exact_matmul(x, self.weights().T) << self.array("acc_shift")) + self.array("bias")

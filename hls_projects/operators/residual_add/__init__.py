@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
+from hls_projects.dataflow.program import Program
 from hls_projects.integer import requantize
-from hls_projects.operators.base import HardwareOperator, magnitude, shift_dtype, signed_width
+from hls_projects.operators.base import HardwareOperator, magnitude, shift_dtype, signed_width, word_by_word
 
 
 class ResidualAdd(HardwareOperator):
@@ -32,6 +33,9 @@ class ResidualAdd(HardwareOperator):
         )
         shift = self.size("out_shift")
         return {"accum_t": signed_width(peak, shifts=shift), "shift_t": shift_dtype(shift)}
+
+    def program(self) -> Program:
+        return word_by_word(self.size("n_tokens"), self.size("n_in"), inputs=2)
 
     def execute(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         total = (a << self.size("a_shift")) + (b << self.size("b_shift"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
+from hls_projects.dataflow.program import Program, Read, Repeat, Wait, Write
 from hls_projects.integer import requantize
 from hls_projects.operators.base import HardwareOperator, magnitude, shift_dtype, signed_width
 
@@ -31,6 +32,10 @@ class TokenPooling(HardwareOperator):
         peak = self.size("n_tokens") * magnitude(self.in_dtype()) * self.size("multiplier")
         shift = self.size("out_shift")
         return {"accum_t": signed_width(peak, shifts=shift), "shift_t": shift_dtype(shift)}
+
+    def program(self) -> Program:
+        tokens, channels = self.size("n_tokens"), self.size("n_in")
+        return (Repeat(tokens, (Read("in0"), Wait(channels))), Wait(channels), Write("out"))
 
     def execute(self, x: np.ndarray) -> np.ndarray:
         total = x.sum(axis=1, keepdims=True) if self.size("average") else x[:, :1]

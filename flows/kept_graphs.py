@@ -1,0 +1,53 @@
+"""Lowered graphs of checkpoints, kept: exporting one takes longer than timing it."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import sys
+import tempfile
+from pathlib import Path
+
+from brevitas_model.checkpoint import CheckpointError, load_checkpoint
+from brevitas_model.config import ConfigError
+from brevitas_model.export import export
+from brevitas_model.files import write_whole
+from flows.provenance import PACKAGES, ROOT
+from hls_projects.lowering import lower
+from hls_projects.simulation.compiler import cache_dir
+
+SOURCES = ("brevitas_model", "hls_projects")
+KEPT = 16
+
+
+def lowered_graph(checkpoint: Path) -> Path:
+    """The file of the lowered graph of ``checkpoint``, from the cache where it was asked for before.
+
+    Raises:
+        CheckpointError, ConfigError, LoweringError: a checkpoint that has no lowered graph.
+    """
+    kept = cache_dir().parent / "lowered" / f"{_key(checkpoint)}.onnx"
+    if kept.is_file():
+        return kept
+    model, _ = load_checkpoint(checkpoint)
+    if not model.config.quantized:
+        raise ConfigError(f"checkpoint {checkpoint} is not a quantized model")
+    print("  lowering the model, once", file=sys.stderr)
+    with tempfile.TemporaryDirectory() as folder:
+        lowered = lower(export(model, Path(folder) / "model.onnx"))
+    write_whole(kept, lowered.model.SerializeToString())
+    for old in sorted(kept.parent.glob("*.onnx"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
+        old.unlink(missing_ok=True)
+    return kept
+
+
+def _key(checkpoint: Path) -> str:
+    """Digest of all that decides what the lowered graph is."""
+    try:
+        digest = hashlib.sha256(checkpoint.read_bytes())
+    except OSError as error:
+        raise CheckpointError(f"checkpoint {checkpoint} cannot be read: {error.strerror}") from error
+    for path in sorted(path for folder in SOURCES for path in (ROOT / folder).rglob("*.py")):
+        digest.update(path.read_bytes())
+    digest.update(repr([importlib.metadata.version(name) for name in PACKAGES]).encode())
+    return digest.hexdigest()[:32]

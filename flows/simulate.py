@@ -1,0 +1,186 @@
+"""The pipeline clock by clock: how fast it is, where it waits, and how deep its FIFOs must be.
+
+    python flows/simulate.py --target pynq-z2
+    python flows/simulate.py --size-fifos --write-depths fifo_depths.json
+    python flows/simulate.py --fifo-depths fifo_depths.json --json timing.json --plot timing.png
+
+The processes are those of the generated C++, their timing is what each hardware operator declares. Without
+--fifo-depths or --fifo-length the FIFOs are the smallest that cost no throughput, as in a build.
+
+Exit status: 0; 1 where the pipeline stands still, and what would free it is told; 2 when something that it
+was given cannot be used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+from brevitas_model.checkpoint import CheckpointError, find_checkpoint
+from brevitas_model.config import ConfigError
+from brevitas_model.files import write_whole
+from flows.kept_graphs import lowered_graph
+from flows.settings import SHIPPED_CHECKPOINT, positive
+from flows.timing import chosen_depths
+from flows.timing_plot import save_plot
+from hls_projects import pipeline
+from hls_projects.conversion import ConversionError, make_graph
+from hls_projects.dataflow import Network, NetworkError, Sizing, Trace, explain, simulate, size_fifos
+from hls_projects.dataflow.activity import timeline
+from hls_projects.dataflow.program import busy_cycles
+from hls_projects.dataflow.sizing import PICTURES, Depths
+from hls_projects.lowering import LoweringError
+from hls_projects.targets import Target, TargetError, load_target, target_names
+
+BAD_INPUT = (CheckpointError, ConfigError, ConversionError, LoweringError, NetworkError, TargetError, OSError)
+INTERRUPTED = 130
+MOST_SHOWN = 10
+
+
+def network_of(args: argparse.Namespace, target: Target) -> Network:
+    lowered = args.lowered or lowered_graph(args.checkpoint)
+    if not lowered.is_file():
+        raise CheckpointError(f"{lowered} does not exist")
+    try:
+        return pipeline.network(make_graph(lowered, target, Path("hls")))
+    except DecodeError as error:
+        raise ConversionError(f"{lowered} is not an ONNX file") from error
+
+
+def depths_of(args: argparse.Namespace, network: Network, sizing: Sizing | None) -> Depths:
+    if args.fifo_length:
+        return {fifo.name: args.fifo_length for fifo in network.sizable}
+    return sizing.lossless.depths if sizing and not args.fifo_depths else chosen_depths(network, args.fifo_depths)
+
+
+def facts(trace: Trace, target: Target) -> dict[str, Any]:
+    """What ``--json`` writes; cycles of clock, bits, and words by FIFO and process."""
+    network, found = trace.network, explain(trace)
+    return {
+        "target": target.name,
+        "clock_mhz": target.clock_mhz,
+        "pictures": trace.pictures,
+        "interval_cycles": None if found else trace.interval(),
+        "latency_cycles": None if found else trace.latency(),
+        "deadlock": found
+        and {
+            "cycle": found.cycle,
+            "waits": [{"process": wait.process, "fifo": wait.fifo, "cause": wait.cause} for wait in found.waits],
+            "remedies": found.remedies,
+        },
+        "storage_bits": network.storage_bits(trace.depths),
+        "fifos": {
+            fifo.name: {
+                "from": network.writer(fifo.name).name,
+                "to": network.reader(fifo.name).name,
+                "word_bits": fifo.word_bits,
+                "depth": fifo.fixed_depth or trace.depths[fifo.name],
+                "peak_occupancy": trace.slots(fifo.name),
+            }
+            for fifo in network.fifos
+        },
+        "processes": {
+            process.name: {"kind": process.kind, "busy_cycles": busy_cycles(process.program)}
+            for process in network.processes
+        },
+        "stalls": {
+            name: [
+                {"fifo": fifo, "cause": "full" if writes else "empty", "cycles": cycles}
+                for (fifo, writes), cycles in stalls.items()
+            ]
+            for name, stalls in trace.stalls.items()
+        },
+    }
+
+
+def describe(trace: Trace, target: Target) -> str:
+    """The summary that is printed."""
+    network = trace.network
+    lines = [f"network      {len(network.processes)} processes, {len(network.fifos)} FIFOs"]
+    if found := explain(trace):
+        return "\n".join([*lines, f"stands still {found}"])
+    interval, latency = trace.interval(), trace.latency()
+    slowest = max(network.processes, key=lambda process: busy_cycles(process.program))
+    lines += [
+        f"interval     {interval:,} cycles, {target.clock_mhz * 1e6 / interval:,.1f} pictures a second at "
+        f"{target.clock_mhz:g} MHz",
+        f"latency      {latency:,} cycles, {latency / target.clock_mhz / 1e3:,.2f} ms",
+        f"bottleneck   {slowest.name} ({slowest.kind}), {busy_cycles(slowest.program):,} cycles a picture",
+        f"FIFOs        {network.storage_bits(trace.depths):,} bits; deepest: {_deepest(trace)}",
+        "stalls       cycles of the run by process, its FIFO and the cause:",
+    ]
+    stalls = [
+        (cycles, f"{name} at {fifo} ({'full' if writes else 'empty'})")
+        for name, ports in trace.stalls.items()
+        if name not in (pipeline.SOURCE, pipeline.SINK)
+        for (fifo, writes), cycles in ports.items()
+    ]
+    lines += [f"  {cycles:>12,}  {what}" for cycles, what in sorted(stalls, reverse=True)[:MOST_SHOWN]]
+    return "\n".join(lines)
+
+
+def _deepest(trace: Trace) -> str:
+    names = sorted(trace.depths, key=lambda name: trace.depths[name], reverse=True)[:3]
+    return ", ".join(f"{name} {trace.depths[name]}" for name in names)
+
+
+def describe_sizing(sizing: Sizing) -> str:
+    """The curve from the smallest FIFOs without deadlock to those that cost no throughput."""
+    lines = [f"{'FIFO bits':>12} {'interval':>12} {'latency':>12}  cycles"]
+    lines += [f"{p.storage_bits:>12,} {p.interval_cycles:>12,} {p.latency_cycles:>12,}" for p in sizing.curve]
+    lines[1] += "  smallest without deadlock"
+    lines[-1] += "  smallest without loss of throughput"
+    return "\n".join(lines)
+
+
+def run(args: argparse.Namespace) -> int:
+    target = load_target(args.target)
+    network = network_of(args, target)
+    sizing = size_fifos(network) if args.size_fifos else None
+    depths = depths_of(args, network, sizing)
+    trace = simulate(network, depths, args.pictures)
+    print(describe(trace, target))
+    if sizing:
+        print(describe_sizing(sizing))
+    if args.write_depths:
+        pipeline.write_depths(args.write_depths, network, depths)
+    if args.json:
+        write_whole(args.json, (json.dumps(facts(trace, target), indent=2) + "\n").encode())
+    if args.plot:
+        save_plot(args.plot, timeline(trace), sizing.curve if sizing else ())
+    return int(trace.deadlock)
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--target", default="pynq-z2", help=f"board: {', '.join(target_names())} (default: pynq-z2)")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--checkpoint", type=find_checkpoint, default=SHIPPED_CHECKPOINT, help="quantized checkpoint")
+    source.add_argument("--lowered", type=Path, metavar="FILE", help="the lowered.onnx of a build instead")
+    parser.add_argument("--pictures", type=positive, default=PICTURES, help=f"how many run (default: {PICTURES})")
+    depths = parser.add_mutually_exclusive_group()
+    depths.add_argument("--fifo-depths", type=Path, metavar="FILE", help="depths as a build wrote them")
+    depths.add_argument("--fifo-length", type=positive, metavar="N", help="the same depth for every FIFO")
+    parser.add_argument("--size-fifos", action="store_true", help="print the curve from smallest to lossless FIFOs")
+    parser.add_argument("--write-depths", type=Path, metavar="FILE", help="write the depths that were simulated")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw what every process does when")
+    args = parser.parse_args(argv)
+    if args.pictures < 2:
+        parser.error("--pictures must be at least 2, for an interval")
+    try:
+        return run(args)
+    except BAD_INPUT as error:
+        print(f"simulate: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""Depths of the FIFOs and the timing of the pipeline, for the build and for flows/simulate.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hls_projects.dataflow import Network, NetworkError, Trace, explain, simulate, size_fifos
+from hls_projects.dataflow.activity import timeline
+from hls_projects.dataflow.sizing import PICTURES, Depths
+from hls_projects.pipeline import read_depths
+from hls_projects.targets import Target
+
+TIMELINE_PICTURES = 2
+
+
+def chosen_depths(network: Network, file: Path | None) -> Depths:
+    """Depths from ``file``; without one the smallest that cost no throughput.
+
+    Raises:
+        NetworkError: a file that does not fit the network.
+    """
+    return read_depths(file, network) if file else size_fifos(network).lossless.depths
+
+
+def timed(network: Network, depths: Depths, pictures: int = PICTURES) -> Trace:
+    """A simulation that comes to its end.
+
+    Raises:
+        NetworkError: a deadlock, its circle and its remedy.
+    """
+    trace = simulate(network, depths, pictures)
+    if found := explain(trace):
+        raise NetworkError(str(found))
+    return trace
+
+
+def timing_facts(trace: Trace, target: Target) -> dict[str, Any]:
+    """The report's table of timing."""
+    short = simulate(trace.network, trace.depths, TIMELINE_PICTURES)
+    return {
+        "interval_cycles": trace.interval(),
+        "latency_cycles": trace.latency(),
+        "clock_mhz": target.clock_mhz,
+        "evidence": "simulated",
+        "timeline": timeline(short),
+    }

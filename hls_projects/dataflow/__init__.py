@@ -1,0 +1,28 @@
+"""The pipeline as a network of processes and FIFOs, and what its timing is."""
+
+from hls_projects.dataflow.deadlock import Deadlock, explain
+from hls_projects.dataflow.network import Fifo, Network, NetworkError, Process
+from hls_projects.dataflow.program import Program, Read, Repeat, Step, Wait, Write, flatten, instructions
+from hls_projects.dataflow.simulation import Trace, simulate
+from hls_projects.dataflow.sizing import Sizing, size_fifos
+
+__all__ = [
+    "Deadlock",
+    "Fifo",
+    "Network",
+    "NetworkError",
+    "Process",
+    "Program",
+    "Read",
+    "Repeat",
+    "Sizing",
+    "Step",
+    "Trace",
+    "Wait",
+    "Write",
+    "explain",
+    "flatten",
+    "instructions",
+    "simulate",
+    "size_fifos",
+]

@@ -1,0 +1,85 @@
+"""Why a network stands still, and what would free it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hls_projects.dataflow.network import Network
+from hls_projects.dataflow.simulation import Trace, simulate
+
+
+@dataclass(frozen=True)
+class Wait:
+    """A process of the cycle, the FIFO that it waits for, and why: ``"full"`` or ``"empty"``."""
+
+    process: str
+    fifo: str
+    cause: str
+
+
+@dataclass(frozen=True)
+class Deadlock:
+    """A circle of processes, each waiting for the next.
+
+    Args:
+        cycle: last clock cycle in which a word moved, -1 where none did.
+        waits: the circle.
+        remedies: by FIFO that is full in the circle, the smallest depth with which, all others as they
+            are, no deadlock is left; a FIFO that alone does not help is not in it.
+    """
+
+    cycle: int
+    waits: tuple[Wait, ...]
+    remedies: dict[str, int]
+
+    def __str__(self) -> str:
+        waits = ", ".join(f"{wait.process} waits at {wait.fifo} ({wait.cause})" for wait in self.waits)
+        return f"deadlock after cycle {self.cycle}: {waits}; {self.remedy()} would free it"
+
+    def remedy(self) -> str:
+        if self.remedies:
+            return " or ".join(f"{name} of depth {depth}" for name, depth in self.remedies.items())
+        return "more than one deeper FIFO" if any(wait.cause == "full" for wait in self.waits) else "no depth"
+
+
+def explain(trace: Trace) -> Deadlock | None:
+    """The deadlock in which ``trace`` ended; None where it did not."""
+    if not trace.deadlock:
+        return None
+    waits = circle(trace)
+    last = max(int(cycles.max(initial=-1)) for cycles in (*trace.writes.values(), *trace.reads.values()))
+    full = [wait.fifo for wait in waits if wait.cause == "full" and wait.fifo in trace.depths]
+    found = {name: smallest_depth(trace.network, trace.depths, name) for name in full}
+    return Deadlock(last, waits, {name: depth for name, depth in found.items() if depth is not None})
+
+
+def circle(trace: Trace) -> tuple[Wait, ...]:
+    """Blocked processes that wait for each other in a circle, from the first in the network on."""
+    network = trace.network
+    name = next(process.name for process in network.processes if process.name in trace.blocked)
+    path: list[str] = []
+    while name not in path:
+        path.append(name)
+        fifo, writes = trace.blocked[name]
+        name = (network.reader if writes else network.writer)(fifo).name
+    order = [process.name for process in network.processes]
+    found = path[path.index(name) :]
+    start = min(range(len(found)), key=lambda place: order.index(found[place]))
+    turned = found[start:] + found[:start]
+    return tuple(Wait(p, trace.blocked[p][0], "full" if trace.blocked[p][1] else "empty") for p in turned)
+
+
+def smallest_depth(network: Network, depths: Mapping[str, int | None], fifo: str) -> int | None:
+    """The smallest depth of ``fifo`` without deadlock, all others as in ``depths``; None where there is none."""
+
+    def runs(depth: int | None) -> bool:
+        return not simulate(network, {**depths, fifo: depth}, 1).deadlock
+
+    if not runs(None):
+        return None
+    low, high = 0, network.words[fifo]  # a whole picture is as good as no bound
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if runs(middle) else (middle, high)
+    return high

@@ -1,0 +1,145 @@
+"""Processes joined by FIFOs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from hls_projects.dataflow.program import Instruction, Program, Wait, Write, flatten, instructions
+
+
+class NetworkError(ValueError):
+    """Processes and FIFOs that do not fit together, or depths that are not those of the network."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process: the same ``program`` for every picture, its ports named after the FIFOs.
+
+    Args:
+        name: unique in its network.
+        kind: what it is, such as the operator's class.
+    """
+
+    name: str
+    kind: str
+    program: Program
+
+    @cached_property
+    def words(self) -> Counter[tuple[str, bool]]:
+        """Words a picture by FIFO and whether they are written."""
+        steps = (step for step in flatten(self.program) if not isinstance(step, Wait))
+        return Counter((step.port, isinstance(step, Write)) for step in steps)
+
+    @cached_property
+    def instructions(self) -> tuple[list[Instruction], int]:
+        """See :func:`hls_projects.dataflow.program.instructions`."""
+        return instructions(self.program)
+
+    @property
+    def is_sink(self) -> bool:
+        """Whether it only reads."""
+        return not any(writes for _, writes in self.words)
+
+
+@dataclass(frozen=True)
+class Fifo:
+    """A FIFO between two processes.
+
+    Args:
+        name: unique in its network.
+        word_bits: width.
+        fixed_depth: slots, where they are not the designer's to choose (the ports of the core).
+    """
+
+    name: str
+    word_bits: int
+    fixed_depth: int | None = None
+
+
+@dataclass(frozen=True)
+class Network:
+    """Processes and FIFOs, each FIFO with one writer and one reader.
+
+    Args:
+        processes, fifos: in the order of the data's way, sources first.
+
+    Raises:
+        NetworkError: a FIFO that is not written by one process and read by one, or is given another
+            number of words than are taken from it.
+    """
+
+    processes: tuple[Process, ...]
+    fifos: tuple[Fifo, ...]
+    ends: dict[str, tuple[Process, Process]] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        names = [item.name for item in (*self.processes, *self.fifos)]
+        twice = [name for name, count in Counter(names).items() if count > 1]
+        if twice:
+            raise NetworkError(f"{twice[0]} is the name of two parts of the network")
+        ends: dict[tuple[str, bool], list[tuple[Process, int]]] = {}
+        for process in self.processes:
+            for (port, writes), count in process.words.items():
+                ends.setdefault((port, writes), []).append((process, count))
+        known = {fifo.name for fifo in self.fifos}
+        for (port, _), users in ends.items():
+            if port not in known:
+                raise NetworkError(f"process {users[0][0].name} uses {port}, which is no FIFO")
+        pairs = {}
+        for fifo in self.fifos:
+            writers, readers = ends.get((fifo.name, True), []), ends.get((fifo.name, False), [])
+            if len(writers) != 1 or len(readers) != 1:
+                raise NetworkError(f"FIFO {fifo.name} has {len(writers)} writers and {len(readers)} readers")
+            (writer, written), (reader, read) = writers[0], readers[0]
+            if written != read:
+                raise NetworkError(f"FIFO {fifo.name} is given {written} words a picture, of which {read} are taken")
+            pairs[fifo.name] = writer, reader
+        object.__setattr__(self, "ends", pairs)
+
+    def writer(self, fifo: str) -> Process:
+        return self.ends[fifo][0]
+
+    def reader(self, fifo: str) -> Process:
+        return self.ends[fifo][1]
+
+    @cached_property
+    def neighbours(self) -> dict[str, list[str]]:
+        """Processes that share a FIFO, by process."""
+        found: dict[str, list[str]] = {process.name: [] for process in self.processes}
+        for writer, reader in self.ends.values():
+            found[writer.name].append(reader.name)
+            found[reader.name].append(writer.name)
+        return found
+
+    @cached_property
+    def sizable(self) -> tuple[Fifo, ...]:
+        """FIFOs whose depth is the designer's to choose."""
+        return tuple(fifo for fifo in self.fifos if fifo.fixed_depth is None)
+
+    @cached_property
+    def words(self) -> dict[str, int]:
+        """Words a picture by FIFO."""
+        return {fifo.name: self.writer(fifo.name).words[fifo.name, True] for fifo in self.fifos}
+
+    def check_depths(self, depths: Mapping[str, int]) -> None:
+        """Refuse depths that are not one positive number for every FIFO that can be sized.
+
+        Raises:
+            NetworkError: an unknown FIFO, one left out, a depth below one.
+        """
+        names = {fifo.name for fifo in self.sizable}
+        unknown, missing = sorted(set(depths) - names), sorted(names - set(depths))
+        if unknown:
+            raise NetworkError(f"there is no FIFO {unknown[0]}")
+        if missing:
+            raise NetworkError(f"FIFO {missing[0]} has no depth")
+        for name, depth in depths.items():
+            if not isinstance(depth, int) or isinstance(depth, bool) or depth < 1:
+                raise NetworkError(f"the depth of FIFO {name} must be a whole number of at least 1, not {depth!r}")
+
+    def storage_bits(self, depths: Mapping[str, int]) -> int:
+        """Bits of all FIFOs that can be sized."""
+        return sum(depths[fifo.name] * fifo.word_bits for fifo in self.sizable)

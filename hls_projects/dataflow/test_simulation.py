@@ -1,0 +1,187 @@
+"""The simulation against a clock that ticks, against figures worked out by hand, and against Verilog."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hls_projects.dataflow import (
+    Fifo,
+    Network,
+    NetworkError,
+    Process,
+    Read,
+    Repeat,
+    Wait,
+    Write,
+    explain,
+    simulate,
+    verilog,
+)
+from hls_projects.dataflow.program import busy_cycles
+from hls_projects.dataflow.random_networks import random_depths, random_network
+from hls_projects.dataflow.verilog import VerilatorError, run_verilog
+
+QUIET_CYCLES = 200
+TOPOLOGIES = 30
+
+
+def chain(depth: int | None = None, *, wait: int = 3) -> Network:
+    """A source, a process that takes ``wait`` cycles between reading and writing, a sink."""
+    return Network(
+        (
+            Process("source", "source", (Repeat(4, (Write("a"),)),)),
+            Process("work", "map", (Repeat(4, (Read("a"), Wait(wait), Write("b"))),)),
+            Process("sink", "sink", (Repeat(4, (Read("b"),)),)),
+        ),
+        (Fifo("a", 8), Fifo("b", 8, depth)),
+    )
+
+
+def ticking(network: Network, depths: dict[str, int], pictures: int) -> tuple[dict, dict, set[str]]:
+    """Writes and reads by FIFO and the processes that did not end, clock by clock."""
+    used = {fifo.name: 0 for fifo in network.fifos}
+    depth = {fifo.name: fifo.fixed_depth or depths[fifo.name] for fifo in network.fifos}
+    writes, reads = ({name: [] for name in used} for _ in range(2))
+    left = {}
+    for process in network.processes:
+        found, rest = process.instructions
+        steps = [(step.delay + (rest if index == 0 else 0), step) for index, step in enumerate(found)] * pictures
+        left[process.name] = [(found[0].delay, found[0]), *steps[1:]]
+    waited = dict.fromkeys(left, 0)
+    clock = quiet = 0
+    while any(left.values()) and quiet < QUIET_CYCLES:
+        before, moved = dict(used), False
+        for name, steps in left.items():
+            if not steps:
+                continue
+            delay, step = steps[0]
+            if waited[name] < delay:
+                waited[name] += 1
+            elif (before[step.port] < depth[step.port]) if step.writes else before[step.port]:
+                used[step.port] += 1 if step.writes else -1
+                (writes if step.writes else reads)[step.port].append(clock)
+                steps.pop(0)
+                waited[name], moved = 0, True
+        quiet = 0 if moved else quiet + 1
+        clock += 1
+    return writes, reads, {name for name, steps in left.items() if steps}
+
+
+def test_a_chain_by_hand():
+    trace = simulate(chain(), {"a": 1, "b": 1}, 1)
+    assert trace.writes["a"].tolist() == [0, 2, 7, 12]
+    assert trace.reads["a"].tolist() == [1, 6, 11, 16]
+    assert trace.writes["b"].tolist() == [5, 10, 15, 20]
+    assert trace.reads["b"].tolist() == [6, 11, 16, 21]
+    assert trace.latency() == 22 and not trace.deadlock
+    assert trace.stalls["source"] == {("a", True): 9}
+    assert trace.stalls["work"] == {("a", False): 1}
+    assert trace.slots("a") == 1 and busy_cycles(trace.network.processes[1].program) == 20
+
+
+def test_the_interval_is_that_of_the_slowest_process():
+    trace = simulate(chain(), {"a": 4, "b": 4}, 5)
+    assert trace.interval() == busy_cycles(trace.network.processes[1].program) == 20
+    assert len(trace.completions()) == 5
+
+
+def test_no_bound():
+    trace = simulate(chain(), {"a": None, "b": None}, 3)
+    assert trace.writes["a"].tolist() == list(range(12))
+    assert trace.slots("a") == 10  # twelve written while two are read
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 2**32), st.integers(0, 2**32), st.integers(1, 3), st.integers(4, 14))
+def test_equal_to_a_clock_that_ticks(seed: int, other: int, pictures: int, processes: int):
+    network = random_network(seed, processes)
+    depths = random_depths(network, other)
+    trace = simulate(network, depths, pictures)
+    writes, reads, blocked = ticking(network, depths, pictures)
+    assert {name: cycles.tolist() for name, cycles in trace.writes.items()} == writes
+    assert {name: cycles.tolist() for name, cycles in trace.reads.items()} == reads
+    assert set(trace.blocked) == blocked
+    assert all(trace.slots(name) <= depth for name, depth in depths.items())
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32))
+def test_depths_as_deep_as_the_slots_that_were_used_change_nothing(seed: int):
+    network = random_network(seed)
+    free = simulate(network, {fifo.name: None for fifo in network.sizable}, 2)
+    bound = simulate(network, {fifo.name: free.slots(fifo.name) for fifo in network.sizable}, 2)
+    assert all(np.array_equal(free.writes[name], bound.writes[name]) for name in free.writes)
+    assert all(np.array_equal(free.reads[name], bound.reads[name]) for name in free.reads)
+
+
+def test_stalls_and_work_fill_the_time():
+    network = random_network(3)
+    trace = simulate(network, random_depths(network, 3, most=8), 2)
+    assert not trace.deadlock
+    for process in network.processes:
+        _, rest = process.instructions
+        last = max(int((trace.writes if writes else trace.reads)[port][-1]) for port, writes in process.words)
+        assert last + 1 == 2 * busy_cycles(process.program) - rest + sum(trace.stalls[process.name].values())
+
+
+@pytest.mark.parametrize(
+    "parts, message",
+    [
+        (([("x", (Write("a"),))], ["a"]), "FIFO a has 1 writers and 0 readers"),
+        (([("x", (Write("a"), Write("a"))), ("y", (Read("a"),))], ["a"]), "a is given 2 words a picture, of which 1"),
+        (([("x", (Write("a"),)), ("x", (Read("a"),))], ["a"]), "x is the name of two parts"),
+        (([("x", (Write("b"),)), ("y", (Read("a"),))], ["a"]), "process x uses b, which is no FIFO"),
+    ],
+)
+def test_a_network_that_does_not_fit_is_refused(parts: tuple, message: str):
+    processes, fifos = parts
+    with pytest.raises(NetworkError, match=message):
+        Network(tuple(Process(name, "p", program) for name, program in processes), tuple(Fifo(f, 8) for f in fifos))
+
+
+@pytest.mark.parametrize(
+    "depths, message",
+    [
+        ({"a": 1}, "FIFO b has no depth"),
+        ({"a": 1, "b": 1, "c": 1}, "there is no FIFO c"),
+        ({"a": 0, "b": 1}, "depth of FIFO a must be a whole number of at least 1, not 0"),
+        ({"a": -2, "b": 1}, "not -2"),
+        ({"a": 1.5, "b": 1}, "not 1.5"),
+        ({"a": True, "b": 1}, "not True"),
+    ],
+)
+def test_depths_that_do_not_fit_are_refused(depths: dict, message: str):
+    with pytest.raises(NetworkError, match=message):
+        chain().check_depths(depths)
+
+
+def test_ports_have_no_depth_to_choose():
+    with pytest.raises(NetworkError, match="there is no FIFO b"):
+        chain(2).check_depths({"a": 1, "b": 1})
+
+
+@pytest.mark.verilator
+def test_equal_to_verilog_cycle_for_cycle(tmp_path: Path):
+    networks = [random_network(seed, 6 + seed % 12) for seed in range(TOPOLOGIES)]
+    traces = [simulate(n, random_depths(n, seed, 2 + seed % 4), 1 + seed % 3) for seed, n in enumerate(networks)]
+    assert 5 < sum(trace.deadlock for trace in traces) < TOPOLOGIES - 5  # both endings occur
+    kinds = [{process.kind for process in network.processes} for network in networks]
+    assert sum({"fork", "join"} <= found for found in kinds) >= 20
+    events = 0
+    for trace, (writes, reads) in zip(traces, run_verilog(traces, tmp_path), strict=True):
+        for name in trace.writes:
+            assert np.array_equal(trace.writes[name], writes[name]), explain(trace)
+            assert np.array_equal(trace.reads[name], reads[name])
+            events += len(writes[name]) + len(reads[name])
+    assert events > 2000
+
+
+def test_no_verilator(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(verilog.shutil, "which", lambda name: None)
+    with pytest.raises(VerilatorError, match="no verilator on the path"):
+        run_verilog([simulate(chain(), {"a": 1, "b": 1}, 1)], tmp_path)

@@ -1,0 +1,122 @@
+"""The generated project as a network of processes and FIFOs, and the file of its FIFOs' depths.
+
+``fifo_depths.json`` is an object: for every FIFO by its name in the generated C++ its ``depth``, and for
+the reader its ``word_bits``, the process that writes it (``from``) and the one that reads it (``to``).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hls4ml.model.graph import ModelGraph
+from hls4ml.model.layers import Input, Layer
+
+from brevitas_model.files import write_whole
+from hls_projects.dataflow import Fifo, Network, NetworkError, Process, Program, Read, Repeat, Wait, Write
+from hls_projects.dataflow.program import Step
+from hls_projects.dataflow.sizing import Depths
+
+# Slots of the core's own ports: what a register slice of AXI4-Stream holds.
+PORT_DEPTH = 2
+SOURCE, SINK = "source", "sink"
+
+
+def network(graph: ModelGraph) -> Network:
+    """Processes and FIFOs of ``graph``, in the order of the calls in the generated C++.
+
+    Pixels come from a source that has one ready in every cycle, logits go to a sink that always takes them.
+
+    Raises:
+        NetworkError: a layer that is neither a hardware operator nor a copy of a stream.
+    """
+    layers = list(graph.get_layers())
+    ports = {variable.name for variable in (*graph.get_input_variables(), *graph.get_output_variables())}
+    fifos, processes = [], []
+    for layer in layers:
+        for variable in layer.variables.values():
+            bits = int(variable.shape[-1]) * variable.type.precision.width
+            fifos.append(Fifo(variable.name, bits, PORT_DEPTH if variable.name in ports else None))
+        if isinstance(layer, Input):
+            processes.append(Process(SOURCE, SOURCE, _end(layer, Write)))
+        else:
+            processes.append(Process(layer.name, layer.class_name, _program(layer)))
+    sinks = [layer for layer in layers if layer.get_output_variable().name in ports and not isinstance(layer, Input)]
+    processes += [Process(SINK, SINK, _end(layer, Read)) for layer in sinks]
+    return Network(tuple(processes), tuple(fifos))
+
+
+def _program(layer: Layer) -> Program:
+    inputs = [layer.get_input_variable(name).name for name in layer.inputs]
+    if layer.class_name == "Clone":
+        copies = (Write(variable.name) for variable in layer.variables.values())
+        return (Repeat(_words(layer), (Read(inputs[0]), *copies)),)
+    operator = layer.get_attr("operator")
+    if operator is None:
+        raise NetworkError(f"layer {layer.name} is a {layer.class_name}, whose timing is not known")
+    ports = {f"in{index}": name for index, name in enumerate(inputs)} | {"out": layer.get_output_variable().name}
+    return tuple(_joined(step, ports) for step in operator.program())
+
+
+def _joined(step: Step, ports: dict[str, str]) -> Step:
+    """``step`` with the FIFOs in the place of an operator's ports."""
+    if isinstance(step, Repeat):
+        return Repeat(step.count, tuple(_joined(inner, ports) for inner in step.body))
+    return step if isinstance(step, Wait) else type(step)(ports[step.port])
+
+
+def _end(layer: Layer, step: type[Read] | type[Write]) -> Program:
+    return (Repeat(_words(layer), (step(layer.get_output_variable().name),)),)
+
+
+def _words(layer: Layer) -> int:
+    """Words a picture in a layer's output."""
+    return math.prod(int(size) for size in layer.get_output_variable().shape[:-1])
+
+
+def set_depths(graph: ModelGraph, depths: Depths) -> None:
+    """Make ``depths`` those of the ``STREAM`` pragmas."""
+    for layer in graph.get_layers():
+        for variable in layer.variables.values():
+            if variable.name in depths:
+                variable.pragma = (variable.pragma[0], np.int64(depths[variable.name]))
+
+
+def write_depths(path: Path, network: Network, depths: Depths) -> None:
+    """Write ``fifo_depths.json``."""
+    rows = {
+        fifo.name: {
+            "depth": depths[fifo.name],
+            "word_bits": fifo.word_bits,
+            "from": network.writer(fifo.name).name,
+            "to": network.reader(fifo.name).name,
+        }
+        for fifo in network.sizable
+    }
+    lines = (f"  {json.dumps(name)}: {json.dumps(row)}" for name, row in rows.items())
+    write_whole(path, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
+
+
+def read_depths(path: Path, network: Network) -> Depths:
+    """Depths of the FIFOs of ``network`` from a file as :func:`write_depths` makes it.
+
+    Raises:
+        NetworkError: no such file, not of this form, depths below one, FIFOs unknown or left out.
+    """
+    try:
+        rows: Any = json.loads(path.read_text())
+    except OSError as error:
+        raise NetworkError(f"depths {path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise NetworkError(f"depths {path} is not JSON: {error}") from error
+    if not isinstance(rows, dict) or not all(isinstance(row, dict) and "depth" in row for row in rows.values()):
+        raise NetworkError(f'depths {path} must be an object of {{"FIFO": {{"depth": N}}}}')
+    depths = {name: row["depth"] for name, row in rows.items()}
+    try:
+        network.check_depths(depths)
+    except NetworkError as error:
+        raise NetworkError(f"depths {path}: {error}") from error
+    return depths

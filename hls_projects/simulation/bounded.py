@@ -1,0 +1,72 @@
+"""The generated C++ with FIFOs of bounded depth, a thread for every process.
+
+It computes nothing that the other simulations do not; it shows whether the depths of the FIFOs let a
+picture through, which FIFOs without a bound never do.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from hls_projects.conversion import PROJECT
+from hls_projects.simulation.compiler import Program
+from hls_projects.simulation.native import CODE, HERE
+from hls_projects.simulation.processes import PICTURE_TIMEOUT, SimulationError
+
+DEADLOCK_STATUS = 5
+BOUNDED = Program(
+    name=f"{PROJECT}_csim_bounded",
+    sources=(str(HERE / "driver.cpp"), f"firmware/{PROJECT}.cpp"),
+    flags=(
+        *("-O1", "-std=c++17", "-w", "-pthread", "-DPIPELINE_PROCESS(...)=hls::start([&] { __VA_ARGS__; })"),
+        *("-I.", f"-I{HERE / 'bounded_types'}", f"-I{HERE / 'native_types'}", "-Ifirmware"),
+        '-DWEIGHTS_DIR="firmware/weights"',
+    ),
+)
+
+
+def simulate_bounded(
+    project: Path, work: Path, pixels: np.ndarray, n_logits: int, depths: Mapping[str, int]
+) -> np.ndarray | None:
+    """Run the compiled program on every picture, one after another.
+
+    Args:
+        project: folder of the HLS project, with :data:`BOUNDED` compiled.
+        work: folder for the pictures, depths and results.
+        pixels: uint8 (N, H, W, C).
+        depths: of the FIFOs by their names in the C++; one that is not named has no bound.
+
+    Returns:
+        Logit codes, int64 (N, n_logits); None where the processes stand still.
+
+    Raises:
+        SimulationError: the program crashed, or took longer than :data:`PICTURE_TIMEOUT`.
+    """
+    work = work.resolve()
+    work.mkdir(parents=True, exist_ok=True)
+    pictures, results, table = (work / f"bounded.{suffix}" for suffix in ("pictures", "bin", "depths"))
+    pixels.tofile(pictures)
+    table.write_text("".join(f"{name} {depth}\n" for name, depth in depths.items()))
+    command = [project.resolve() / BOUNDED.name, pictures, results, pixels[0].nbytes, 0, len(pixels)]
+    try:
+        run = subprocess.run(
+            list(map(str, command)),
+            cwd=project,
+            env={**os.environ, "FIFO_DEPTHS": str(table)},
+            capture_output=True,
+            text=True,
+            timeout=PICTURE_TIMEOUT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise SimulationError(f"the C-simulation with bounded FIFOs took longer than {PICTURE_TIMEOUT:g} s") from error
+    if run.returncode == DEADLOCK_STATUS and run.stderr.startswith("deadlock:"):
+        return None
+    if run.returncode:
+        raise SimulationError(f"the C-simulation with bounded FIFOs ended with {run.returncode}: {run.stderr[-500:]}")
+    return np.fromfile(results, CODE).astype(np.int64).reshape(-1, n_logits)
