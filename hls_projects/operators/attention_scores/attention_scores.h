@@ -37,7 +37,6 @@ TILES:
             }
             arrived += CONFIG_T::load_size;
         }
-        const unsigned first = arrived < CONFIG_T::n_window ? CONFIG_T::n_window - arrived : 0;
     QUERIES:
         for (unsigned query = 0; query < CONFIG_T::tile_size; query++) {
             if (tile * CONFIG_T::tile_size + query < CONFIG_T::n_tokens) {
@@ -45,19 +44,19 @@ TILES:
                 res_T res;
             HEADS:
                 for (unsigned head = 0; head < CONFIG_T::n_heads; head++) {
-                SLOTS:
-                    for (unsigned slot = 0; slot < CONFIG_T::n_window; slot++) {
-                        const unsigned place = oldest + slot;
-                        const unsigned key = place < CONFIG_T::n_window ? place : place - CONFIG_T::n_window;
+                PLACES:
+                    for (unsigned place = 0; place < CONFIG_T::n_window; place++) {
                         typename CONFIG_T::accum_t sum = 0;
-                        if (slot >= first) {
+                        // A ring that is not full yet has its keys in the first places.
+                        if (place < arrived) {
                         CHANNELS:
                             for (unsigned c = 0; c < CONFIG_T::head_dim; c++) {
 #pragma HLS PIPELINE II = 1
                                 const unsigned channel = head * CONFIG_T::head_dim + c;
-                                sum += q[channel] * keys[key][channel];
+                                sum += q[channel] * keys[place][channel];
                             }
                         }
+                        const unsigned slot = place < oldest ? place + CONFIG_T::n_window - oldest : place - oldest;
                         res[head * CONFIG_T::n_window + slot] = requantize<typename res_T::value_type>(
                             sum, typename CONFIG_T::shift_t(CONFIG_T::out_shift));
                     }

@@ -9,8 +9,9 @@
 // in:      p: n_tokens words of n_heads * n_window probability codes, word[h * n_window + slot]
 //          v: n_tokens words of n_heads * head_dim activation codes
 // out:     n_tokens words of n_heads * head_dim activation codes
-// storage: a ring of n_window * n_heads * head_dim value codes; head_dim sums
-// cycles:  n_tokens to store the values, and at most n_tokens * n_heads * head_dim * (n_window + 2)
+// storage: a ring of n_window * n_heads * head_dim value codes; n_window probability codes; head_dim sums
+// cycles:  n_tokens to store the values, and at most
+//          n_tokens * n_heads * (n_window + head_dim * (n_window + 2))
 //
 // Before a tile of tile_size queries load_size values arrive and overwrite the oldest. Windowed
 // attention has load_size == tile_size. Global attention has load_size == n_window == n_tokens: all
@@ -38,7 +39,6 @@ TILES:
             }
             arrived += CONFIG_T::load_size;
         }
-        const unsigned first = arrived < CONFIG_T::n_window ? CONFIG_T::n_window - arrived : 0;
     QUERIES:
         for (unsigned query = 0; query < CONFIG_T::tile_size; query++) {
             if (tile * CONFIG_T::tile_size + query < CONFIG_T::n_tokens) {
@@ -46,23 +46,30 @@ TILES:
                 res_T res;
             HEADS:
                 for (unsigned head = 0; head < CONFIG_T::n_heads; head++) {
+                    typename p_T::value_type weights[CONFIG_T::n_window];
+                // In the order of the ring, so that the products are a plain loop over it.
+                ALIGN:
+                    for (unsigned slot = 0; slot < CONFIG_T::n_window; slot++) {
+#pragma HLS PIPELINE II = 1
+                        const unsigned place = oldest + slot;
+                        weights[place < CONFIG_T::n_window ? place : place - CONFIG_T::n_window] =
+                            p[head * CONFIG_T::n_window + slot];
+                    }
                     typename CONFIG_T::accum_t sums[CONFIG_T::head_dim];
                 CLEAR:
                     for (unsigned c = 0; c < CONFIG_T::head_dim; c++) {
 #pragma HLS PIPELINE II = 1
                         sums[c] = 0;
                     }
-                SLOTS:
-                    for (unsigned slot = 0; slot < CONFIG_T::n_window; slot++) {
-                        const unsigned place = oldest + slot;
-                        const unsigned key = place < CONFIG_T::n_window ? place : place - CONFIG_T::n_window;
-                        if (slot >= first) {
+                PLACES:
+                    for (unsigned place = 0; place < CONFIG_T::n_window; place++) {
+                        // A ring that is not full yet has its values in the first places.
+                        if (place < arrived) {
                         // Channels inside: no sum waits for its own last addition.
                         CHANNELS:
                             for (unsigned c = 0; c < CONFIG_T::head_dim; c++) {
 #pragma HLS PIPELINE II = 1
-                                sums[c] += p[head * CONFIG_T::n_window + slot] *
-                                           values[key][head * CONFIG_T::head_dim + c];
+                                sums[c] += weights[place] * values[place][head * CONFIG_T::head_dim + c];
                             }
                         }
                     }
