@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_type_hints
+
+DEFAULT_TILE_SIZE = 8
+# Sizes are positive but for these.
+SMALLEST = {"context_tiles": 0}
 
 
 class ConfigError(ValueError):
@@ -29,6 +34,15 @@ class ViTConfig:
         num_classes: logits.
         global_pool: ``"token"`` prepends a class token and classifies it, ``"mean"`` averages
             the patch tokens.
+        attention: ``"global"``: every token sees every token. ``"windowed"``: tiles of ``tile_size``
+            tokens; a token sees all tokens of its own tile and of the ``context_tiles`` tiles before
+            it. Needs ``global_pool = "mean"``.
+        tile_size: tokens that flow together. In global attention they only order the work and the
+            last tile may be shorter; in windowed attention they divide the tokens.
+        context_tiles: tiles before its own that a token sees, 0 or more; of windowed attention only.
+        token_order: in which the patches flow: ``"rows"`` row by row, or ``"blocks"``, each tile a
+            block of the picture as square as can be (8 is 2 rows of 4), the blocks and the patches
+            in each row by row.
         activation: non-linearity of the MLP.
         weight_format: ``"float"`` (no quantizer anywhere), ``"pot4"`` (E3M0: a signed power of
             two or zero) or ``"pot6"`` (E3M2: a sum of up to three powers of two).
@@ -37,7 +51,7 @@ class ViTConfig:
         logit_bits: width of the logits' codes.
 
     Raises:
-        ConfigError: a value outside its domain, or sizes that do not divide each other.
+        ConfigError: a value outside its domain, or sizes that do not fit each other.
     """
 
     image_size: int = 32
@@ -49,6 +63,10 @@ class ViTConfig:
     mlp_ratio: int = 2
     num_classes: int = 10
     global_pool: Literal["token", "mean"] = "mean"
+    attention: Literal["global", "windowed"] = "global"
+    tile_size: int = DEFAULT_TILE_SIZE
+    context_tiles: int = 1
+    token_order: Literal["rows", "blocks"] = "rows"
     activation: Literal["relu", "gelu"] = "gelu"
     weight_format: Literal["float", "pot4", "pot6"] = "pot4"
     weight_scaling: Literal["channel", "tensor"] = "channel"
@@ -66,6 +84,26 @@ class ViTConfig:
             raise ConfigError(f"activation_bits must be 4 to 8, not {self.activation_bits}")
         if not 8 <= self.logit_bits <= 16:
             raise ConfigError(f"logit_bits must be 8 to 16, not {self.logit_bits}")
+        self._check_tiles()
+
+    def _check_tiles(self) -> None:
+        windowed, size = self.attention == "windowed", self.tile_size
+        # A model of fewer tokens than the default needs no tile_size of its own for global attention.
+        if size > self.num_tokens and (windowed or size != DEFAULT_TILE_SIZE):
+            raise ConfigError(f"tile_size {size} is larger than the sequence of {self.num_tokens} tokens")
+        if windowed and self.num_prefix_tokens:
+            raise ConfigError(
+                'attention "windowed" needs global_pool "mean": the class token is the first of the sequence '
+                "and would never see the picture"
+            )
+        if windowed and self.num_tokens % size:
+            raise ConfigError(f"tile_size {size} does not divide the {self.num_tokens} tokens of windowed attention")
+        height, width = self.block_shape
+        if self.grid_size % height or self.grid_size % width:
+            raise ConfigError(
+                f"tile_size {size} makes blocks of {height} x {width} patches, "
+                f"which do not divide the {self.grid_size} x {self.grid_size} patches of a picture"
+            )
 
     @property
     def grid_size(self) -> int:
@@ -84,6 +122,26 @@ class ViTConfig:
     @property
     def num_tokens(self) -> int:
         return self.num_patches + self.num_prefix_tokens
+
+    @property
+    def num_tiles(self) -> int:
+        """Tiles of the sequence; the last one may be shorter in global attention."""
+        return math.ceil(self.num_tokens / self.tile_size)
+
+    @property
+    def block_shape(self) -> tuple[int, int]:
+        """Rows and columns of the patches that flow together; one row of the picture in order ``"rows"``."""
+        if self.token_order == "rows":
+            return 1, self.grid_size
+        height = max(n for n in range(1, math.isqrt(self.tile_size) + 1) if self.tile_size % n == 0)
+        return height, self.tile_size // height
+
+    @property
+    def num_scores(self) -> int:
+        """Pairs of a query and a key that it sees, of one head."""
+        if self.attention == "global":
+            return self.num_tokens**2
+        return self.tile_size**2 * sum(min(tile, self.context_tiles) + 1 for tile in range(self.num_tiles))
 
     @property
     def patch_features(self) -> int:
@@ -121,7 +179,9 @@ class ViTConfig:
 
 def _check_field(name: str, value: Any, hint: Any) -> None:
     if hint is int:
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise ConfigError(f"{name} must be a positive integer, not {value!r}")
+        smallest = SMALLEST.get(name, 1)
+        if not isinstance(value, int) or isinstance(value, bool) or value < smallest:
+            kind = "a positive integer" if smallest else "0 or a positive integer"
+            raise ConfigError(f"{name} must be {kind}, not {value!r}")
     elif value not in get_args(hint):
         raise ConfigError(f"{name} must be one of {', '.join(get_args(hint))}, not {value!r}")

@@ -25,7 +25,8 @@ def export(model: VisionTransformer, path: Path) -> ModelWrapper:
     """Write ``model`` to ``path`` and return it, tidied up.
 
     The graph takes uint8 values in float32, (1, ``image_size``, ``image_size``, ``in_channels``),
-    and gives logits in real units, (1, ``num_classes``).
+    and gives logits in real units, (1, ``num_classes``). Its metadata hold the ``tile_size``, which no
+    tensor of global attention shows.
 
     Raises:
         ValueError: the model has no quantizers.
@@ -44,6 +45,7 @@ def export(model: VisionTransformer, path: Path) -> ModelWrapper:
             dynamo=False,  # its node names are module paths, which errors and reports can show
         )
     tidy = tidy_up(ModelWrapper(str(path)))
+    tidy.set_metadata_prop("tile_size", str(model.config.tile_size))
     tidy.save(str(path))
     return tidy
 

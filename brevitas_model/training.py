@@ -213,7 +213,7 @@ class Run:
             CheckpointError: no state, or the state of another recipe or start.
         """
         tensors, metadata = read_tensors(folder / "state.safetensors")
-        if metadata.get("recipe") != recipe.to_json():
+        if _recipe(metadata) != recipe:
             raise CheckpointError(f"{folder} was made by another recipe; choose another --out")
         if metadata["start"] != start_digest(recipe):
             raise CheckpointError(f"{folder} started from another {recipe.start}; choose another --out")
@@ -379,6 +379,14 @@ def start_digest(recipe: Recipe) -> str:
 
 def _strip(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name[len(prefix) :]: t for name, t in tensors.items() if name.startswith(prefix)}
+
+
+def _recipe(metadata: dict[str, str]) -> Recipe | None:
+    """The recipe of a stored state; a key that recipes did not have at the time stands for its default."""
+    try:
+        return Recipe.from_dict(json.loads(metadata["recipe"]))
+    except (KeyError, ConfigError):
+        return None
 
 
 def _load_optimizer(optimizer: torch.optim.AdamW, tensors: dict[str, Tensor]) -> None:

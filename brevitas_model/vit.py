@@ -28,11 +28,32 @@ def reciprocal(count: int) -> float:
     return math.ldexp(round(math.ldexp(mantissa, 8)), exponent - 8)
 
 
+def seen_keys(config: ViTConfig) -> Tensor | None:
+    """1 where a query (first axis) sees a key, else 0, (T, T); None where it sees them all."""
+    if config.attention == "global" or config.num_tiles == 1:
+        return None
+    tile = torch.arange(config.num_tokens) // config.tile_size
+    age = tile[:, None] - tile[None, :]
+    return ((age >= 0) & (age <= config.context_tiles)).float()
+
+
+def raster_places(config: ViTConfig) -> Tensor | None:
+    """Place row by row of each token of the stream, int64 (T,); None where the two orders are the same."""
+    if config.token_order == "rows":
+        return None
+    height, width = config.block_shape
+    grid = config.grid_size
+    blocks = torch.arange(config.num_patches).reshape(grid // height, height, grid // width, width)
+    patches = blocks.permute(0, 2, 1, 3).reshape(-1) + config.num_prefix_tokens
+    return torch.cat([torch.arange(config.num_prefix_tokens), patches])
+
+
 class Softmax(nn.Module):
     """Softmax over the last axis of score codes, (B, H, T, T) -> (B, H, T, T).
 
-    Quantized: the exponential of the distance to the row's maximum is an 8-bit code, the sum and
-    its reciprocal keep eight significant bits, the probability is an 8-bit code of 2^-8.
+    Keys that a query does not see get probability 0. Quantized: the exponential of the distance to
+    the row's maximum is an 8-bit code, the sum and its reciprocal keep eight significant bits, the
+    probability is an 8-bit code of 2^-8.
     """
 
     def __init__(self, config: ViTConfig) -> None:
@@ -43,15 +64,27 @@ class Softmax(nn.Module):
         self.sum_quant = quantizers.significant_bits(config)
         self.reciprocal_quant = quantizers.significant_bits(config)
         self.prob_quant = quantizers.fixed_activation(config, scale=2.0**-8, signed=False, bits=8)
+        self.register_buffer("seen", seen_keys(config), persistent=False)
 
     def forward(self, scores: Tensor) -> Tensor:
+        if self.seen is not None:
+            scores = self.hide(scores)
         if not self.quantized:
             return torch.softmax(scores * self.scale, dim=-1)
         # A softmax does not depend on what is subtracted: no gradient through the maximum.
         distance = scores - scores.amax(dim=-1, keepdim=True).detach()
         exp = self.exp_quant(torch.exp(distance * self.scale))
+        if self.seen is not None:
+            exp = exp * self.seen
         total = self.sum_quant(exp.sum(dim=-1, keepdim=True))
         return self.prob_quant(exp * self.reciprocal_quant(1.0 / total))
+
+    def hide(self, scores: Tensor) -> Tensor:
+        """``scores`` with those of unseen keys where they do not count: minus infinity, or the row's lowest code."""
+        if not self.quantized:
+            return scores.masked_fill(self.seen == 0, -math.inf)
+        lowest = scores.amin(dim=-1, keepdim=True).detach()
+        return scores * self.seen + lowest * (1.0 - self.seen)
 
 
 class LayerNorm(nn.Module):
@@ -83,7 +116,7 @@ class LayerNorm(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention, (B, T, D) -> (B, T, D); every token sees every token."""
+    """Multi-head self-attention, (B, T, D) -> (B, T, D), over all tokens or by tiles of them."""
 
     def __init__(self, config: ViTConfig) -> None:
         super().__init__()
@@ -153,14 +186,16 @@ class VisionTransformer(nn.Module):
     def __init__(self, config: ViTConfig) -> None:
         super().__init__()
         self.config = config
-        grid, patch = config.grid_size, config.patch_size
-        self.grid = (-1, grid, patch, grid, patch, config.in_channels)
+        grid, patch, (height, width) = config.grid_size, config.patch_size, config.block_shape
+        self.grid = (-1, grid // height, height, patch, grid // width, width, patch, config.in_channels)
         self.patches = (-1, config.num_patches, config.patch_features)
         self.pixel_quant = quantizers.fixed_activation(config, scale=PIXEL_SCALE, signed=True, bits=8)
         self.patch_embed = quantizers.linear(config, config.patch_features, config.embed_dim)
         self.embed_quant = quantizers.activation(config)
-        # The class token, where there is one, is the first row of the position embedding.
+        # The class token, where there is one, is the first row of the position embedding. The other
+        # rows lie row by row whatever the token_order, so that a checkpoint serves any.
         self.pos_embed = nn.Parameter(torch.empty(1, config.num_tokens, config.embed_dim))
+        self.register_buffer("places", raster_places(config), persistent=False)
         self.pos_quant = quantizers.activation(config)
         self.token_quant = quantizers.activation(config)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
@@ -173,11 +208,12 @@ class VisionTransformer(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         x = self.pixel_quant((pixels - PIXEL_OFFSET) * PIXEL_SCALE)
-        x = x.reshape(self.grid).permute(0, 1, 3, 2, 4, 5).reshape(self.patches)
+        x = x.reshape(self.grid).permute(0, 1, 4, 2, 5, 3, 6, 7).reshape(self.patches)
         x = self.embed_quant(self.patch_embed(x))  # (B, patches, D)
         if self.config.num_prefix_tokens:
             x = F.pad(x, (0, 0, 1, 0))  # (B, T, D)
-        x = self.token_quant(x + self.pos_quant(self.pos_embed))
+        positions = self.pos_embed if self.places is None else self.pos_embed[:, self.places]
+        x = self.token_quant(x + self.pos_quant(positions))
         for block in self.blocks:
             x = block(x)
         x = self.norm(self.pool(x))  # (B, 1, D)

@@ -148,7 +148,7 @@ def run(args: argparse.Namespace) -> int:
     if sizing:
         print(describe_sizing(sizing))
     if args.write_depths:
-        pipeline.write_depths(args.write_depths, network, depths)
+        write_whole(args.write_depths, pipeline.depths_file(network, depths).encode())
     if args.json:
         write_whole(args.json, (json.dumps(facts(trace, target), indent=2) + "\n").encode())
     if args.plot:

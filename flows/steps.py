@@ -165,7 +165,7 @@ def convert_graph(build: Build) -> None:
     depths = chosen_depths(network, build.settings.fifo_depths)
     build.facts["timing"] = timing_facts(timed(network, depths), target)
     write_project(graph, folder, depths)
-    pipeline.write_depths(build.folder / "fifo_depths.json", network, depths)
+    (build.folder / "fifo_depths.json").write_text(pipeline.depths_file(network, depths))
 
 
 def compile_project(build: Build) -> None:

@@ -65,7 +65,7 @@ def compare_operators(
         stages = [("lowered and csim", expected[tensor], traced[node.name])]
         quantized = _behind_moves(model, tensor)
         if quantized in formats:
-            codes = _as_stream(golden[tensor], expected[tensor].shape) * 2.0 ** -formats[quantized].step
+            codes = getCustomOp(node).as_stream(golden[tensor]) * 2.0 ** -formats[quantized].step
             stages.insert(0, ("qonnx and lowered", codes, expected[tensor]))
         first = next((found for stage in stages if (found := _difference(node.name, *stage))), None)
         if first:
@@ -103,11 +103,6 @@ def _simulate(
     simulation.simulate_reference(work / "hls", work, images, expected[lowered.graph.output[0].name])
     shapes = {node.name: getCustomOp(node).output_shape() for node in lowered.graph.node}
     return {name: simulation.read_trace(work, name, shape) for name, shape in shapes.items()}
-
-
-def _as_stream(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """(B, H, T, C) of QONNX as the stream's (B, T, H * C)."""
-    return (values.transpose(0, 2, 1, 3) if values.ndim == 4 else values).reshape(shape)
 
 
 def _difference(operator: str, between: str, expected: np.ndarray, got: np.ndarray) -> dict[str, Any] | None:

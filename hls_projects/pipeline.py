@@ -15,7 +15,6 @@ import numpy as np
 from hls4ml.model.graph import ModelGraph
 from hls4ml.model.layers import Input, Layer
 
-from brevitas_model.files import write_whole
 from hls_projects.dataflow import Fifo, Network, NetworkError, Process, Program, Read, Repeat, Wait, Write
 from hls_projects.dataflow.program import Step
 from hls_projects.dataflow.sizing import Depths
@@ -85,8 +84,8 @@ def set_depths(graph: ModelGraph, depths: Depths) -> None:
                 variable.pragma = (variable.pragma[0], np.int64(depths[variable.name]))
 
 
-def write_depths(path: Path, network: Network, depths: Depths) -> None:
-    """Write ``fifo_depths.json``."""
+def depths_file(network: Network, depths: Depths) -> str:
+    """The text of ``fifo_depths.json``."""
     rows = {
         fifo.name: {
             "depth": depths[fifo.name],
@@ -97,11 +96,11 @@ def write_depths(path: Path, network: Network, depths: Depths) -> None:
         for fifo in network.sizable
     }
     lines = (f"  {json.dumps(name)}: {json.dumps(row)}" for name, row in rows.items())
-    write_whole(path, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 def read_depths(path: Path, network: Network) -> Depths:
-    """Depths of the FIFOs of ``network`` from a file as :func:`write_depths` makes it.
+    """Depths of the FIFOs of ``network`` from a file with such a text.
 
     Raises:
         NetworkError: no such file, not of this form, depths below one, FIFOs unknown or left out.

@@ -308,12 +308,13 @@ def _reduce_sum(graph: _Graph, node: NodeProto) -> TensorRange:
     return TensorRange.fixed(lo.sum(**options), hi.sum(**options), step.min(**options), magnitude.sum(**options))
 
 
-def _reduce_max(graph: _Graph, node: NodeProto) -> TensorRange:
+def _reduce_extreme(graph: _Graph, node: NodeProto) -> TensorRange:
     x, options = graph.range(node, 0), _axes(graph, node)
     if x.kind == "real":
         raise _off_grid(node, x, node.input[0])
+    extreme = {"ReduceMax": np.max, "ReduceMin": np.min}[node.op_type]
     lo, hi, step = (graph.full(node, 0, array) for array in (x.lo, x.hi, x.step))
-    return _like(x, lo.max(**options), hi.max(**options), step.min(**options))
+    return _like(x, extreme(lo, **options), extreme(hi, **options), step.min(**options))
 
 
 def _shape_op(graph: _Graph, node: NodeProto) -> TensorRange:
@@ -374,7 +375,8 @@ HANDLERS: dict[str, Callable[[_Graph, NodeProto], TensorRange]] = {
     "Neg": _negate,
     "Pad": _pad,
     "Quant": _quant,
-    "ReduceMax": _reduce_max,
+    "ReduceMax": _reduce_extreme,
+    "ReduceMin": _reduce_extreme,
     "ReduceSum": _reduce_sum,
     "Relu": _relu,
 }

@@ -64,6 +64,18 @@ def limits(dtype: BaseDataType) -> tuple[int, int]:
     return (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if dtype.signed() else (0, 2**bits - 1)
 
 
+def naive_slots(operator: HardwareOperator, query: int) -> dict[int, int]:
+    """Key of each valid slot of a query's word."""
+    tokens, tile_size, load_size, n_window = (
+        operator.size(name) for name in ("n_tokens", "tile_size", "load_size", "n_window")
+    )
+    if load_size == tokens == n_window:
+        return {key: key for key in range(tokens)}
+    own, context_tiles = query // tile_size, n_window // tile_size - 1
+    seen = [key for key in range(tokens) if own - context_tiles <= key // tile_size <= own]
+    return {key - (own - context_tiles) * tile_size: key for key in seen}
+
+
 def naive_round(value: Fraction | int) -> int:
     """To the nearest integer, half to even."""
     below = value.numerator // value.denominator

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -56,15 +57,13 @@ def with_extreme_rows(model: VisionTransformer) -> VisionTransformer:
     return calibrated(model)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", SHAPES)
-def test_no_logit_differs(name: str, tmp_path: Path):
-    model = with_extreme_rows(random_model(make_config(name), seed=len(name)))
-    save_checkpoint(tmp_path / "random.safetensors", model, {})
-    np.save(tmp_path / "patterns.npy", patterns(PICTURES))
-    out = tmp_path / "out"
+def exact_logits(model: VisionTransformer, folder: Path) -> np.ndarray:
+    """Logits of the C-simulation, which are those of every other stage, (PICTURES, 10)."""
+    save_checkpoint(folder / "random.safetensors", model, {})
+    np.save(folder / "patterns.npy", patterns(PICTURES))
+    out = folder / "out"
     status = build.main(
-        ["--checkpoint", str(tmp_path / "random.safetensors"), "--inputs", str(tmp_path / "patterns.npy"),
+        ["--checkpoint", str(folder / "random.safetensors"), "--inputs", str(folder / "patterns.npy"),
          "--out", str(out)]
     )  # fmt: skip
     assert status == 0
@@ -73,6 +72,45 @@ def test_no_logit_differs(name: str, tmp_path: Path):
     assert report["images"] == PICTURES and report["max_bits"] <= 24
     logits = np.load(out / "logits_csim.npy")
     assert logits.shape == (PICTURES, 10) and len(np.unique(logits, axis=0)) > PICTURES // 2
+    return logits
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SHAPES)
+def test_no_logit_differs(name: str, tmp_path: Path):
+    exact_logits(with_extreme_rows(random_model(make_config(name), seed=len(name))), tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("context_tiles", [0, 1, 2])
+@pytest.mark.parametrize("tile_size", [4, 8, 16, 32, 64])
+def test_no_logit_of_windowed_attention_differs(tile_size: int, context_tiles: int, tmp_path: Path):
+    config = ViTConfig(
+        embed_dim=48,
+        depth=2,
+        num_heads=3,
+        attention="windowed",
+        tile_size=tile_size,
+        context_tiles=context_tiles,
+        token_order=("rows", "blocks")[(tile_size.bit_length() + context_tiles) % 2],
+    )
+    exact_logits(with_extreme_rows(random_model(config, seed=tile_size + context_tiles)), tmp_path)
+
+
+@pytest.mark.slow
+def test_global_attention_does_not_depend_on_tiles_nor_order(tmp_path: Path):
+    """Every divisor of the tokens, sizes whose last tile is shorter, and blocks."""
+    config = ViTConfig(embed_dim=48, depth=1, num_heads=3)
+    source = with_extreme_rows(random_model(config))
+    orders = [("rows", size) for size in (1, 2, 4, 8, 16, 32, 64, 5, 24, 63)] + [("blocks", 8), ("blocks", 16)]
+    found = []
+    for token_order, tile_size in orders:
+        model = VisionTransformer(dataclasses.replace(config, token_order=token_order, tile_size=tile_size))
+        model.load_state_dict(source.state_dict())
+        folder = tmp_path / f"{token_order}{tile_size}"
+        folder.mkdir()
+        found.append(exact_logits(model.eval(), folder))
+    assert all(np.array_equal(logits, found[0]) for logits in found)
 
 
 @pytest.mark.slow

@@ -22,6 +22,7 @@ CHOICES = {
         "global_pool": "token", "activation": "relu", "weight_format": "pot6", "weight_scaling": "tensor",
     },
     "token-gelu-pot4-tensor-6bits": {"global_pool": "token", "weight_scaling": "tensor", "activation_bits": 6},
+    "windows-blocks": {"attention": "windowed", "tile_size": 4, "context_tiles": 2, "token_order": "blocks"},
 }  # fmt: skip
 
 

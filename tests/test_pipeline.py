@@ -76,7 +76,7 @@ def test_depths_reach_the_pragmas_and_come_back(lowered_build: Path, project: Pr
     text = (tmp_path / "hls" / "firmware" / "vit.cpp").read_text()
     found = dict(re.findall(r"#pragma HLS STREAM variable=(\w+) depth=(\d+)", text))
     assert {name: int(depth) for name, depth in found.items()} == depths
-    pipeline.write_depths(tmp_path / "fifo_depths.json", project.network, depths)
+    (tmp_path / "fifo_depths.json").write_text(pipeline.depths_file(project.network, depths))
     assert pipeline.read_depths(tmp_path / "fifo_depths.json", project.network) == depths
     row = json.loads((tmp_path / "fifo_depths.json").read_text())["layer2_out"]
     assert row == {"depth": 1, "word_bits": 8 * 192, "from": "patch_reader", "to": "patch_embed"}
@@ -103,8 +103,8 @@ def change(rows: dict, name: str, **values: object) -> dict:
 )
 def test_a_wrong_file_of_depths_is_refused(project: Project, tmp_path: Path, edit, message: str):
     path = tmp_path / "depths.json"
-    pipeline.write_depths(path, project.network, {fifo.name: 2 for fifo in project.network.sizable})
-    path.write_text(json.dumps(edit(json.loads(path.read_text()))))
+    text = pipeline.depths_file(project.network, {fifo.name: 2 for fifo in project.network.sizable})
+    path.write_text(json.dumps(edit(json.loads(text))))
     with pytest.raises(NetworkError, match=message) as caught:
         pipeline.read_depths(path, project.network)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)

@@ -22,7 +22,14 @@ from tqdm import tqdm
 
 from brevitas_model import checkpoint as checkpoint_module
 from brevitas_model import data
-from brevitas_model.checkpoint import CheckpointError, load_checkpoint, load_masks, read_tensors, save_checkpoint
+from brevitas_model.checkpoint import (
+    CheckpointError,
+    load_checkpoint,
+    load_masks,
+    read_tensors,
+    save_checkpoint,
+    write_tensors,
+)
 from brevitas_model.config import ConfigError
 from brevitas_model.data import Pictures
 from brevitas_model.distillation import distillation_loss
@@ -313,6 +320,21 @@ def test_another_recipe_is_refused(tmp_path: Path):
     for other in (tiny_recipe(epochs=3), tiny_recipe(seed=1), tiny_recipe(weight_format="pot4")):
         with pytest.raises(CheckpointError, match="was made by another recipe; choose another --out"):
             Run.resume(tmp_path, other)
+
+
+def test_a_recipe_from_before_a_key_is_the_same(tmp_path: Path):
+    Run.start(tmp_path, tiny_recipe(), PICTURES).save()
+    state = tmp_path / "state.safetensors"
+    tensors, metadata = read_tensors(state)
+    recipe = json.loads(metadata["recipe"])
+    for key in ("attention", "tile_size", "context_tiles", "token_order"):
+        del recipe["model"][key]
+    write_tensors(state, tensors, metadata | {"recipe": json.dumps(recipe)})
+    assert Run.resume(tmp_path, tiny_recipe()).epoch == 0
+    for broken in ({}, {"recipe": json.dumps(recipe | {"unknown": 1})}):
+        write_tensors(state, tensors, {name: text for name, text in metadata.items() if name != "recipe"} | broken)
+        with pytest.raises(CheckpointError, match="was made by another recipe"):
+            Run.resume(tmp_path, tiny_recipe())
 
 
 def test_another_start_is_refused(starts: Starts, tmp_path: Path):

@@ -25,7 +25,7 @@ def cost(config: ViTConfig) -> dict[str, int]:
         ),
         "multiply_accumulates": (
             config.num_patches * patches
-            + config.depth * (tokens * (attention + mlp) + 2 * tokens * tokens * dim)
+            + config.depth * (tokens * (attention + mlp) + 2 * config.num_scores * dim)
             + head
         ),
     }

@@ -6,6 +6,7 @@ word, (B, T, H * C).
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,18 +17,23 @@ from hls_projects.lowering.graph import GraphView, LoweringError, NoMatch, opera
 from hls_projects.lowering.tables import code_table, significand_table, sum_behind
 from hls_projects.lowering.transformation import LowerAt
 from hls_projects.operators import AttentionScores, AttentionValues, IntegerSoftmax
+from hls_projects.operators.window import Window
 
 SPLIT_QUERY = [0, 2, 1, 3]
 SPLIT_KEY = [0, 2, 3, 1]
+# Where the file says how many queries are to be served together; it matters in global attention only,
+# in which no tensor of the graph tells.
+TILE_SIZE_KEY, DEFAULT_TILE_SIZE = "tile_size", 8
 
 
 @dataclass(frozen=True)
 class SoftmaxTensors:
-    """The tensors of a softmax by role."""
+    """The tensors of a softmax by role, and the window of a masked one."""
 
     scores: str
     distance: str
     exp: str
+    window: Window | None
     total: str
     reciprocal: str
     probs: str
@@ -48,12 +54,13 @@ class LowerAttention(LowerAt):
         q, k = (_split(view, name, order) for name, order in zip(product.input, (SPLIT_QUERY, SPLIT_KEY), strict=True))
         v = _split(view, values, SPLIT_QUERY)
         _, heads, tokens, head_dim = view.shape(product.input[0])
-        sizes = {"n_tokens": tokens, "n_heads": heads, "head_dim": head_dim}
+        window = softmax.window or Window.whole(tokens, tile_size(view, tokens))
+        sizes = dataclasses.asdict(window) | {"n_heads": heads, "head_dim": head_dim}
         name = operator_name(quant, "_value_quant_Quant")
         self.formats[node.output[0]] = view.codes(quant.output[0])
         return [
             _matmul(view, AttentionScores, f"{name}_scores", (q, k), softmax.scores, softmax.scores, sizes),
-            _softmax(view, f"{name}_softmax", softmax, heads, tokens),
+            _softmax(view, f"{name}_softmax", softmax, heads, window),
             _matmul(view, AttentionValues, f"{name}_values", (probs, v), quant.output[0], node.output[0], sizes),
         ]
 
@@ -76,7 +83,7 @@ def _matmul(
     )
 
 
-def _softmax(view: GraphView, name: str, tensors: SoftmaxTensors, heads: int, tokens: int) -> NodeProto:
+def _softmax(view: GraphView, name: str, tensors: SoftmaxTensors, heads: int, window: Window) -> NodeProto:
     scores, exp, probs = (view.codes(t) for t in (tensors.scores, tensors.exp, tensors.probs))
     distances = np.arange(int(scores.dtype.max()) - int(scores.dtype.min()) + 1)
     exp_table = code_table(view, tensors.distance, tensors.exp, -distances, scores.step)
@@ -85,7 +92,7 @@ def _softmax(view: GraphView, name: str, tensors: SoftmaxTensors, heads: int, to
         tensors.total,
         tensors.reciprocal,
         step=exp.step,
-        bounds=(int(exp_table[0]), int(exp_table.max()) * tokens),
+        bounds=(int(exp_table[0]), int(exp_table.max()) * window.n_window),
         period=1,
     )
     return IntegerSoftmax.make(
@@ -94,31 +101,91 @@ def _softmax(view: GraphView, name: str, tensors: SoftmaxTensors, heads: int, to
         tensors.probs,
         in_dtypes=[scores.dtype],
         out_dtype=probs.dtype,
-        n_tokens=tokens,
         n_heads=heads,
-        n_keys=tokens,
         n_codes=len(distances),
         out_shift=probs.step - exp.step - c,
         exp_table=exp_table,
         reciprocal_table=reciprocal_table,
+        **dataclasses.asdict(window),
     )
 
 
+def tile_size(view: GraphView, tokens: int) -> int:
+    """Queries that are served together in global attention: the file's, or a default, but no more than there are."""
+    stored = view.model.get_metadata_prop(TILE_SIZE_KEY) or str(DEFAULT_TILE_SIZE)
+    if not stored.isdecimal() or int(stored) < 1:
+        raise LoweringError(f"metadata {TILE_SIZE_KEY} is {stored!r}, not a positive integer")
+    return min(int(stored), tokens)
+
+
 def match_softmax(view: GraphView, probs: str) -> SoftmaxTensors:
-    """From the quantized probabilities back to the scores."""
-    exp, reciprocal = view.producer(view.producer(probs, "Quant").input[0], "Mul").input
-    if exp not in view.formats:
-        exp, reciprocal = reciprocal, exp
+    """From the quantized probabilities back to the scores.
+
+    Raises:
+        LoweringError: a mask that is not of windows, or one that does not hold for both the maximum
+            and the sum.
+    """
+    counted, reciprocal = view.producer(view.producer(probs, "Quant").input[0], "Mul").input
+    if view.producer(reciprocal).op_type != "FloatQuant":
+        counted, reciprocal = reciprocal, counted
+    exp, seen = _without_mask(view, counted)
     total = sum_behind(view, reciprocal)
     reduction = view.producer(total, "ReduceSum")
     distance = _distance(view, exp)
-    scores, highest = view.producer(distance, "Sub").input
+    shown, highest = view.producer(distance, "Sub").input
     maximum = view.producer(highest, "ReduceMax")
-    if reduction.input[0] != exp or maximum.input[0] != scores:
+    if reduction.input[0] != counted or maximum.input[0] != shown:
         raise NoMatch
     if view.axes(reduction) != [-1] or view.axes(maximum) != [-1]:
         raise NoMatch
-    return SoftmaxTensors(scores, distance, exp, total, reciprocal, probs)
+    scores, window = _without_hiding(view, shown, seen)
+    return SoftmaxTensors(scores, distance, exp, window, total, reciprocal, probs)
+
+
+def _without_mask(view: GraphView, counted: str) -> tuple[str, NodeProto | None]:
+    """The exponentials, and the node that multiplies those of unseen keys by 0, where there is one."""
+    node = view.producer(counted, "Mul", "Quant")
+    return (counted, None) if node.op_type == "Quant" else (view.split_constant(node)[0], node)
+
+
+def _without_hiding(view: GraphView, shown: str, seen: NodeProto | None) -> tuple[str, Window | None]:
+    """The scores before those of unseen keys became the row's lowest: ``scores * seen + lowest * (1 - seen)``.
+
+    Args:
+        seen: the node that masks the exponentials, None where none does.
+    """
+    if view.producer(shown).op_type == "Quant":
+        if seen is not None:
+            raise LoweringError(f"Mul node {seen.name}: a key that it masks may be the row's maximum")
+        return shown, None
+    kept, filled = (view.producer(name, "Mul") for name in view.producer(shown, "Add").input)
+    if view.split_constant(kept)[0] not in view.formats:
+        kept, filled = filled, kept
+    scores, lowest = view.split_constant(kept)[0], view.producer(view.split_constant(filled)[0], "ReduceMin")
+    if lowest.input[0] != scores or view.axes(lowest) != [-1]:
+        raise NoMatch
+    if seen is None:
+        raise LoweringError(f"Mul node {kept.name}: the keys that it hides still count in the sum")
+    window = _window(view, kept)
+    for node, expected in ((seen, window.mask()), (filled, 1 - window.mask())):
+        if not np.array_equal(_mask(view, node), expected):
+            raise LoweringError(f"Mul node {node.name}: its constant does not fit the mask of {kept.name}")
+    return scores, window
+
+
+def _window(view: GraphView, node: NodeProto) -> Window:
+    """The window whose mask the constant of ``node`` is."""
+    mask = _mask(view, node)
+    window = Window.of_mask(mask) if mask.ndim == 2 and len(set(mask.shape)) == 1 else None
+    if window is None:
+        raise LoweringError(f"Mul node {node.name}: its constant is the mask of no tile_size and context_tiles")
+    return window
+
+
+def _mask(view: GraphView, node: NodeProto) -> np.ndarray:
+    """The constant of a ``Mul``, without leading axes of one element."""
+    constant = view.constant(view.split_constant(node)[1])
+    return constant.reshape(constant.shape[-2:]) if constant.size == np.prod(constant.shape[-2:]) else constant
 
 
 def _distance(view: GraphView, exp: str) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+
 import numpy as np
 from onnx import NodeProto
 from qonnx.core.datatype import DataType
@@ -20,12 +23,15 @@ class LowerPatchReader(LowerAt):
         cut = view.producer(transpose.input[0], "Reshape")
         quant = view.producer(cut.input[0], "Quant")
         source = view.model.graph.input[0].name
-        shape, cut_shape = view.shape(source), view.shape(cut.output[0])
-        if len(shape) != 4 or len(cut_shape) != 6:
+        shape, tokens = view.shape(source), view.shape(node.output[0])
+        if len(shape) != 4 or len(tokens) != 3 or tokens[2] < shape[3]:
             raise NoMatch
-        size, channels, patch = shape[1], shape[3], cut_shape[2]
+        size, channels = shape[1], shape[3]
+        patch = math.isqrt(tokens[2] // channels)
+        height, width = _block_shape(view, quant.output[0], node.output[0], patch)
         fmt = view.codes(quant.output[0])
-        operator = PatchReader.make(
+        self.formats[node.output[0]] = fmt
+        return PatchReader.make(
             "patch_reader",
             [source],
             node.output[0],
@@ -34,11 +40,10 @@ class LowerPatchReader(LowerAt):
             image_size=size,
             patch_size=patch,
             n_channels=channels,
+            block_height=height,
+            block_width=width,
             table=pixel_table(view, source, quant.output[0]),
         )
-        _check_cut(view, quant.output[0], node.output[0], patch)
-        self.formats[node.output[0]] = fmt
-        return operator
 
 
 def pixel_table(view: GraphView, source: str, end: str) -> np.ndarray:
@@ -52,11 +57,21 @@ def pixel_table(view: GraphView, source: str, end: str) -> np.ndarray:
     return table.T.reshape(-1)
 
 
-def _check_cut(view: GraphView, start: str, end: str, patch: int) -> None:
-    """The reshape and transpose must cut patches row by row; running them on places shows it."""
+def _block_shape(view: GraphView, start: str, end: str, patch: int) -> tuple[int, int]:
+    """Rows and columns of the blocks that patches are cut in; running reshape and transpose on places shows them."""
     shape = view.shape(start)
     places = np.arange(np.prod(shape)).reshape(shape)
-    grid = shape[1] // patch
-    expected = places.reshape(grid, patch, grid, patch, shape[3]).transpose(0, 2, 1, 3, 4)
-    if not np.array_equal(view.run([start], end, {start: places}).reshape(-1), expected.reshape(-1)):
-        raise LoweringError(f"{end}: the picture is not cut into patches row by row")
+    found = view.run([start], end, {start: places}).reshape(-1)
+    for height, width in _block_shapes(shape[1] // patch):
+        axes = (shape[1] // patch // height, height, patch, shape[2] // patch // width, width, patch, shape[3])
+        if places.size == math.prod(axes):
+            expected = places.reshape(axes).transpose(0, 3, 1, 4, 2, 5, 6)
+            if np.array_equal(found, expected.reshape(-1)):
+                return height, width
+    raise LoweringError(f"{end}: the picture is not cut into patches row by row, nor into blocks of them")
+
+
+def _block_shapes(grid: int) -> Iterator[tuple[int, int]]:
+    """One row of patches, and every other block whose sides divide the grid."""
+    sides = [side for side in range(1, grid + 1) if grid % side == 0]
+    yield from ((height, width) for height in sides for width in reversed(sides))

@@ -57,6 +57,14 @@ class HardwareOperator(CustomOp):
         to which every word that is read or written adds one.
         """
 
+    def as_stream(self, values: np.ndarray) -> np.ndarray:
+        """The QONNX tensor of this operator's output as the stream has it, with the batch.
+
+        In QONNX a head is an axis of the tensor, (B, H, T, C), in the stream a stretch of the word.
+        """
+        moved = values.transpose(0, 2, 1, 3) if values.ndim == 4 else values
+        return moved.reshape(-1, *self.output_shape())
+
     def types(self) -> dict[str, BaseDataType]:
         """Internal C++ types of the kernel by name, such as ``accum_t``."""
         return {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,27 +11,47 @@ from hypothesis import strategies as st
 
 from hls_projects.kernel_bench import check_kernel
 from hls_projects.operators import AttentionScores
-from hls_projects.testing import codes, kernel_settings, limits, make_operator, naive_requantize
+from hls_projects.operators.window import Window
+from hls_projects.testing import codes, kernel_settings, limits, make_operator, naive_requantize, naive_slots
 
 CASES = 6
-CONFIGS = [
-    (["INT8", "INT8"], "INT8", {"n_tokens": 3, "n_heads": 2, "head_dim": 4, "out_shift": 9}),
-    (["UINT8", "INT8"], "INT8", {"n_tokens": 2, "n_heads": 1, "head_dim": 3, "out_shift": 0}),
-    (["INT4", "INT4"], "INT8", {"n_tokens": 2, "n_heads": 3, "head_dim": 1, "out_shift": 12}),
+WINDOWS = [
+    Window.whole(3, tile_size=2),
+    Window.whole(2, tile_size=1),
+    Window.whole(2, tile_size=2),
+    Window.of_tiles(6, tile_size=2, context_tiles=1),
+    Window.of_tiles(4, tile_size=1, context_tiles=2),
+    Window.of_tiles(4, tile_size=2, context_tiles=0),
 ]
-# Queries times keys times channels, over the heads.
-MACS = [3 * 3 * 4 * 2, 2 * 2 * 3, 2 * 2 * 1 * 3]
+CONFIGS = [
+    (in_dtypes, out_dtype, dataclasses.asdict(window) | sizes)
+    for window, (in_dtypes, out_dtype, sizes) in zip(
+        WINDOWS,
+        [
+            (["INT8", "INT8"], "INT8", {"n_heads": 2, "head_dim": 4, "out_shift": 9}),
+            (["UINT8", "INT8"], "INT8", {"n_heads": 1, "head_dim": 3, "out_shift": 0}),
+            (["INT4", "INT4"], "INT8", {"n_heads": 3, "head_dim": 1, "out_shift": 12}),
+            (["INT8", "INT8"], "INT8", {"n_heads": 2, "head_dim": 3, "out_shift": 9}),
+            (["INT8", "INT8"], "INT8", {"n_heads": 1, "head_dim": 2, "out_shift": 3}),
+            (["INT8", "INT8"], "INT8", {"n_heads": 1, "head_dim": 2, "out_shift": 9}),
+        ],
+        strict=True,
+    )
+]
+# Queries times the keys that they see times channels, over the heads.
+MACS = [3 * 3 * 4 * 2, 2 * 2 * 3, 2 * 2 * 1 * 3, (2 * 2 + 2 * 4 + 2 * 4) * 3 * 2, (1 + 2 + 3 + 3) * 2, 4 * 2 * 2]
 
 
 def naive(operator: AttentionScores, q: np.ndarray, k: np.ndarray) -> np.ndarray:
-    tokens, heads, channels = (operator.size(name) for name in ("n_tokens", "n_heads", "head_dim"))
-    result = np.zeros((len(q), tokens, heads * tokens), dtype=np.int64)
-    for case, query, head, key in np.ndindex(len(q), tokens, heads, tokens):
-        columns = range(head * channels, (head + 1) * channels)
-        score = sum(int(q[case, query, c]) * int(k[case, key, c]) for c in columns)
-        result[case, query, head * tokens + key] = naive_requantize(
-            score, operator.size("out_shift"), operator.out_dtype
-        )
+    tokens, heads, channels, slots = (operator.size(name) for name in ("n_tokens", "n_heads", "head_dim", "n_window"))
+    result = np.zeros((len(q), tokens, heads * slots), dtype=np.int64)
+    for case, query, head in np.ndindex(len(q), tokens, heads):
+        for slot, key in naive_slots(operator, query).items():
+            columns = range(head * channels, (head + 1) * channels)
+            score = sum(int(q[case, query, c]) * int(k[case, key, c]) for c in columns)
+            result[case, query, head * slots + slot] = naive_requantize(
+                score, operator.size("out_shift"), operator.out_dtype
+            )
     return result
 
 

@@ -5,45 +5,48 @@ from __future__ import annotations
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
-from hls_projects.dataflow.program import Program, Read, Repeat
+from hls_projects.dataflow.program import Program
 from hls_projects.integer import exact_matmul, requantize
-from hls_projects.operators.base import HardwareOperator, magnitude, shift_dtype, signed_width, word_by_word
+from hls_projects.operators.base import magnitude, shift_dtype, signed_width
+from hls_projects.operators.window import WINDOW_SIZES, WindowedOperator
 
 
-class AttentionValues(HardwareOperator):
-    """``y[i, h, c] = requantize(sum_j p[i, h, j] * v[j, h, c], out_shift)``.
+class AttentionValues(WindowedOperator):
+    """``y[i, h, c] = requantize(sum_slot p[i, h, slot] * v[key, h, c], out_shift)`` over slots that have a key.
 
     Attributes:
-        n_tokens, n_heads, head_dim: p is (n_tokens, n_heads * n_tokens), v and the result are
+        n_tokens, tile_size, load_size, n_window: :class:`hls_projects.operators.window.Window`, which
+            says what ``key`` a ``slot`` has.
+        n_heads, head_dim: p is (n_tokens, n_heads * n_window), v and the result are
             (n_tokens, n_heads * head_dim).
         out_shift: >= 0.
     """
 
     kernel = "attention_values"
-    sizes = ("n_tokens", "n_heads", "head_dim", "out_shift")
+    sizes = (*WINDOW_SIZES, "n_heads", "head_dim", "out_shift")
 
     def input_shapes(self) -> tuple[tuple[int, ...], ...]:
         tokens, heads = self.size("n_tokens"), self.size("n_heads")
-        return ((tokens, heads * tokens), (tokens, heads * self.size("head_dim")))
+        return ((tokens, heads * self.size("n_window")), (tokens, heads * self.size("head_dim")))
 
     def output_shape(self) -> tuple[int, ...]:
         return (self.size("n_tokens"), self.size("n_heads") * self.size("head_dim"))
 
     def macs(self) -> int:
-        return self.size("n_tokens") ** 2 * self.size("n_heads") * self.size("head_dim")
+        return self.window.scores() * self.size("n_heads") * self.size("head_dim")
 
     def types(self) -> dict[str, BaseDataType]:
-        peak = self.size("n_tokens") * magnitude(self.in_dtype(0)) * magnitude(self.in_dtype(1))
+        peak = self.size("n_window") * magnitude(self.in_dtype(0)) * magnitude(self.in_dtype(1))
         shift = self.size("out_shift")
         return {"accum_t": signed_width(peak, shifts=shift), "shift_t": shift_dtype(shift)}
 
     def program(self) -> Program:
-        tokens, heads, channels = (self.size(name) for name in ("n_tokens", "n_heads", "head_dim"))
-        return (Repeat(tokens, (Read("in1"),)), *word_by_word(tokens, heads * channels * (tokens + 2)))
+        heads, channels, slots = (self.size(name) for name in ("n_heads", "head_dim", "n_window"))
+        return self.by_tiles(lambda keys: heads * (slots + channels * (keys + 2) + slots - keys))
 
     def execute(self, p: np.ndarray, v: np.ndarray) -> np.ndarray:
         tokens, heads, channels = (self.size(name) for name in ("n_tokens", "n_heads", "head_dim"))
-        p = p.reshape(-1, tokens, heads, tokens).transpose(0, 2, 1, 3)
+        p = self.window.scatter(p.reshape(-1, tokens, heads, self.size("n_window")).transpose(0, 2, 1, 3))
         v = v.reshape(-1, tokens, heads, channels).transpose(0, 2, 1, 3)
         values = requantize(exact_matmul(p, v), self.size("out_shift"), self.out_dtype)
-        return values.transpose(0, 2, 1, 3).reshape(-1, *self.output_shape())
+        return self.as_stream(values)

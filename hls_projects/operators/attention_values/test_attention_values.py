@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,24 +11,44 @@ from hypothesis import strategies as st
 
 from hls_projects.kernel_bench import check_kernel
 from hls_projects.operators import AttentionValues
-from hls_projects.testing import codes, kernel_settings, limits, make_operator, naive_requantize
+from hls_projects.operators.window import Window
+from hls_projects.testing import codes, kernel_settings, limits, make_operator, naive_requantize, naive_slots
 
 CASES = 6
-CONFIGS = [
-    (["UINT8", "INT8"], "INT8", {"n_tokens": 3, "n_heads": 2, "head_dim": 4, "out_shift": 8}),
-    (["UINT8", "INT8"], "INT8", {"n_tokens": 2, "n_heads": 1, "head_dim": 3, "out_shift": 0}),
-    (["UINT4", "INT4"], "INT4", {"n_tokens": 2, "n_heads": 3, "head_dim": 1, "out_shift": 12}),
+WINDOWS = [
+    Window.whole(3, tile_size=2),
+    Window.whole(2, tile_size=1),
+    Window.whole(2, tile_size=2),
+    Window.of_tiles(6, tile_size=2, context_tiles=1),
+    Window.of_tiles(4, tile_size=1, context_tiles=2),
+    Window.of_tiles(4, tile_size=2, context_tiles=0),
 ]
-# Queries times keys times channels, over the heads.
-MACS = [3 * 3 * 4 * 2, 2 * 2 * 3, 2 * 2 * 1 * 3]
+CONFIGS = [
+    (in_dtypes, out_dtype, dataclasses.asdict(window) | sizes)
+    for window, (in_dtypes, out_dtype, sizes) in zip(
+        WINDOWS,
+        [
+            (["UINT8", "INT8"], "INT8", {"n_heads": 2, "head_dim": 4, "out_shift": 8}),
+            (["UINT8", "INT8"], "INT8", {"n_heads": 1, "head_dim": 3, "out_shift": 0}),
+            (["UINT4", "INT4"], "INT4", {"n_heads": 3, "head_dim": 1, "out_shift": 12}),
+            (["UINT8", "INT8"], "INT8", {"n_heads": 2, "head_dim": 3, "out_shift": 8}),
+            (["UINT8", "INT8"], "INT8", {"n_heads": 1, "head_dim": 2, "out_shift": 7}),
+            (["UINT8", "INT8"], "INT8", {"n_heads": 1, "head_dim": 2, "out_shift": 8}),
+        ],
+        strict=True,
+    )
+]
+# Queries times the keys that they see times channels, over the heads.
+MACS = [3 * 3 * 4 * 2, 2 * 2 * 3, 2 * 2 * 1 * 3, (2 * 2 + 2 * 4 + 2 * 4) * 3 * 2, (1 + 2 + 3 + 3) * 2, 4 * 2 * 2]
 
 
 def naive(operator: AttentionValues, p: np.ndarray, v: np.ndarray) -> np.ndarray:
-    tokens, heads, channels = (operator.size(name) for name in ("n_tokens", "n_heads", "head_dim"))
+    tokens, heads, channels, slots = (operator.size(name) for name in ("n_tokens", "n_heads", "head_dim", "n_window"))
     result = np.zeros((len(p), tokens, heads * channels), dtype=np.int64)
     for case, query, head, channel in np.ndindex(len(p), tokens, heads, channels):
         column = head * channels + channel
-        value = sum(int(p[case, query, head * tokens + key]) * int(v[case, key, column]) for key in range(tokens))
+        seen = naive_slots(operator, query).items()
+        value = sum(int(p[case, query, head * slots + slot]) * int(v[case, key, column]) for slot, key in seen)
         result[case, query, column] = naive_requantize(value, operator.size("out_shift"), operator.out_dtype)
     return result
 
@@ -37,7 +59,7 @@ def naive(operator: AttentionValues, p: np.ndarray, v: np.ndarray) -> np.ndarray
 def test_any_probabilities_and_values(config, data):
     in_dtypes, out_dtype, sizes = config
     operator = make_operator(AttentionValues, in_dtypes, out_dtype, **sizes)
-    p = data.draw(codes(in_dtypes[0], CASES, sizes["n_tokens"], sizes["n_heads"] * sizes["n_tokens"]))
+    p = data.draw(codes(in_dtypes[0], CASES, sizes["n_tokens"], sizes["n_heads"] * sizes["n_window"]))
     v = data.draw(codes(in_dtypes[1], CASES, sizes["n_tokens"], sizes["n_heads"] * sizes["head_dim"]))
     np.testing.assert_array_equal(check_kernel(operator, p, v), naive(operator, p, v))
 
@@ -48,7 +70,7 @@ def test_extremes(config):
     in_dtypes, out_dtype, sizes = config
     operator = make_operator(AttentionValues, in_dtypes, out_dtype, **sizes)
     ends = [(a, b) for a in limits(operator.in_dtype(0)) for b in limits(operator.in_dtype(1))]
-    words = sizes["n_heads"] * sizes["n_tokens"], sizes["n_heads"] * sizes["head_dim"]
+    words = sizes["n_heads"] * sizes["n_window"], sizes["n_heads"] * sizes["head_dim"]
     p, v = (
         np.broadcast_to(np.array(end).reshape(-1, 1, 1), (len(ends), sizes["n_tokens"], word))
         for end, word in zip(zip(*ends, strict=True), words, strict=True)

@@ -7,36 +7,41 @@ from qonnx.core.datatype import BaseDataType
 
 from hls_projects.dataflow.program import Program
 from hls_projects.integer import requantize, significand, smallest_dtype
-from hls_projects.operators.base import HardwareOperator, shift_dtype, signed_width, word_by_word
+from hls_projects.operators.base import shift_dtype, signed_width, word_by_word
+from hls_projects.operators.window import WINDOW_SIZES, WindowedOperator
 
 
-class IntegerSoftmax(HardwareOperator):
-    """``p[j] = requantize(e[j] * reciprocal_table[m - 128], out_shift + k)`` over each row of keys.
+class IntegerSoftmax(WindowedOperator):
+    """``p[slot] = requantize(e[slot] * reciprocal_table[m - 128], out_shift + k)`` over each row of slots.
 
-    ``e[j] = exp_table[max - s[j]]`` and ``m * 2**k`` is the sum of ``e``, rounded to eight
-    significant bits.
+    ``e[slot] = exp_table[max - s[slot]]`` and ``m * 2**k`` is the sum of ``e``, rounded to eight
+    significant bits. Slots without a key do not count and get 0.
 
     Attributes:
-        n_tokens, n_heads, n_keys: scores and probabilities are (n_tokens, n_heads * n_keys).
+        n_tokens, tile_size, load_size, n_window: :class:`hls_projects.operators.window.Window`.
+        n_heads: scores and probabilities are (n_tokens, n_heads * n_window).
         n_codes: length of ``exp_table``, one entry for each distance to the row's maximum.
         out_shift: shift at exponent 0.
         exp_table: (n_codes,); reciprocal_table: (128,).
     """
 
     kernel = "integer_softmax"
-    sizes = ("n_tokens", "n_heads", "n_keys", "n_codes", "out_shift")
+    sizes = (*WINDOW_SIZES, "n_heads", "n_codes", "out_shift")
     arrays = ("exp_table", "reciprocal_table")
 
     def input_shapes(self) -> tuple[tuple[int, ...], ...]:
         return (self.output_shape(),)
 
     def output_shape(self) -> tuple[int, ...]:
-        return (self.size("n_tokens"), self.size("n_heads") * self.size("n_keys"))
+        return (self.size("n_tokens"), self.size("n_heads") * self.size("n_window"))
+
+    def as_stream(self, values: np.ndarray) -> np.ndarray:
+        return super().as_stream(self.window.gather(values))
 
     def sum_bounds(self) -> tuple[int, int]:
         """Smallest and largest sum of a row: the maximum itself always counts."""
         table = self.array("exp_table")
-        return int(table[0]), int(table.max()) * self.size("n_keys")
+        return int(table[0]), int(table.max()) * self.size("n_window")
 
     def types(self) -> dict[str, BaseDataType]:
         low, high = self.sum_bounds()
@@ -52,11 +57,13 @@ class IntegerSoftmax(HardwareOperator):
         }
 
     def program(self) -> Program:
-        return word_by_word(self.size("n_tokens"), self.size("n_heads") * (3 * self.size("n_keys") + 1))
+        return word_by_word(self.size("n_tokens"), self.size("n_heads") * (3 * self.size("n_window") + 1))
 
     def execute(self, scores: np.ndarray) -> np.ndarray:
-        rows = scores.reshape(-1, self.size("n_tokens"), self.size("n_heads"), self.size("n_keys"))
-        exps = self.array("exp_table")[rows.max(axis=-1, keepdims=True) - rows]
+        rows = scores.reshape(-1, self.size("n_tokens"), self.size("n_heads"), self.size("n_window"))
+        valid = self.window.keys()[:, None] >= 0
+        highest = rows.max(axis=-1, keepdims=True, where=valid, initial=int(self.in_dtype().min()))
+        exps = np.where(valid, self.array("exp_table")[np.where(valid, highest - rows, 0)], 0)
         mantissa, exponent = significand(exps.sum(axis=-1, keepdims=True))
         product = exps * self.array("reciprocal_table")[mantissa - 128]
         return requantize(product, self.size("out_shift") + exponent, self.out_dtype).reshape(scores.shape)

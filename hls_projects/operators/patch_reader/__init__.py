@@ -9,16 +9,18 @@ from hls_projects.operators.base import HardwareOperator
 
 
 class PatchReader(HardwareOperator):
-    """Cut the picture into patches, row by row, and send every pixel through its channel's table.
+    """Cut the picture into patches, block by block, and send every pixel through its channel's table.
 
     Attributes:
         image_size, patch_size, n_channels: (image_size, image_size, n_channels) uint8 in,
             (patches, patch_size * patch_size * n_channels) codes out.
+        block_height, block_width: rows and columns of the patches that leave together. Blocks leave
+            row by row, and so do the patches of a block; one row of the picture is a block, too.
         table: (n_channels * 256,) output codes.
     """
 
     kernel = "patch_reader"
-    sizes = ("image_size", "patch_size", "n_channels")
+    sizes = ("image_size", "patch_size", "n_channels", "block_height", "block_width")
     arrays = ("table",)
 
     def input_shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -29,13 +31,16 @@ class PatchReader(HardwareOperator):
         return (grid * grid, patch * patch * self.size("n_channels"))
 
     def program(self) -> Program:
-        image, patch = self.size("image_size"), self.size("patch_size")
-        row = (Repeat(image * patch, (Read("in0"),)), Repeat(image // patch, (Write("out"),)))
-        return (Repeat(image // patch, row),)
+        image, height = self.size("image_size"), self.size("block_height") * self.size("patch_size")
+        patches = self.size("block_height") * (image // self.size("patch_size"))
+        row = (Repeat(image * height, (Read("in0"),)), Repeat(patches, (Write("out"),)))
+        return (Repeat(image // height, row),)
 
     def execute(self, pixels: np.ndarray) -> np.ndarray:
         grid, patch = self.size("image_size") // self.size("patch_size"), self.size("patch_size")
         channels = self.size("n_channels")
         codes = self.array("table")[pixels + 256 * np.arange(channels)]
-        cut = codes.reshape(-1, grid, patch, grid, patch, channels).transpose(0, 1, 3, 2, 4, 5)
+        height, width = self.size("block_height"), self.size("block_width")
+        blocks = codes.reshape(-1, grid // height, height, patch, grid // width, width, patch, channels)
+        cut = blocks.transpose(0, 1, 4, 2, 5, 3, 6, 7)
         return cut.reshape(-1, *self.output_shape())
