@@ -17,22 +17,26 @@ from brevitas.nn import QuantIdentity, QuantLinear
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+ROUNDING_OFFSET = 1.5 * 2.0**23
+
 
 class _FakeQuantize(torch.autograd.Function):
     """Codes ``low`` … ``high`` of a power-of-two ``scale``, in real units; any shape."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, scale: float, low: float, high: float) -> Tensor:
-        code = (x * (1.0 / scale)).round_()
-        ctx.save_for_backward(code)
-        ctx.limits = low - 0.5, high + 0.5
-        return code.clamp(low, high).mul_(scale)
+        # Beside so large a number float32 holds whole codes and no more: the sum rounds, half to even.
+        offset = ROUNDING_OFFSET * scale
+        shifted = x + offset
+        ctx.save_for_backward(shifted)
+        ctx.limits = offset + (low - 1.0) * scale, offset + (high + 1.0) * scale
+        return shifted.clamp(offset + low * scale, offset + high * scale).sub_(offset)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
-        # The gradient of hardtanh is the mask in one pass: zero where a code was outside the limits.
-        (code,) = ctx.saved_tensors
-        return torch.ops.aten.hardtanh_backward(gradient, code, *ctx.limits), None, None, None
+        # The gradient of hardtanh is the mask in one pass: zero where a code reached a limit.
+        (shifted,) = ctx.saved_tensors
+        return torch.ops.aten.hardtanh_backward(gradient, shifted, *ctx.limits), None, None, None
 
 
 class _RoundMinifloat(torch.autograd.Function):

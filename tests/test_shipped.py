@@ -22,7 +22,7 @@ needs_cifar10 = pytest.mark.skipif(
 STARTING_POINT = 413_706  # parameters of the model that the project set out to beat
 # Top-1 in percent on the first thousand test pictures, and on all ten thousand.
 ACCURACY = {"vit-pot4": (83.4, 83.17), "vit-pot6": (84.3, 83.59)}
-CHAIN = ("teacher", "vit-float", "vit-pruned", "vit-pot4", "vit-pot6")
+CHAIN = ("teacher", "vit-float", "vit-pruned", "vit-pot4-mixed", "vit-pot4", "vit-pot6")
 
 
 @pytest.mark.parametrize("name", CHAIN)
