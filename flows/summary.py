@@ -62,6 +62,7 @@ def as_text(facts: dict[str, Any]) -> str:
         *(f"             {_comparison(pair)}" for pair in facts["comparisons"]),
         f"range        at most {facts['max_bits']} of 24 bits",
         f"accuracy     {_accuracy(facts)}",
+        f"pipeline     {_pipeline(facts['timing'])}",
         f"simulation   {_simulation(facts)}",
         f"time         {sum(seconds.values()):.1f} s ("
         + ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
@@ -88,6 +89,14 @@ def _comparison(pair: dict[str, Any]) -> str:
 def _accuracy(facts: dict[str, Any]) -> str:
     told = [f"{stage} {value:.2f} %" for stage, value in facts["accuracy"].items() if value is not None]
     return ", ".join(told) or "not known, the pictures have no labels"
+
+
+def _pipeline(timing: dict[str, Any]) -> str:
+    interval, latency = timing["interval_cycles"], timing["latency_cycles"]
+    return (
+        f"a picture every {interval:,} cycles, after {latency:,}; {timing['clock_mhz'] * 1e6 / interval:,.1f} pictures "
+        f"a second at {timing['clock_mhz']:g} MHz ({timing['evidence']})"
+    )
 
 
 def _simulation(facts: dict[str, Any]) -> str:

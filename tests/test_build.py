@@ -52,7 +52,7 @@ def test_files_of_a_whole_build(finished_build: Path):
     names = {path.name for path in finished_build.iterdir()}
     assert names == {
         "build.json", "checkpoint.safetensors", "pictures.npz", "model.qonnx.onnx", "lowered.onnx", "hls",
-        "report.json", "report.txt", "report.html", *LOGITS,
+        "fifo_depths.json", "report.json", "report.txt", "report.html", *LOGITS,
     }  # fmt: skip
     project = {str(path.relative_to(finished_build / "hls")) for path in (finished_build / "hls").rglob("*")}
     assert {"firmware/vit.cpp", "vit_test.cpp", "build_prj.tcl", "project.tcl"} <= project
@@ -92,8 +92,42 @@ def test_report(finished_build: Path, checkpoint: Path, report: Callable[[Path],
 def test_summary_names_the_figures(finished_build: Path):
     text = (finished_build / "report.txt").read_text()
     for part in ("pynq-z2", "4-bit", "no logit differs", "qonnx / csim: 0 logits", "of 24 bits", "no labels",
-                 "20 operators on 6 pictures"):  # fmt: skip
+                 "20 operators on 6 pictures", "pictures a second at 100 MHz (simulated)"):  # fmt: skip
         assert part in text
+
+
+def test_the_report_tells_the_timing_of_the_depths_in_the_cpp(finished_build: Path, report: Callable[[Path], dict]):
+    timing = report(finished_build)["timing"]
+    assert timing["evidence"] == "simulated" and timing["latency_cycles"] > timing["interval_cycles"] > 1024
+    assert {stretch["state"] for stretch in timing["timeline"]} == {"busy", "starved", "blocked"}
+    text = (finished_build / "hls" / "firmware" / "vit.cpp").read_text()
+    pragmas = dict(re.findall(r"#pragma HLS STREAM variable=(\w+) depth=(\d+)", text))
+    depths = json.loads((finished_build / "fifo_depths.json").read_text())
+    assert {name: int(depth) for name, depth in pragmas.items()} == {n: row["depth"] for n, row in depths.items()}
+
+
+def test_edited_depths_reach_the_cpp(copied: Path, report: Callable[[Path], dict], tmp_path: Path):
+    before = report(copied)["timing"]
+    depths = json.loads((copied / "fifo_depths.json").read_text())
+    depths["layer2_out"]["depth"] += 7
+    (tmp_path / "mine.json").write_text(json.dumps(depths))
+    options = ["--from", "convert", "--until", "convert", "--fifo-depths", str(tmp_path / "mine.json")]
+    assert build.main([*options, "--out", str(copied)]) == 0
+    text = (copied / "hls" / "firmware" / "vit.cpp").read_text()
+    assert f"variable=layer2_out depth={depths['layer2_out']['depth']}\n" in text
+    after = json.loads((copied / "build.json").read_text())["timing"]
+    assert after["interval_cycles"] == before["interval_cycles"]
+
+
+def test_depths_that_stand_still_are_refused(given: list[str], finished_build: Path, tmp_path: Path, refused: Refused):
+    depths = json.loads((finished_build / "fifo_depths.json").read_text())
+    (tmp_path / "one.json").write_text(json.dumps({name: {"depth": 1} for name in depths}))
+    said = refused(*given, "--fifo-depths", tmp_path / "one.json")
+    assert re.search(r"deadlock after cycle \d+: \w+ waits at \w+ \((full|empty)\), .* would free it", said)
+    (tmp_path / "none.json").write_text(json.dumps({name: {"depth": 0} for name in depths}))
+    assert "must be a whole number of at least 1, not 0" in refused(*given, "--fifo-depths", tmp_path / "none.json")
+    said = refused("--from", "simulate", "--fifo-depths", tmp_path / "one.json")
+    assert "--fifo-depths is read by the step convert" in said
 
 
 def test_accuracy_with_labels(copied: Path, report: Callable[[Path], dict]):
@@ -138,16 +172,16 @@ def test_until_and_from_go_on(given: list[str], tmp_path: Path):
 @pytest.mark.parametrize(
     "step, gone",
     [
-        ("lower", {"lowered.onnx", "hls", *REPORTS, *LOGITS}),
-        ("convert", {"hls", *REPORTS, *LOGITS}),
+        ("lower", {"lowered.onnx", "hls", "fifo_depths.json", *REPORTS, *LOGITS}),
+        ("convert", {"hls", "fifo_depths.json", *REPORTS, *LOGITS}),
         ("compare", REPORTS),
     ],
 )
 def test_stale_products_are_removed(copied: Path, step: str, gone: set[str]):
     before = set(listing(copied))
-    made = {"lower": "lowered.onnx", "convert": "hls"}.get(step)
+    made = {"lower": {"lowered.onnx"}, "convert": {"hls", "fifo_depths.json"}}.get(step, set())
     assert build.main(["--from", step, "--until", step, "--out", str(copied)]) == 0
-    assert before - set(listing(copied)) == gone - {made}
+    assert before - set(listing(copied)) == gone - made
 
 
 def test_report_can_be_made_again(copied: Path, report: Callable[[Path], dict]):
@@ -425,7 +459,7 @@ def test_full_disk_while_many_files_are_copied(refused: Refused, given: list[str
     def fail(*_: object, **__: object) -> None:
         raise shutil.Error([(f"a{place}", f"b{place}", str(full)) for place in range(100)])
 
-    monkeypatch.setattr(steps, "convert", fail)
+    monkeypatch.setattr(steps, "write_project", fail)
     said = refused(*given)
     assert "No space left on device" in said and len(said) < 200
 
@@ -561,7 +595,7 @@ INTERRUPTED_IN = {
     "export": "export_model",
     "ranges": "annotate_ranges",
     "lower": "lower",
-    "convert": "convert",
+    "convert": "write_project",
     "compile": "simulation.compile_programs",
     "simulate": "simulation.write_vectors",
     "compare": "Build.logits",
