@@ -132,7 +132,7 @@ def test_shipped_recipe_is_the_default():
     made = command.pruning_recipe(chosen("--sparsity", "0.25"))
     assert made.start == "vit-float" and made.pruning.sparsity == 0.25
     assert made.model == load_recipe(Path("vit-float")).model
-    assert (made.pruning.structure, made.pruning.block) == ("block", 8)
+    assert (made.pruning.structure, made.pruning.block) == ("block", 16)
 
 
 def test_goes_on_and_keeps_to_its_recipe(recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
