@@ -7,6 +7,7 @@ The models are written from the definitions, without numpy and without anything 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from fractions import Fraction
 
 import numpy as np
@@ -17,9 +18,32 @@ from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.custom_op.registry import getCustomOp
 
 from hls_projects.operators import HardwareOperator
+from hls_projects.operators.window import Window
 
 # A busy machine makes hypothesis give up on slow examples; how slow they are says nothing here.
 kernel_settings = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+# Of tiny attention: windows, heads with their channels, and multiply-accumulates: queries times the keys that
+# they see times channels, over the heads.
+WINDOWS = [
+    Window.whole(3, tile_size=2),
+    Window.whole(2, tile_size=1),
+    Window.whole(2, tile_size=2),
+    Window.of_tiles(6, tile_size=2, context_tiles=1),
+    Window.of_tiles(4, tile_size=1, context_tiles=2),
+    Window.of_tiles(4, tile_size=2, context_tiles=0),
+]
+WINDOW_HEADS = [(2, 4), (1, 3), (3, 1), (2, 3), (1, 2), (1, 2)]
+WINDOW_MACS = [3 * 3 * 4 * 2, 2 * 2 * 3, 2 * 2 * 1 * 3, (2 * 2 + 2 * 4 + 2 * 4) * 3 * 2, (1 + 2 + 3 + 3) * 2, 4 * 2 * 2]
+
+
+def windowed(formats: Sequence[tuple[list[str], str, int]]) -> list[tuple[list[str], str, dict[str, int]]]:
+    """Types and sizes for each of :data:`WINDOWS`, from its input types, output type and ``out_shift``."""
+    return [
+        (in_dtypes, out_dtype, asdict(window) | {"n_heads": heads, "head_dim": channels, "out_shift": shift})
+        for window, (heads, channels), (in_dtypes, out_dtype, shift) in zip(WINDOWS, WINDOW_HEADS, formats, strict=True)
+    ]
 
 
 def make_operator(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,35 +9,28 @@ from hypothesis import strategies as st
 
 from hls_projects.kernel_bench import check_kernel
 from hls_projects.operators import AttentionScores
-from hls_projects.operators.window import Window
-from hls_projects.testing import codes, kernel_settings, limits, make_operator, naive_requantize, naive_slots
+from hls_projects.testing import (
+    WINDOW_MACS,
+    codes,
+    kernel_settings,
+    limits,
+    make_operator,
+    naive_requantize,
+    naive_slots,
+    windowed,
+)
 
 CASES = 6
-WINDOWS = [
-    Window.whole(3, tile_size=2),
-    Window.whole(2, tile_size=1),
-    Window.whole(2, tile_size=2),
-    Window.of_tiles(6, tile_size=2, context_tiles=1),
-    Window.of_tiles(4, tile_size=1, context_tiles=2),
-    Window.of_tiles(4, tile_size=2, context_tiles=0),
-]
-CONFIGS = [
-    (in_dtypes, out_dtype, dataclasses.asdict(window) | sizes)
-    for window, (in_dtypes, out_dtype, sizes) in zip(
-        WINDOWS,
-        [
-            (["INT8", "INT8"], "INT8", {"n_heads": 2, "head_dim": 4, "out_shift": 9}),
-            (["UINT8", "INT8"], "INT8", {"n_heads": 1, "head_dim": 3, "out_shift": 0}),
-            (["INT4", "INT4"], "INT8", {"n_heads": 3, "head_dim": 1, "out_shift": 12}),
-            (["INT8", "INT8"], "INT8", {"n_heads": 2, "head_dim": 3, "out_shift": 9}),
-            (["INT8", "INT8"], "INT8", {"n_heads": 1, "head_dim": 2, "out_shift": 3}),
-            (["INT8", "INT8"], "INT8", {"n_heads": 1, "head_dim": 2, "out_shift": 9}),
-        ],
-        strict=True,
-    )
-]
-# Queries times the keys that they see times channels, over the heads.
-MACS = [3 * 3 * 4 * 2, 2 * 2 * 3, 2 * 2 * 1 * 3, (2 * 2 + 2 * 4 + 2 * 4) * 3 * 2, (1 + 2 + 3 + 3) * 2, 4 * 2 * 2]
+CONFIGS = windowed(
+    [
+        (["INT8", "INT8"], "INT8", 9),
+        (["UINT8", "INT8"], "INT8", 0),
+        (["INT4", "INT4"], "INT8", 12),
+        (["INT8", "INT8"], "INT8", 9),
+        (["INT8", "INT8"], "INT8", 3),
+        (["INT8", "INT8"], "INT8", 9),
+    ]
+)
 
 
 def naive(operator: AttentionScores, q: np.ndarray, k: np.ndarray) -> np.ndarray:
@@ -77,7 +68,7 @@ def test_extremes(config):
     np.testing.assert_array_equal(check_kernel(operator, q, k), naive(operator, q, k))
 
 
-@pytest.mark.parametrize("config, macs", zip(CONFIGS, MACS, strict=True))
+@pytest.mark.parametrize("config, macs", zip(CONFIGS, WINDOW_MACS, strict=True))
 def test_macs(config, macs):
     in_dtypes, out_dtype, sizes = config
     assert make_operator(AttentionScores, in_dtypes, out_dtype, **sizes).macs() == macs
