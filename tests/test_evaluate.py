@@ -28,11 +28,11 @@ from brevitas_model.pruning import apply_masks, make_masks, matrices
 from brevitas_model.recipe import Pruning, Recipe, Schedule
 from brevitas_model.resnet import ResNet9, ResNet9Config
 from brevitas_model.training import carry_weights, start_digest
-from brevitas_model.vit import VisionTransformer
+from brevitas_model.vit import VisionTransformer, count_parameters
 from flows import evaluate as command
 from flows.evaluation import lineage, phases
 from flows.evaluation.exported import read_exported
-from flows.evaluation.measures import Score, check_blocks, packed_bytes, parameter_count, unmasked_count, zero_share
+from flows.evaluation.measures import Score, check_blocks, packed_bytes, unmasked_count, zero_share
 from flows.evaluation.pictures import confusion_figure
 from hls_projects.qonnx_file import QonnxError
 
@@ -412,7 +412,7 @@ def test_packed_bytes_are_those_of_the_codes(tmp_path: Path, changes: dict[str, 
     scales = len(matrices(model)) if "weight_scaling" in changes else rows
     # Every row has a bias of a byte, every position and channel a code of a byte.
     assert packed_bytes(model) == codes + scales + rows + model.pos_embed.numel()
-    assert parameter_count(model) == sum(p.numel() for p in random_model(FLOAT).parameters())
+    assert count_parameters(model) == sum(p.numel() for p in random_model(FLOAT).parameters())
 
 
 def test_convnet(tmp_path: Path):

@@ -12,6 +12,7 @@ from brevitas_model.checkpoint import CheckpointError
 from brevitas_model.codes import code_bits
 from brevitas_model.pruning import Masks, matrices
 from brevitas_model.recipe import Pruning
+from brevitas_model.vit import count_parameters
 
 # By layer, (out_features, in_features) or (out_channels, in_channels, height, width).
 Weights = dict[str, np.ndarray]
@@ -50,11 +51,6 @@ class Score:
         return [100.0 * int(hit) / int(total) if total else None for hit, total in zip(hits, totals, strict=True)]
 
 
-def parameter_count(model: nn.Module) -> int:
-    """Trained numbers: weights, biases and embeddings, not the scales of quantizers."""
-    return sum(p.numel() for name, p in model.named_parameters() if "tensor_quant" not in name)
-
-
 def weight_bits(model: nn.Module) -> int:
     return code_bits(model.config.weight_format) if model.config.quantized else FLOAT_BITS
 
@@ -69,7 +65,7 @@ def packed_bytes(model: nn.Module) -> int:
     A float model: 4 bytes a parameter.
     """
     if not model.config.quantized:
-        return parameter_count(model) * FLOAT_BITS // 8
+        return count_parameters(model) * FLOAT_BITS // 8
     bits = model.pos_embed.numel() * model.config.activation_bits
     for layer in matrices(model).values():
         bits += layer.weight.numel() * weight_bits(model)

@@ -21,6 +21,7 @@ from brevitas_model.export import export
 from brevitas_model.pruning import apply_masks, matrices
 from brevitas_model.recipe import Pruning
 from brevitas_model.training import EVAL_BATCH
+from brevitas_model.vit import count_parameters
 from flows.evaluation.exported import Exported, read_exported
 from flows.evaluation.lineage import Checkpoint, Family, StartError
 from flows.evaluation.measures import (
@@ -29,7 +30,6 @@ from flows.evaluation.measures import (
     Weights,
     check_blocks,
     packed_bytes,
-    parameter_count,
     unmasked_count,
     weight_bits,
     weights_of,
@@ -152,7 +152,7 @@ def _scored(found: Evaluation, checkpoint: Checkpoint, row: Row, logits: np.ndar
 
 
 def _sizes(model: nn.Module) -> dict[str, int]:
-    return {"parameters": parameter_count(model), "weight_bits": weight_bits(model), "bytes": packed_bytes(model)}
+    return {"parameters": count_parameters(model), "weight_bits": weight_bits(model), "bytes": packed_bytes(model)}
 
 
 def _exported_row(
