@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import tomllib
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from flows.searching.cost import OBJECTIVE, cost
 from flows.searching.driver import trial_recipe
 from flows.searching.errors import SearchError
 from flows.searching.jobs import History, Job, Pool
+from flows.searching.space import read_toml
 
 FEWEST = 6
 SHIPPED = Path(__file__).with_name("rank.toml")
@@ -41,12 +41,7 @@ def load_models(path: Path, base: Recipe) -> dict[str, Recipe]:
         ConfigError: no such file, not TOML, fewer than six models, the same one twice, or one that
             cannot be.
     """
-    try:
-        tables = tomllib.loads(path.read_text())
-    except OSError as error:
-        raise ConfigError(f"models {path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"models {path} is not TOML: {error}") from error
+    tables = read_toml(path, "models")
     known = {item.name for item in dataclasses.fields(base.model)}
     recipes: dict[str, Recipe] = {}
     for name, table in tables.items():

@@ -96,6 +96,20 @@ def _distribution(choices: tuple[Any, ...]) -> BaseDistribution:
     return CategoricalDistribution(choices)
 
 
+def read_toml(path: Path, what: str) -> dict[str, Any]:
+    """What the file of ``what`` says.
+
+    Raises:
+        ConfigError: no such file, not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"{what} {path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{what} {path} is not TOML: {error}") from error
+
+
 def load_space(path: Path | None) -> SearchSpace:
     """A search space from a TOML file of lists, such as ``depth = [2, 3]``; None is the default one.
 
@@ -104,12 +118,7 @@ def load_space(path: Path | None) -> SearchSpace:
     """
     if path is None:
         return SearchSpace()
-    try:
-        fields = tomllib.loads(path.read_text())
-    except OSError as error:
-        raise ConfigError(f"search space {path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"search space {path} is not TOML: {error}") from error
+    fields = read_toml(path, "search space")
     known = sorted(item.name for item in dataclasses.fields(SearchSpace))
     unknown = sorted(set(fields) - set(known))
     if unknown:
