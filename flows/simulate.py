@@ -30,7 +30,7 @@ from flows.timing import chosen_depths
 from flows.timing_plot import save_plot
 from hls_projects import pipeline
 from hls_projects.conversion import ConversionError, make_graph
-from hls_projects.dataflow import Network, NetworkError, Sizing, Trace, explain, simulate, size_fifos
+from hls_projects.dataflow import Deadlock, Network, NetworkError, Sizing, Trace, explain, simulate, size_fifos
 from hls_projects.dataflow.activity import timeline
 from hls_projects.dataflow.program import busy_cycles
 from hls_projects.dataflow.sizing import PICTURES, Depths
@@ -58,9 +58,9 @@ def depths_of(args: argparse.Namespace, network: Network, sizing: Sizing | None)
     return sizing.lossless.depths if sizing and not args.fifo_depths else chosen_depths(network, args.fifo_depths)
 
 
-def facts(trace: Trace, target: Target) -> dict[str, Any]:
+def facts(trace: Trace, found: Deadlock | None, target: Target) -> dict[str, Any]:
     """What ``--json`` writes; cycles of clock, bits, and words by FIFO and process."""
-    network, found = trace.network, explain(trace)
+    network = trace.network
     return {
         "target": target.name,
         "clock_mhz": target.clock_mhz,
@@ -98,11 +98,11 @@ def facts(trace: Trace, target: Target) -> dict[str, Any]:
     }
 
 
-def describe(trace: Trace, target: Target) -> str:
+def describe(trace: Trace, found: Deadlock | None, target: Target) -> str:
     """The summary that is printed."""
     network = trace.network
     lines = [f"network      {len(network.processes)} processes, {len(network.fifos)} FIFOs"]
-    if found := explain(trace):
+    if found:
         return "\n".join([*lines, f"stands still {found}"])
     interval, latency = trace.interval(), trace.latency()
     slowest = max(network.processes, key=lambda process: busy_cycles(process.program))
@@ -144,13 +144,14 @@ def run(args: argparse.Namespace) -> int:
     sizing = size_fifos(network) if args.size_fifos else None
     depths = depths_of(args, network, sizing)
     trace = simulate(network, depths, args.pictures)
-    print(describe(trace, target))
+    found = explain(trace)
+    print(describe(trace, found, target))
     if sizing:
         print(describe_sizing(sizing))
     if args.write_depths:
         write_whole(args.write_depths, pipeline.depths_file(network, depths).encode())
     if args.json:
-        write_whole(args.json, (json.dumps(facts(trace, target), indent=2) + "\n").encode())
+        write_whole(args.json, (json.dumps(facts(trace, found, target), indent=2) + "\n").encode())
     if args.plot:
         save_plot(args.plot, timeline(trace), sizing.curve if sizing else ())
     return int(trace.deadlock)

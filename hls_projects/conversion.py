@@ -152,9 +152,9 @@ def make_graph(lowered: Path, target: Target, out_dir: Path, *, trace: bool = Fa
         "LayerName": {model.graph.input[0].name: {"Precision": "ap_uint<8>"}}
         | {node.name: {"Trace": trace} for node in model.graph.node},
     }
-    # hls4ml writes the paths that it is given into the project; relative ones survive a move.
-    source = os.path.relpath(lowered, out_dir.parent)
     out_dir.parent.mkdir(parents=True, exist_ok=True)
+    source = os.path.relpath(lowered, out_dir.parent)
+    # hls4ml writes the paths that it is given into the project; relative ones survive a move.
     with _quiet_hls4ml(), contextlib.chdir(out_dir.parent):
         graph = hls4ml.converters.convert_from_onnx_model(
             source,

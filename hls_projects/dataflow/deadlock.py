@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -78,8 +79,5 @@ def smallest_depth(network: Network, depths: Mapping[str, int | None], fifo: str
 
     if not runs(None):
         return None
-    low, high = 0, network.words[fifo]  # a whole picture is as good as no bound
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if runs(middle) else (middle, high)
-    return high
+    # A whole picture is as good as no bound.
+    return 1 + bisect_left(range(1, network.words[fifo]), True, key=runs)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from hls_projects.dataflow.program import Instruction, Program, Wait, Write, flatten, instructions
+from hls_projects.dataflow.program import Instruction, Program, instructions
 
 
 class NetworkError(ValueError):
@@ -30,8 +30,7 @@ class Process:
     @cached_property
     def words(self) -> Counter[tuple[str, bool]]:
         """Words a picture by FIFO and whether they are written."""
-        steps = (step for step in flatten(self.program) if not isinstance(step, Wait))
-        return Counter((step.port, isinstance(step, Write)) for step in steps)
+        return Counter((instruction.port, instruction.writes) for instruction in self.instructions[0])
 
     @cached_property
     def instructions(self) -> tuple[list[Instruction], int]:

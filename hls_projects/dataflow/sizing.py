@@ -8,6 +8,7 @@ does harm, so a bisection finds what a FIFO needs.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -81,8 +82,8 @@ def without_deadlock(network: Network) -> Depths:
 def without_loss(network: Network, smallest: Depths) -> Depths:
     """Smallest depths with the interval that whole pictures in every FIFO give."""
     generous = {fifo.name: 2 * network.words[fifo.name] for fifo in network.sizable}
-    best = measure(network, generous).interval_cycles
     used = simulate(network, generous, PICTURES)
+    best = used.interval()
     start = {name: max(used.slots(name), smallest[name]) for name in generous}
     return shrink(network, start, smallest, lambda chosen: measure(network, chosen).interval_cycles <= best)
 
@@ -118,8 +119,5 @@ def _lowered(depths: Depths, names: list[str], floor: Depths, fine: Callable[[De
         return under(low)
     if not fine(under(high - 1)):
         return depths
-    high -= 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if fine(under(middle)) else (middle, high)
-    return under(high)
+    between = range(low + 1, high - 1)
+    return under(low + 1 + bisect_left(between, True, key=lambda ceiling: fine(under(ceiling))))
