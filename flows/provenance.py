@@ -16,6 +16,7 @@ from hls_projects import simulation
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("torch", "brevitas", "qonnx", "hls4ml", "onnx", "onnxruntime", "numpy")
 HASHED = (
+    "target.toml",
     "checkpoint.safetensors",
     "model.qonnx.onnx",
     "lowered.onnx",

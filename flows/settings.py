@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from brevitas_model.checkpoint import find_checkpoint
 from flows.stages import CSIM_MODES
-from hls_projects.targets import target_names
+from hls_projects.targets import TARGET_HELP, target_names
 
 SHIPPED_CHECKPOINT = find_checkpoint("vit-pot4")
 # Options that a later step does not see.
@@ -51,7 +51,9 @@ def parse_settings(description: str, steps: list[str], argv: list[str] | None) -
     parser = _Parser(
         prog="flows/build.py", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--target", default="pynq-z2", help=f"board: {', '.join(target_names())} (default: pynq-z2)")
+    parser.add_argument(
+        "--target", default="pynq-z2", help=f"{TARGET_HELP}: {', '.join(target_names())} (default: pynq-z2)"
+    )
     source = parser.add_mutually_exclusive_group()
     source.add_argument(
         "--checkpoint",

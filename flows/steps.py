@@ -33,11 +33,11 @@ from hls_projects.conversion import make_graph, write_project
 from hls_projects.lowering import lower
 from hls_projects.qonnx_file import QonnxError, read_qonnx
 from hls_projects.ranges import annotate_ranges, max_bits
-from hls_projects.targets import load_target
+from hls_projects.targets import Target, read_target, target_file
 
 # What each step leaves: files in the folder, and facts for the report.
 PRODUCTS = {
-    "load": ("checkpoint.safetensors", "source.onnx", "pictures.npz"),
+    "load": ("target.toml", "checkpoint.safetensors", "source.onnx", "pictures.npz"),
     "export": ("model.qonnx.onnx",),
     "lower": ("lowered.onnx",),
     "convert": ("hls", "fifo_depths.json"),
@@ -102,6 +102,10 @@ class Build:
             stage["name"]: np.load(self.path(f"logits_{stage['name']}.npy")) for stage in self.facts.get("stages", ())
         }
 
+    def target(self) -> Target:
+        """The board, as it was when the build began."""
+        return read_target(self.path("target.toml"), self.facts["target"])
+
     def model(self, name: str) -> ModelWrapper:
         return ModelWrapper(str(self.path(name)))
 
@@ -112,7 +116,9 @@ class Build:
 
 def load(build: Build) -> None:
     settings = build.settings
-    build.facts["target"] = load_target(settings.target).name
+    source = target_file(settings.target)
+    build.facts["target"] = read_target(source, source.stem).name
+    shutil.copyfile(source, build.folder / "target.toml")
     simulation.compiler()
     if settings.qonnx:
         read_qonnx(settings.qonnx, IMAGE_SHAPE)
@@ -159,7 +165,7 @@ def lower_graph(build: Build) -> None:
 
 
 def convert_graph(build: Build) -> None:
-    target, folder = load_target(build.facts["target"]), build.folder / "hls"
+    target, folder = build.target(), build.folder / "hls"
     graph = make_graph(build.path("lowered.onnx"), target, folder)
     network = pipeline.network(graph)
     depths = chosen_depths(network, build.settings.fifo_depths)
@@ -216,7 +222,7 @@ def compare(build: Build) -> None:
         build.facts["trace"] = tracing.compare_operators(
             build.model("model.qonnx.onnx"),
             build.path("lowered.onnx"),
-            load_target(build.facts["target"]),
+            build.target(),
             build.path("hls"),
             build.folder / "trace",
             pictures.images,
@@ -250,7 +256,11 @@ def report(build: Build) -> None:
     asked = build.settings.show_pictures
     shown = wrong_pictures(pictures.images, pictures.labels, logits["csim"]) if asked else None
     text = summary.as_text(facts)
-    written = {"html": render_report(facts, shown), "json": json.dumps(facts, indent=2) + "\n", "txt": text}
+    written = {
+        "html": render_report(facts, shown, build.target()),
+        "json": json.dumps(facts, indent=2) + "\n",
+        "txt": text,
+    }
     for suffix, content in written.items():
         (build.folder / f"report.{suffix}").write_text(content, encoding="utf-8")
     print(text)

@@ -51,8 +51,8 @@ Refused = Callable[..., str]
 def test_files_of_a_whole_build(finished_build: Path):
     names = {path.name for path in finished_build.iterdir()}
     assert names == {
-        "build.json", "checkpoint.safetensors", "pictures.npz", "model.qonnx.onnx", "lowered.onnx", "hls",
-        "fifo_depths.json", "report.json", "report.txt", "report.html", *LOGITS,
+        "build.json", "target.toml", "checkpoint.safetensors", "pictures.npz", "model.qonnx.onnx", "lowered.onnx",
+        "hls", "fifo_depths.json", "report.json", "report.txt", "report.html", *LOGITS,
     }  # fmt: skip
     project = {str(path.relative_to(finished_build / "hls")) for path in (finished_build / "hls").rglob("*")}
     assert {"firmware/vit.cpp", "vit_test.cpp", "build_prj.tcl", "project.tcl"} <= project
@@ -389,13 +389,27 @@ def test_wrong_options(refused: Refused, arguments: list[str]):
 
 
 def test_unknown_target_lists_the_known(refused: Refused, given: list[str]):
-    assert "unknown target 'zcu104'; known targets: pynq-z2" in refused(*given, "--target", "zcu104")
+    assert "unknown target 'zcu104'; known targets: arty-a7-100, kv260, " in refused(*given, "--target", "zcu104")
+
+
+def test_a_board_of_ones_own(given: list[str], tmp_path: Path):
+    """It is read once; the file may be gone when the build goes on."""
+    mine = tmp_path / "mine.toml"
+    mine.write_text((targets.FOLDER / "pynq-z2.toml").read_text().replace("xc7z020clg400-1", "xc7z010clg400-2"))
+    out = str(tmp_path / "out")
+    assert build.main([*given, "--target", str(mine), "--until", "lower", "--out", out]) == 0
+    mine.unlink()
+    assert build.main(["--from", "convert", "--until", "convert", "--out", out]) == 0
+    assert json.loads((tmp_path / "out" / "build.json").read_text())["target"] == "mine"
+    assert "xc7z010clg400-2" in (tmp_path / "out" / "hls" / "project.tcl").read_text()
 
 
 def test_broken_target_file(refused: Refused, given: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "board.toml").write_text('part = "x"\nclock = 3\n')
     monkeypatch.setattr(targets, "FOLDER", tmp_path)
-    assert "targets/board.toml: key 'bram36' is missing" in refused(*given, "--target", "board")
+    assert "targets/board.toml: key 'clock' is unknown; did you mean 'clock_mhz'?" in refused(
+        *given, "--target", "board"
+    )
 
 
 def test_no_compiler(refused: Refused, given: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

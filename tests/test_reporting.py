@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import errno
 import io
 import json
@@ -42,6 +43,7 @@ from flows.reporting.files import write_atomically
 from flows.reporting.page import render_report, wrong_pictures
 from flows.reporting.schema import ReportError, check_report, load_schema, read_report
 from hls_projects.ranges import analyse_ranges
+from hls_projects.targets import load_target
 
 SECTIONS = ["exactness", "accuracy", "fit", "speed", "bits", "provenance"]
 HOSTILE = """<script>alert(1)</script>&amp;"'}}{{ 7 * 7 }} $x^{ %s"""
@@ -408,6 +410,12 @@ def test_without_a_cost_model_the_counted_is_shown():
     text = Page(render_report(full_report() | {"resources": None, "timing": None})).text
     for said in ("53,200", "106,400", "140", "xc7z020clg400-1", "66", "4,608", "counted"):
         assert said in text.replace(formatting.GAP, " ")
+
+
+def test_a_board_of_ones_own_is_shown():
+    target = dataclasses.replace(load_target("kv260"), name="mine")
+    text = Page(render_report(empty_report() | {"target": "mine"}, target=target)).text
+    assert "117,120" in text and "is not among the boards" not in text
 
 
 def test_figures_of_the_full_report_are_on_the_page():

@@ -174,21 +174,25 @@ def _confusion(classes: dict[str, Any]) -> list[dict[str, Any]] | None:
     ]
 
 
-def fit(report: Report) -> dict[str, Any]:
-    """Resources used, or what is known without a cost model: the target and the stored bits."""
-    target = _target(report["target"])
+def fit(report: Report, target: Target | None = None) -> dict[str, Any]:
+    """Resources used, or what is known without a cost model: the target and the stored bits.
+
+    Args:
+        target: the board; without it the shipped one of the report's name.
+    """
+    target = target or _target(report["target"])
     kinds: Counter[str] = Counter()
     for array in report["storage"]:
         kinds[array["array"]] += array["elements"] * array["bits_each"]
     total = sum(kinds.values())
     used = report["resources"]
-    capacity = target and target.bram36 * BRAM36_BITS
+    capacity = target and target.resources["BRAM36"] * BRAM36_BITS
     return {
         "lead": _fit_lead(used, total, capacity),
         "resources": used,
         "plot": used and plots.resources({name: r["used"] / r["available"] for name, r in used.items()}),
         "target": target,
-        "available": target and {"LUT": target.lut, "FF": target.ff, "BRAM36": target.bram36, "DSP": target.dsp},
+        "available": target and target.resources,
         "total": total,
         "capacity": capacity,
         "brams": -(-total // BRAM36_BITS),
