@@ -36,6 +36,7 @@ class Settings:
     sample: int
     trace: bool
     show_pictures: bool
+    vendor_reports: Path | None
     first: str
     last: str
 
@@ -93,6 +94,13 @@ def parse_settings(description: str, steps: list[str], argv: list[str] | None) -
     )
     parser.add_argument(
         "--show-pictures", action="store_true", help="report.html shows pictures that the model gets wrong"
+    )
+    parser.add_argument(
+        "--vendor-reports",
+        type=Path,
+        metavar="DIR",
+        help="folder with csynth.xml of Vitis HLS and Vivado's reports of utilization and timing; their figures are "
+        "put beside the estimate",
     )
     parser.add_argument("--from", dest="first", choices=steps, default=steps[0], help="go on from --out at this step")
     parser.add_argument("--until", dest="last", choices=steps, default=steps[-1], help="stop after this step")

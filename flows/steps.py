@@ -24,6 +24,7 @@ from flows.provenance import provenance, versions
 from flows.reporting import facts as reported
 from flows.reporting.page import render_report, wrong_pictures
 from flows.reporting.schema import SCHEMA_VERSION, check_report
+from flows.reporting.synthesis import synthesis_facts, vendor_files
 from flows.settings import Settings
 from flows.stages import compare_stages, mismatched_logits, sample_of, stages
 from flows.timing import chosen_depths, timed, timing_facts
@@ -34,6 +35,7 @@ from hls_projects.lowering import lower
 from hls_projects.qonnx_file import QonnxError, read_qonnx
 from hls_projects.ranges import annotate_ranges, max_bits
 from hls_projects.targets import Target, read_target, target_file
+from hls_projects.vendor_reports import VendorReports, check_part, read_folder
 
 # What each step leaves: files in the folder, and facts for the report.
 PRODUCTS = {
@@ -106,6 +108,18 @@ class Build:
         """The board, as it was when the build began."""
         return read_target(self.path("target.toml"), self.facts["target"])
 
+    def vendor_reports(self) -> VendorReports | None:
+        """The reports that were given, of this board's part.
+
+        Raises:
+            VendorReportError: they cannot be used.
+        """
+        if self.settings.vendor_reports is None:
+            return None
+        reports = read_folder(self.settings.vendor_reports)
+        check_part(reports, self.target())
+        return reports
+
     def model(self, name: str) -> ModelWrapper:
         return ModelWrapper(str(self.path(name)))
 
@@ -119,6 +133,7 @@ def load(build: Build) -> None:
     source = target_file(settings.target)
     build.facts["target"] = read_target(source, source.stem).name
     shutil.copyfile(source, build.folder / "target.toml")
+    build.vendor_reports()  # wrong ones are refused before the long work
     simulation.compiler()
     if settings.qonnx:
         read_qonnx(settings.qonnx, IMAGE_SHAPE)
@@ -236,7 +251,8 @@ def report(build: Build) -> None:
     if missing:
         raise WorkspaceError(f"{build.settings.out} knows no {missing[0]}; start --from an earlier step")
     pictures, logits = build.pictures(), build.logits()
-    lowered = build.model("lowered.onnx")
+    lowered, vendor = build.model("lowered.onnx"), build.vendor_reports()
+    files = vendor_files(vendor, build.settings.vendor_reports) if vendor else {}
     facts = {
         "schema_version": SCHEMA_VERSION,
         **{key: build.facts[key] for key in REPORTED},
@@ -247,8 +263,9 @@ def report(build: Build) -> None:
         "layers": reported.layer_facts(lowered),
         "storage": reported.storage_facts(lowered),
         "resources": None,
+        "synthesis": vendor and synthesis_facts(vendor),
         "versions": versions(),
-        "provenance": provenance(build.folder),
+        "provenance": provenance(build.folder, files),
     }
     build.finish("report", time.perf_counter() - started)
     facts["seconds"] = build.facts["seconds"]

@@ -45,6 +45,9 @@ NO_MISMATCH = {
 Refused = Callable[..., str]
 
 
+VENDOR_REPORTS = Path(__file__).parent / "data" / "vendor_reports"
+
+
 # What a build leaves
 
 
@@ -209,6 +212,29 @@ def test_pictures_only_where_asked(copied: Path):
     assert "data:image/png" not in (copied / "report.html").read_text()
     assert build.main(["--from", "report", "--show-pictures", "--out", str(copied)]) == 0
     assert (copied / "report.html").read_text().count("data:image/png") == 6
+
+
+def test_vendor_reports_stand_beside_the_estimate(copied: Path, report: Callable[[Path], dict]):
+    assert report(copied)["synthesis"] is None and "no vendor tool was run" in (copied / "report.html").read_text()
+    assert (
+        build.main(["--from", "report", "--vendor-reports", str(VENDOR_REPORTS / "pynq-z2"), "--out", str(copied)]) == 0
+    )
+    facts = report(copied)
+    check_report(facts)
+    assert facts["synthesis"]["utilization"]["resources"] == {"LUT": 38412, "FF": 44890, "BRAM36": 88.5, "DSP": 96}
+    assert "vendor reports/csynth.xml" in facts["provenance"]["files"]
+    html, text = (copied / "report.html").read_text(), (copied / "report.txt").read_text()
+    assert "38,412 of 53,200, measured by Vivado 2023.2" in html and "no vendor tool was run" not in html
+    assert "LUT 38,412, FF 44,890, BRAM36 88.5, DSP 96 (measured by Vivado 2023.2)" in text
+    assert "96.0 MHz of 100 MHz, WNS -0.412 ns" in text
+    assert build.main(["--from", "report", "--out", str(copied)]) == 0
+    assert report(copied)["synthesis"] is None
+
+
+def test_wrong_vendor_reports_are_refused_before_the_work(given: list[str], tmp_path: Path, refused: Refused):
+    assert "holds no csynth.xml" in refused(*given, "--vendor-reports", tmp_path)
+    said = refused(*given, "--vendor-reports", VENDOR_REPORTS / "kv260")
+    assert "is of part xck26-sfvc784-2LV-c, the target pynq-z2 has xc7z020clg400-1" in said
 
 
 def test_until_of_an_earlier_step_is_missed_later(given: list[str], refused: Refused):

@@ -42,7 +42,7 @@ class Module:
     """One module with everything in it: modules do not add up to the design.
 
     Args:
-        name: of the module (C synthesis) or of the instance (implementation).
+        name: of the module (C synthesis), or the path of the instance (implementation).
         depth: 0 for the design itself.
         latency_cycles, interval_cycles: worst case; None where the tool does not know.
     """

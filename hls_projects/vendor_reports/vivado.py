@@ -141,6 +141,7 @@ def _sites(rows: list[dict[str, str]], file: Path) -> Resources:
 
 
 def _modules(rows: list[dict[str, str]], file: Path) -> Iterator[Module]:
+    path: list[str] = []
     for row in rows:
         if "Instance" not in row or "Total LUTs" not in row:
             continue
@@ -148,8 +149,10 @@ def _modules(rows: list[dict[str, str]], file: Path) -> Iterator[Module]:
         name = instance.strip()
         # "(name)" is what is in the module itself, beside its instances; the module's own row counts it.
         if not (name.startswith("(") and name.endswith(")")):
-            indent = len(instance) - len(instance.lstrip()) - 1
-            yield Module(name=name, depth=indent // INDENT, resources=_columns(row, name, file))
+            depth = (len(instance) - len(instance.lstrip()) - 1) // INDENT
+            path = [*path[:depth], name]
+            # As Vivado names cells: from the top, without it.
+            yield Module(name="/".join(path[1:]) or name, depth=depth, resources=_columns(row, name, file))
 
 
 def _columns(row: dict[str, str], name: str, file: Path) -> Resources:
