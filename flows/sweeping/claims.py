@@ -150,9 +150,9 @@ def _shorter_fifo(pairs: list[Series]) -> Claim:
         best = min(series.rows, key=lambda row: (row["transit_cycles"], row["fifo_bits"]))
         held += [short["latency_cycles"] < long["latency_cycles"], best["transit_cycles"] < long["transit_cycles"]]
         parts = [
-            f"first picture {_change(long['latency_cycles'], short['latency_cycles'], 'cycles')} "
+            f"first picture {_change(long['latency_cycles'], short['latency_cycles'], 'cycles')}, "
             f"with {_change(long['fifo_bits'], short['fifo_bits'], 'bits')}",
-            f"under load {_change(long['transit_cycles'], best['transit_cycles'], 'cycles')} "
+            f"under load {_change(long['transit_cycles'], best['transit_cycles'], 'cycles')}, "
             f"with {best['fifo_bits']:,} bits",
         ]
         if best is not short:
@@ -160,7 +160,7 @@ def _shorter_fifo(pairs: list[Series]) -> Claim:
         if short["interval_cycles"] > long["interval_cycles"]:
             parts.append(f"interval {_change(long['interval_cycles'], short['interval_cycles'], 'cycles')}")
         if series.deadlocks:
-            parts.append(f"{series.deadlocks} lengths stand still")
+            parts.append(f"{series.deadlocks} of {series.deadlocks + len(series.rows)} lengths stand still")
         figures.append("; ".join(parts))
     said = "A shorter FIFO gives lower latency, with possible stalls"
     return Claim(said, _verdict(held), _by_series(pairs, figures))
