@@ -33,7 +33,8 @@ def sweep_picture(rows: list[Row], clock_mhz: float) -> bytes:
         speed.plot(bits, [clock_mhz * 1e6 / row["interval_cycles"] for row in series.rows], **style)
         latency.plot(bits, [row["transit_cycles"] / clock_mhz / 1e3 for row in series.rows], **style)
     still = [row["fifo_bits"] for row in rows if row["deadlock"]]
-    speed.plot(still, [0.0] * len(still), "x", color="#c0504d", label="stands still")
+    crosses = speed.plot(still, [0.0] * len(still), "x", color="#c0504d", label="stands still")
+    speed.legend(handles=crosses, loc="center right")
     for axes, label in ((speed, "pictures a second"), (latency, "ms from first pixel to logits, under load")):
         axes.set_xscale("log")
         axes.set_xlabel("bits of all FIFOs")
@@ -51,13 +52,14 @@ def _accuracy(axes: Axes, found: list[Series]) -> None:
         mode = [series for series in found if series.attention == attention]
         memory, accuracies = [s.memory_bits for s in mode], [s.accuracy for s in mode]
         axes.plot(memory, accuracies, linestyle=LINES[attention], marker=MARKERS[attention], label=attention)
+        places: dict[tuple[int, float], list[str]] = {}
         for series in mode:
-            axes.annotate(
-                str(series.tile_size), (series.memory_bits, series.accuracy), (4, -10), textcoords="offset points"
-            )
+            places.setdefault((series.memory_bits, series.accuracy), []).append(str(series.tile_size))
+        for place, sizes in places.items():
+            axes.annotate(", ".join(sizes), place, (-4, -12), textcoords="offset points", ha="right")
     axes.set_xlabel("bits of FIFOs, keys and values, at full speed")
     axes.set_ylabel("validation accuracy (%)")
-    axes.set_title("by tile size")
+    axes.set_title("by tile size and attention")
     axes.grid(alpha=0.3)
     if found:
         axes.legend()
