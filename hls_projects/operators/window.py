@@ -81,11 +81,18 @@ WINDOW_SIZES = tuple(field.name for field in fields(Window))
 
 
 class WindowedOperator(HardwareOperator):
-    """An operator of attention; the fields of its :class:`Window` are among its ``sizes``."""
+    """An operator of attention; the fields of its :class:`Window` are among its ``sizes``.
+
+    What arrives at its second input, if it has one, is what it keeps the window of.
+    """
 
     @property
     def window(self) -> Window:
         return Window(*(self.size(name) for name in WINDOW_SIZES))
+
+    def storage_bits(self) -> int:
+        kept = self.input_shapes()[1:]
+        return sum(self.window.n_window * width * self.in_dtype(1).bitwidth() for _, width in kept)
 
     def by_tiles(self, cycles: Callable[[int], int]) -> Program:
         """Tile by tile: the keys that arrive before it at ``in1``, then its queries at ``in0``, a word of output each.
