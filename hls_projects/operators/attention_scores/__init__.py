@@ -24,6 +24,7 @@ class AttentionScores(WindowedOperator):
 
     kernel = "attention_scores"
     sizes = (*WINDOW_SIZES, "n_heads", "head_dim", "out_shift")
+    folding = ("parallel_heads", "parallel_keys")
 
     def input_shapes(self) -> tuple[tuple[int, ...], ...]:
         token = (self.size("n_tokens"), self.size("n_heads") * self.size("head_dim"))

@@ -24,6 +24,7 @@ class AttentionValues(WindowedOperator):
 
     kernel = "attention_values"
     sizes = (*WINDOW_SIZES, "n_heads", "head_dim", "out_shift")
+    folding = ("parallel_heads", "parallel_channels")
 
     def input_shapes(self) -> tuple[tuple[int, ...], ...]:
         tokens, heads = self.size("n_tokens"), self.size("n_heads")

@@ -23,6 +23,7 @@ class PotLinear(HardwareOperator):
 
     kernel = "pot_linear"
     sizes = ("n_tokens", "n_in", "n_out", "exponent_bits", "mantissa_bits")
+    folding = ("pe", "simd")
     arrays = ("codes", "bias", "acc_shift", "out_shift")
 
     def input_shapes(self) -> tuple[tuple[int, ...], ...]:
