@@ -10,6 +10,7 @@ import contextlib
 import io
 import logging
 import os
+import shutil
 import warnings
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,10 @@ from hls_projects.targets import Target
 
 BACKEND = "Vitis"
 PROJECT = "vit"
-FIXED_POINT_HEADER = Path(__file__).parent / "kernels" / "fixed_point.h"
+KERNELS = Path(__file__).parent / "kernels"
+SHARED_HEADERS = [KERNELS / f"{name}.h" for name in ("fixed_point", "blocks", "pot_element", "window")]
+# Vitis HLS has its own; g++ finds this one beside hls4ml's ap_types.
+BLOCKS_HEADER = Path(__file__).parent / "simulation" / "block_types" / "hls_streamofblocks.h"
 
 
 class ConversionError(Exception):
@@ -46,7 +50,8 @@ def cpp_type(dtype: BaseDataType) -> str:
 
 def config_struct(operator: HardwareOperator, name: str) -> str:
     """The kernel's configuration: sizes as constants, then the types of arrays and internals."""
-    sizes = [f"    static const unsigned {size} = {operator.size(size)};" for size in operator.sizes]
+    constants = {size: operator.size(size) for size in (*operator.sizes, *operator.folding)} | operator.constants()
+    sizes = [f"    static const unsigned {constant} = {value};" for constant, value in constants.items()]
     types = {f"{array}_t": operator.array_dtype(array) for array in operator.arrays} | operator.types()
     typedefs = [f"    typedef {cpp_type(dtype)} {alias};" for alias, dtype in types.items()]
     return "\n".join([f"struct {name} {{", *sizes, *typedefs, "};", ""])
@@ -61,12 +66,13 @@ class HardwareLayer(Layer):
 
     def initialize(self) -> None:
         operator = self.get_attr("operator")
-        self.add_output_variable(operator.output_shape(), precision=precision(operator.out_dtype))
+        words = operator.stream_shape(operator.output_shape(), operator.out_word())
+        self.add_output_variable(words, precision=precision(operator.out_dtype))
         for name in operator.arrays:
             self.add_weights_variable(
                 name=name,
                 var_name=f"{name}{{index}}",
-                data=operator.array(name).reshape(-1),
+                data=operator.kernel_array(name),
                 precision=precision(operator.array_dtype(name)),
             )
 
@@ -121,7 +127,7 @@ def register() -> None:
         register_layer(name, layer)
     backend.register_template(HardwareConfigTemplate)
     backend.register_template(HardwareFunctionTemplate)
-    for header in sorted({FIXED_POINT_HEADER, *(operator.header() for operator in OPERATORS)}):
+    for header in sorted({*SHARED_HEADERS, *(operator.header() for operator in OPERATORS)}):
         backend.register_source(header, destination_dir="nnet_utils")
 
 
@@ -184,6 +190,7 @@ def write_project(graph: ModelGraph, out_dir: Path, depths: Depths) -> None:
             layer.set_attr("function_cpp", f"PIPELINE_PROCESS({call.rstrip(';')});")
     with _quiet_hls4ml(), contextlib.chdir(out_dir.parent):
         graph.write()
+    shutil.copy(BLOCKS_HEADER, out_dir / "firmware" / "ap_types")
 
 
 def _check_calls(graph: ModelGraph) -> None:

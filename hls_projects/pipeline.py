@@ -16,11 +16,13 @@ from hls4ml.model.graph import ModelGraph
 from hls4ml.model.layers import Input, Layer
 
 from hls_projects.dataflow import Fifo, Network, NetworkError, Process, Program, Read, Repeat, Wait, Write
-from hls_projects.dataflow.program import Step
+from hls_projects.dataflow.program import Step, Together
 from hls_projects.dataflow.sizing import Depths
 
 # Slots of the core's own ports: what a register slice of AXI4-Stream holds.
 PORT_DEPTH = 2
+# Blocks of a hls::stream_of_blocks: one is filled while the other is read.
+BLOCKS = 2
 SOURCE, SINK = "source", "sink"
 
 
@@ -42,29 +44,47 @@ def network(graph: ModelGraph) -> Network:
         if isinstance(layer, Input):
             processes.append(Process(SOURCE, SOURCE, _end(layer, Write)))
         else:
-            processes.append(Process(layer.name, layer.class_name, _program(layer)))
+            parts, blocks = _parts(layer)
+            processes += parts
+            fifos += blocks
     sinks = [layer for layer in layers if layer.get_output_variable().name in ports and not isinstance(layer, Input)]
     processes += [Process(SINK, SINK, _end(layer, Read)) for layer in sinks]
     return Network(tuple(processes), tuple(fifos))
 
 
-def _program(layer: Layer) -> Program:
+def _parts(layer: Layer) -> tuple[list[Process], list[Fifo]]:
+    """The processes of a layer's stages, and what hands blocks from one to the next."""
     inputs = [layer.get_input_variable(name).name for name in layer.inputs]
     if layer.class_name == "Clone":
         copies = (Write(variable.name) for variable in layer.variables.values())
-        return (Repeat(_words(layer), (Read(inputs[0]), *copies)),)
+        program = (Repeat(_words(layer), (Together((Read(inputs[0]), *copies)),)),)
+        return [Process(layer.name, layer.class_name, program)], []
     operator = layer.get_attr("operator")
     if operator is None:
         raise NetworkError(f"layer {layer.name} is a {layer.class_name}, whose timing is not known")
     ports = {f"in{index}": name for index, name in enumerate(inputs)} | {"out": layer.get_output_variable().name}
-    return tuple(_joined(step, ports) for step in operator.program())
+    processes, inner = [], {}
+    for stage in operator.stages():
+        name = f"{layer.name}.{stage.name}" if stage.name else layer.name
+        program = tuple(_joined(step, layer.name, ports, inner) for step in stage.program)
+        processes.append(Process(name, layer.class_name, program))
+    # The memory of a block is the operator's, so no words are stored here.
+    return processes, [Fifo(name, 0, BLOCKS) for name in inner]
 
 
-def _joined(step: Step, ports: dict[str, str]) -> Step:
-    """``step`` with the FIFOs in the place of an operator's ports."""
+def _joined(step: Step, layer: str, ports: dict[str, str], inner: dict[str, None]) -> Step:
+    """``step`` with the FIFOs in the place of an operator's ports; those within the operator are noted in ``inner``."""
     if isinstance(step, Repeat):
-        return Repeat(step.count, tuple(_joined(inner, ports) for inner in step.body))
-    return step if isinstance(step, Wait) else type(step)(ports[step.port])
+        return Repeat(step.count, tuple(_joined(part, layer, ports, inner) for part in step.body))
+    if isinstance(step, Together):
+        return Together(tuple(_joined(part, layer, ports, inner) for part in step.steps))
+    if isinstance(step, Wait):
+        return step
+    if step.port in ports:
+        return type(step)(ports[step.port])
+    name = f"{layer}.{step.port}"
+    inner[name] = None
+    return type(step)(name)
 
 
 def _end(layer: Layer, step: type[Read] | type[Write]) -> Program:

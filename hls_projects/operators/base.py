@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from onnx import NodeProto, helper, numpy_helper
+from onnx import NodeProto, TensorProto, helper, numpy_helper
 from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.base import CustomOp
 
-from hls_projects.dataflow.program import Program, Read, Repeat, Wait, Write
+from hls_projects.dataflow.program import Program, Read, Repeat, Together, Wait, Write, claim, fill
 from hls_projects.integer import smallest_dtype
 
 DOMAIN = "hls_projects.operators"
 
 
+@dataclass(frozen=True)
+class Stage:
+    """A part of an operator that works at the same time as its other parts.
+
+    Args:
+        name: unique in the operator; empty where it is the whole.
+        program: for one picture. Its ports are ``in0``, ``in1`` and ``out`` of the operator, and the two
+            ends of the blocks that join it to other stages.
+    """
+
+    name: str
+    program: Program
+
+
 class HardwareOperator(CustomOp):
-    """A streaming operator on integer codes, one token a FIFO word.
+    """A streaming operator on integer codes, an element a FIFO word.
 
     A subclass is the one place that holds an operator's QONNX semantics, the hls4ml layer and the
     call of its kernel. It declares:
@@ -29,7 +46,7 @@ class HardwareOperator(CustomOp):
     - ``folding``: how many elements work in parallel, by axis; attributes like ``sizes``, 1 by default,
       which change no value;
     - ``arrays``: tensor attributes that the kernel takes as arguments, in this order;
-    - :meth:`input_shapes`, :meth:`output_shape`, :meth:`types`, :meth:`execute` and :meth:`program`.
+    - :meth:`input_shapes`, :meth:`output_shape`, :meth:`types`, :meth:`execute` and :meth:`stages`.
 
     Every node carries the qonnx data types of its streams in ``in_dtypes`` and ``out_dtype``.
     Tensors are float32 containers of integers in the ONNX file, as FINN has it.
@@ -42,28 +59,47 @@ class HardwareOperator(CustomOp):
 
     @abstractmethod
     def input_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Shape of every input without the batch; the last axis is one FIFO word."""
+        """Shape of every input without the batch; its elements flow in C order."""
 
     @abstractmethod
     def output_shape(self) -> tuple[int, ...]:
-        """Shape without the batch; the last axis is one FIFO word."""
+        """Shape without the batch; its elements flow in C order."""
 
     @abstractmethod
     def execute(self, *inputs: np.ndarray) -> np.ndarray:
         """Integer semantics: int64 code tensors with a batch axis in, one out."""
 
     @abstractmethod
-    def program(self) -> Program:
-        """What the kernel does for one picture, clock by clock; its ports are ``in0``, ``in1`` and ``out``.
+    def stages(self) -> tuple[Stage, ...]:
+        """What the kernel does for one picture, clock by clock: the one place with its cycles.
 
-        The kernel reads and writes in this order, and its header gives the same cycles as a formula,
-        to which every word that is read or written adds one.
+        The stages are those of the kernel, in the order of their calls.
         """
+
+    def in_word(self, index: int) -> int:
+        """Elements of a word of an input's stream."""
+        return 1
+
+    def out_word(self) -> int:
+        """Elements of a word of the output's stream."""
+        return 1
+
+    def constants(self) -> dict[str, int]:
+        """Constants of the kernel's configuration that follow from sizes and arrays."""
+        return {}
+
+    def stream_shape(self, shape: tuple[int, ...], word: int) -> tuple[int, ...]:
+        """The shape of a tensor as words of ``word`` elements; the last axis is a word."""
+        return (math.prod(shape) // word, word)
+
+    def kernel_array(self, name: str) -> np.ndarray:
+        """An array as the kernel reads it, flat."""
+        return self.array(name).reshape(-1)
 
     def as_stream(self, values: np.ndarray) -> np.ndarray:
         """The QONNX tensor of this operator's output as the stream has it, with the batch.
 
-        In QONNX a head is an axis of the tensor, (B, H, T, C), in the stream a stretch of the word.
+        In QONNX a head is an axis of the tensor, (B, H, T, C), in the stream a stretch of the token.
         """
         moved = values.transpose(0, 2, 1, 3) if values.ndim == 4 else values
         return moved.reshape(-1, *self.output_shape())
@@ -108,13 +144,15 @@ class HardwareOperator(CustomOp):
         *,
         in_dtypes: list[BaseDataType],
         out_dtype: BaseDataType,
-        **attributes: int | np.ndarray,
+        **attributes: int | str | np.ndarray,
     ) -> NodeProto:
         """A node of this operator."""
-        plain = {
-            key: numpy_helper.from_array(np.asarray(value, dtype=np.int64), key) if key in cls.arrays else int(value)
-            for key, value in attributes.items()
-        }
+
+        def plain(name: str, value: int | str | np.ndarray) -> int | str | TensorProto:
+            if name in cls.arrays:
+                return numpy_helper.from_array(np.asarray(value, dtype=np.int64), name)
+            return value if isinstance(value, str) else int(value)
+
         return helper.make_node(
             cls.__name__,
             inputs,
@@ -123,7 +161,7 @@ class HardwareOperator(CustomOp):
             domain=DOMAIN,
             in_dtypes=[dtype.name for dtype in in_dtypes],
             out_dtype=out_dtype.name,
-            **plain,
+            **{name: plain(name, value) for name, value in attributes.items()},
         )
 
     # qonnx's interface
@@ -155,10 +193,42 @@ class HardwareOperator(CustomOp):
         context[self.onnx_node.output[0]] = self.execute(*inputs).astype(np.float32)
 
 
-def word_by_word(count: int, cycles: int, inputs: int = 1) -> Program:
-    """A word of every input, ``cycles`` of work, a word of output; ``count`` times."""
-    reads = (Read(f"in{index}") for index in range(inputs))
-    return (Repeat(count, (*reads, Wait(cycles), Write("out"))),)
+Ports = tuple[Read | Write, ...]
+
+
+def clocks(count: int, every: Ports = (), *, first: Ports = (), last: Ports = ()) -> Program:
+    """A stretch of ``count`` clocks, at least one.
+
+    Args:
+        every: what moves in every clock.
+        first, last: what moves in the first and in the last clock besides.
+    """
+    if count == 1:
+        return (_clock((*first, *every, *last)),)
+    middle = Repeat(count - 2, (_clock(every),)) if every else Wait(count - 2)
+    return (_clock((*first, *every)), middle, _clock((*every, *last)))
+
+
+def _clock(ports: Ports) -> Together | Wait:
+    return Together(ports) if ports else Wait(1)
+
+
+def block_of(count: int, every: Ports, block: str) -> Program:
+    """``count`` clocks that fill a block."""
+    return clocks(count, every, first=(claim(block),), last=(fill(block),))
+
+
+def around(count: int, part: Callable[[Ports, Ports], Program], first: Ports, last: Ports) -> Program:
+    """``count`` times ``part``, which is given what else moves in its first and last clock."""
+    if count == 1:
+        return part(first, last)
+    return (*part(first, ()), Repeat(count - 2, part((), ())), *part((), last))
+
+
+def elementwise(count: int, inputs: int = 1) -> tuple[Stage, ...]:
+    """An element of every input and of the output in each of ``count`` clocks."""
+    reads = tuple(Read(f"in{index}") for index in range(inputs))
+    return (Stage("", (Repeat(count, (Together((*reads, Write("out"))),)),)),)
 
 
 def signed_width(magnitude: int, *, shifts: int = 0) -> BaseDataType:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hls_projects.dataflow.program import Program
-from hls_projects.operators.base import HardwareOperator, word_by_word
+from hls_projects.operators.base import HardwareOperator, Stage, elementwise
 
 
 class ActivationTable(HardwareOperator):
@@ -27,8 +26,8 @@ class ActivationTable(HardwareOperator):
     def output_shape(self) -> tuple[int, ...]:
         return (self.size("n_tokens"), self.size("n_in"))
 
-    def program(self) -> Program:
-        return word_by_word(self.size("n_tokens"), self.size("n_in"))
+    def stages(self) -> tuple[Stage, ...]:
+        return elementwise(self.size("n_tokens") * self.size("n_in"))
 
     def execute(self, x: np.ndarray) -> np.ndarray:
         return self.array("table")[x - int(self.in_dtype().min())]

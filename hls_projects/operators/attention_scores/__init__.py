@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
-from hls_projects.dataflow.program import Program
 from hls_projects.integer import exact_matmul, requantize
-from hls_projects.operators.base import magnitude, shift_dtype, signed_width
+from hls_projects.operators.base import Stage, magnitude, shift_dtype, signed_width
 from hls_projects.operators.window import WINDOW_SIZES, WindowedOperator
 
 
@@ -44,9 +43,12 @@ class AttentionScores(WindowedOperator):
         shift = self.size("out_shift")
         return {"accum_t": signed_width(peak, shifts=shift), "shift_t": shift_dtype(shift)}
 
-    def program(self) -> Program:
+    def stages(self) -> tuple[Stage, ...]:
         heads, channels, slots = (self.size(name) for name in ("n_heads", "head_dim", "n_window"))
-        return self.by_tiles(lambda keys: heads * (keys * channels + slots - keys))
+        groups = heads // self.size("parallel_heads") * (slots // self.size("parallel_keys"))
+        return self.attention_stages(
+            query=heads * channels, key=heads * channels, result=heads * slots, groups=groups, steps=channels
+        )
 
     def execute(self, q: np.ndarray, k: np.ndarray) -> np.ndarray:
         tokens, heads, channels = (self.size(name) for name in ("n_tokens", "n_heads", "head_dim"))

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
-from hls_projects.dataflow.program import Program
 from hls_projects.integer import exact_matmul, requantize
-from hls_projects.operators.base import magnitude, shift_dtype, signed_width
+from hls_projects.operators.base import Stage, magnitude, shift_dtype, signed_width
 from hls_projects.operators.window import WINDOW_SIZES, WindowedOperator
 
 
@@ -41,9 +40,12 @@ class AttentionValues(WindowedOperator):
         shift = self.size("out_shift")
         return {"accum_t": signed_width(peak, shifts=shift), "shift_t": shift_dtype(shift)}
 
-    def program(self) -> Program:
+    def stages(self) -> tuple[Stage, ...]:
         heads, channels, slots = (self.size(name) for name in ("n_heads", "head_dim", "n_window"))
-        return self.by_tiles(lambda keys: heads * (slots + channels * (keys + 2) + slots - keys))
+        groups = heads // self.size("parallel_heads") * (channels // self.size("parallel_channels"))
+        return self.attention_stages(
+            query=heads * slots, key=heads * channels, result=heads * channels, groups=groups, steps=slots
+        )
 
     def execute(self, p: np.ndarray, v: np.ndarray) -> np.ndarray:
         tokens, heads, channels = (self.size(name) for name in ("n_tokens", "n_heads", "head_dim"))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from qonnx.core.datatype import BaseDataType, DataType
 
-from hls_projects.dataflow.program import Program
+from hls_projects.dataflow.program import Read, Repeat, Write, claim, fill, free, take
 from hls_projects.integer import requantize, significand, smallest_dtype
-from hls_projects.operators.base import HardwareOperator, magnitude, shift_dtype, signed_width, word_by_word
+from hls_projects.operators.base import HardwareOperator, Stage, block_of, clocks, magnitude, shift_dtype, signed_width
 
 
 class IntegerLayerNorm(HardwareOperator):
@@ -77,8 +77,13 @@ class IntegerLayerNorm(HardwareOperator):
             "shift_t": shift_dtype(self.size("mean_shift"), self.size("centred_shift"), last_shift),
         }
 
-    def program(self) -> Program:
-        return word_by_word(self.size("n_tokens"), 3 * self.size("n_in") + 1)
+    def stages(self) -> tuple[Stage, ...]:
+        tokens, channels = self.size("n_tokens"), self.size("n_in")
+        mean = block_of(channels, (Read("in0"),), "tokens")
+        squares = clocks(channels, first=(take("tokens"), claim("centred")), last=(free("tokens"), fill("centred")))
+        products = clocks(channels, (Write("out"),), first=(take("centred"),), last=(free("centred"),))
+        programs = {"mean": mean, "squares": squares, "products": products}
+        return tuple(Stage(name, (Repeat(tokens, program),)) for name, program in programs.items())
 
     def execute(self, x: np.ndarray) -> np.ndarray:
         scaled = x.sum(axis=-1, keepdims=True) * self.size("mean_multiplier")

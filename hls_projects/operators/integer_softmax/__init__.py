@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
-from hls_projects.dataflow.program import Program
+from hls_projects.dataflow.program import Read, Repeat, Write, claim, fill, free, take
 from hls_projects.integer import requantize, significand, smallest_dtype
-from hls_projects.operators.base import shift_dtype, signed_width, word_by_word
+from hls_projects.operators.base import Stage, block_of, clocks, shift_dtype, signed_width
 from hls_projects.operators.window import WINDOW_SIZES, WindowedOperator
 
 
@@ -56,8 +56,13 @@ class IntegerSoftmax(WindowedOperator):
             "shift_t": shift_dtype(*shifts),
         }
 
-    def program(self) -> Program:
-        return word_by_word(self.size("n_tokens"), self.size("n_heads") * (3 * self.size("n_window") + 1))
+    def stages(self) -> tuple[Stage, ...]:
+        rows, slots = self.size("n_tokens") * self.size("n_heads"), self.size("n_window")
+        maximum = block_of(slots, (Read("in0"),), "rows")
+        exponentials = clocks(slots, first=(take("rows"), claim("exps")), last=(free("rows"), fill("exps")))
+        products = clocks(slots, (Write("out"),), first=(take("exps"),), last=(free("exps"),))
+        programs = {"maximum": maximum, "exponentials": exponentials, "products": products}
+        return tuple(Stage(name, (Repeat(rows, program),)) for name, program in programs.items())
 
     def execute(self, scores: np.ndarray) -> np.ndarray:
         rows = scores.reshape(-1, self.size("n_tokens"), self.size("n_heads"), self.size("n_window"))

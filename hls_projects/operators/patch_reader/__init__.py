@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from hls_projects.dataflow.program import Program, Read, Repeat, Write
-from hls_projects.operators.base import HardwareOperator
+from hls_projects.dataflow.program import Read, Repeat, Write, free, take
+from hls_projects.operators.base import HardwareOperator, Stage, block_of, clocks
 
 
 class PatchReader(HardwareOperator):
@@ -30,11 +30,17 @@ class PatchReader(HardwareOperator):
         grid, patch = self.size("image_size") // self.size("patch_size"), self.size("patch_size")
         return (grid * grid, patch * patch * self.size("n_channels"))
 
-    def program(self) -> Program:
-        image, height = self.size("image_size"), self.size("block_height") * self.size("patch_size")
-        patches = self.size("block_height") * (image // self.size("patch_size"))
-        row = (Repeat(image * height, (Read("in0"),)), Repeat(patches, (Write("out"),)))
-        return (Repeat(image // height, row),)
+    def in_word(self, index: int) -> int:
+        return self.size("n_channels")
+
+    def stages(self) -> tuple[Stage, ...]:
+        grid, patch = self.size("image_size") // self.size("patch_size"), self.size("patch_size")
+        pixels = self.size("block_height") * patch * self.size("image_size")
+        read = block_of(pixels, (Read("in0"),), "rows")
+        codes = pixels * self.size("n_channels")
+        write = clocks(codes, (Write("out"),), first=(take("rows"),), last=(free("rows"),))
+        rows = grid // self.size("block_height")
+        return (Stage("read", (Repeat(rows, read),)), Stage("write", (Repeat(rows, write),)))
 
     def execute(self, pixels: np.ndarray) -> np.ndarray:
         grid, patch = self.size("image_size") // self.size("patch_size"), self.size("patch_size")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
-from hls_projects.dataflow.program import Program, Repeat, Wait, Write
+from hls_projects.dataflow.program import Repeat, Write
 from hls_projects.integer import requantize
-from hls_projects.operators.base import HardwareOperator, magnitude, shift_dtype, signed_width, word_by_word
+from hls_projects.operators.base import HardwareOperator, Stage, elementwise, magnitude, shift_dtype, signed_width
 
 
 class PositionEmbedding(HardwareOperator):
@@ -34,10 +34,9 @@ class PositionEmbedding(HardwareOperator):
         shift = self.size("out_shift")
         return {"accum_t": signed_width(peak, shifts=shift), "shift_t": shift_dtype(shift)}
 
-    def program(self) -> Program:
-        channels = self.size("n_in")
-        stored = Repeat(self.size("n_prefix"), (Wait(channels), Write("out")))
-        return (stored, *word_by_word(self.size("n_patches"), channels))
+    def stages(self) -> tuple[Stage, ...]:
+        stored, patches = (self.size(name) * self.size("n_in") for name in ("n_prefix", "n_patches"))
+        return (Stage("", (Repeat(stored, (Write("out"),)), *elementwise(patches)[0].program)),)
 
     def execute(self, x: np.ndarray) -> np.ndarray:
         padded = np.pad(x << self.size("in_shift"), ((0, 0), (self.size("n_prefix"), 0), (0, 0)))

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from qonnx.core.datatype import BaseDataType, DataType
 
-from hls_projects.dataflow.program import Program
+from hls_projects.dataflow.program import Program, Read, Repeat, Write, claim, fill, free, take
 from hls_projects.integer import decode_pot, exact_matmul, requantize
-from hls_projects.operators.base import HardwareOperator, magnitude, signed_width, word_by_word
+from hls_projects.operators.base import (
+    HardwareOperator,
+    Ports,
+    Stage,
+    around,
+    block_of,
+    clocks,
+    magnitude,
+    signed_width,
+)
+
+# Kinds of processing elements, numbered as in pot_element.h.
+ELEMENTS = ("shift", "bucket")
+BLOCK_SIZE = 16
 
 
 class PotLinear(HardwareOperator):
@@ -19,6 +34,10 @@ class PotLinear(HardwareOperator):
         codes: (n_out, n_in), sign | exponent | mantissa; ``w`` is their value in units of the
             smallest magnitude.
         bias, acc_shift, out_shift: (n_out,), on the accumulator's grid; shifts are >= 0.
+        pe, simd: outputs, and weights of an output, that are worked on in parallel.
+        element: one of :data:`ELEMENTS`.
+        sparse: 1 where weights that are zero take no time, as far as every row has as few of them as any
+            in each block of :data:`BLOCK_SIZE` inputs.
     """
 
     kernel = "pot_linear"
@@ -36,6 +55,72 @@ class PotLinear(HardwareOperator):
         """Integer weights, (n_out, n_in)."""
         return decode_pot(self.array("codes"), self.size("exponent_bits"), self.size("mantissa_bits"))
 
+    @property
+    def element(self) -> str:
+        return self.get_nodeattr("element")
+
+    @property
+    def n_groups(self) -> int:
+        """Groups of ``pe`` outputs, worked on one after the other; the last may be smaller."""
+        return math.ceil(self.size("n_out") / self.size("pe"))
+
+    @property
+    def block_nonzeros(self) -> int:
+        """Most weights that are not zero in a row's block."""
+        rows, inputs = self.array("codes").shape
+        padded = np.pad(self.weights() != 0, ((0, 0), (0, -inputs % BLOCK_SIZE)))
+        return max(int(padded.reshape(rows, -1, BLOCK_SIZE).sum(axis=-1).max()), 1)
+
+    @property
+    def n_steps(self) -> int:
+        """Weights of an output that are worked on one after the other, ``simd`` at a time."""
+        if not self.size("sparse"):
+            return self.size("n_in")
+        return math.ceil(self.size("n_in") / BLOCK_SIZE) * self.block_nonzeros
+
+    def drain_cycles(self) -> int:
+        """Clocks between the last product of a group and its sums."""
+        return 2 ** self.size("exponent_bits") - 1 if self.element == "bucket" else 0
+
+    def constants(self) -> dict[str, int]:
+        return {
+            "sparse": self.size("sparse"),
+            "n_groups": self.n_groups,
+            "n_steps": self.n_steps,
+            "element_kind": ELEMENTS.index(self.element),
+            "block_size": BLOCK_SIZE,
+            "block_nonzeros": self.block_nonzeros,
+        }
+
+    def kernel_array(self, name: str) -> np.ndarray:
+        """``codes`` as the folding reads them, (n_groups, n_steps, pe), a sparse one with its place in the block."""
+        if name != "codes":
+            return super().kernel_array(name)
+        codes = self._sparse_codes() if self.size("sparse") else self.array("codes")
+        pe = self.size("pe")
+        padded = np.pad(codes, ((0, self.n_groups * pe - len(codes)), (0, 0)))
+        return padded.reshape(self.n_groups, pe, -1).transpose(0, 2, 1).reshape(-1)
+
+    def _sparse_codes(self) -> np.ndarray:
+        """Non-zero codes of every row's blocks with their places, (n_out, n_steps); filled with code 0 at place 0."""
+        codes, weights = self.array("codes"), self.weights()
+        width = self.code_bits
+        padded = ((0, 0), (0, -codes.shape[1] % BLOCK_SIZE))
+        blocks, used = (
+            np.pad(array, padded).reshape(len(codes), -1, BLOCK_SIZE) for array in (codes, (weights != 0).astype(int))
+        )
+        order = np.argsort(1 - used, axis=-1, kind="stable")[..., : self.block_nonzeros]
+        kept = np.take_along_axis(blocks, order, axis=-1) | (order << width)
+        return np.where(np.take_along_axis(used, order, axis=-1), kept, 0).reshape(len(codes), -1)
+
+    @property
+    def code_bits(self) -> int:
+        return 1 + self.size("exponent_bits") + self.size("mantissa_bits")
+
+    def get_nodeattr_types(self) -> dict[str, tuple]:
+        element = ("s", False, ELEMENTS[0], set(ELEMENTS))
+        return super().get_nodeattr_types() | {"element": element, "sparse": ("i", False, 0)}
+
     def exponent_counts(self) -> np.ndarray:
         """How many non-zero weights have the leading power of two 2**i, for every i of the format."""
         weights = np.abs(self.weights())
@@ -48,16 +133,52 @@ class PotLinear(HardwareOperator):
 
     def array_dtype(self, name: str) -> BaseDataType:
         if name == "codes":
-            return DataType[f"UINT{1 + self.size('exponent_bits') + self.size('mantissa_bits')}"]
+            places = (BLOCK_SIZE - 1).bit_length() if self.size("sparse") else 0
+            return DataType[f"UINT{self.code_bits + places}"]
         return super().array_dtype(name)
 
     def types(self) -> dict[str, BaseDataType]:
         sums = np.abs(self.weights()).sum(axis=1) * magnitude(self.in_dtype())
         peak = (sums << self.array("acc_shift")) + np.abs(self.array("bias"))
-        return {"accum_t": signed_width(int(peak.max()), shifts=int(self.array("out_shift").max()))}
+        return {
+            "accum_t": signed_width(int(peak.max()), shifts=int(self.array("out_shift").max())),
+            "bucket_t": signed_width(self._bucket_peak()),
+        }
 
-    def program(self) -> Program:
-        return word_by_word(self.size("n_tokens"), self.size("n_out") * (self.size("n_in") + 1))
+    def _bucket_peak(self) -> int:
+        """Bound of the sum of what a row's weights of one exponent multiply."""
+        codes, mantissa = self.array("codes"), self.size("mantissa_bits")
+        exponents = (codes >> mantissa) & (2 ** self.size("exponent_bits") - 1)
+        significands = (codes & (2**mantissa - 1)) | ((exponents > 0) << mantissa)
+        shifts = np.maximum(exponents - 1, 0)
+        sums = [np.where(shifts == shift, significands, 0).sum(axis=1).max() for shift in np.unique(shifts)]
+        return int(max(sums)) * magnitude(self.in_dtype())
+
+    def stages(self) -> tuple[Stage, ...]:
+        inputs, pe, groups = self.size("n_in"), self.size("pe"), self.n_groups
+        load = block_of(inputs, (Read("in0"),), "tokens")
+        programs = {"load": load, "multiply": self._multiply(), "write": self._write(pe, groups)}
+        return tuple(Stage(name, (Repeat(self.size("n_tokens"), program),)) for name, program in programs.items())
+
+    def _multiply(self) -> Program:
+        steps, drain = math.ceil(self.n_steps / self.size("simd")), self.drain_cycles()
+
+        def group(first: Ports, last: Ports) -> Program:
+            if drain == 0:
+                return clocks(steps, first=first, last=(claim("groups"), *last, fill("groups")))
+            return (*clocks(steps, first=first), *clocks(drain, first=(claim("groups"),), last=(*last, fill("groups"))))
+
+        return around(self.n_groups, group, (take("tokens"),), (free("tokens"),))
+
+    def _write(self, pe: int, groups: int) -> Program:
+        def group(outputs: int) -> Program:
+            if self.out_word() == 1:
+                return clocks(outputs, (Write("out"),), first=(take("groups"),), last=(free("groups"),))
+            return clocks(outputs, first=(take("groups"),), last=(free("groups"),))
+
+        last = group(self.size("n_out") - pe * (groups - 1))
+        logits = () if self.out_word() == 1 else (Write("out"),)
+        return (Repeat(groups - 1, group(pe)), *last, *logits)
 
     def execute(self, x: np.ndarray) -> np.ndarray:
         total = (exact_matmul(x, self.weights().T) << self.array("acc_shift")) + self.array("bias")

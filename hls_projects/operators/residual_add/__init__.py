@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
-from hls_projects.dataflow.program import Program
 from hls_projects.integer import requantize
-from hls_projects.operators.base import HardwareOperator, magnitude, shift_dtype, signed_width, word_by_word
+from hls_projects.operators.base import HardwareOperator, Stage, elementwise, magnitude, shift_dtype, signed_width
 
 
 class ResidualAdd(HardwareOperator):
@@ -34,8 +33,8 @@ class ResidualAdd(HardwareOperator):
         shift = self.size("out_shift")
         return {"accum_t": signed_width(peak, shifts=shift), "shift_t": shift_dtype(shift)}
 
-    def program(self) -> Program:
-        return word_by_word(self.size("n_tokens"), self.size("n_in"), inputs=2)
+    def stages(self) -> tuple[Stage, ...]:
+        return elementwise(self.size("n_tokens") * self.size("n_in"), inputs=2)
 
     def execute(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         total = (a << self.size("a_shift")) + (b << self.size("b_shift"))

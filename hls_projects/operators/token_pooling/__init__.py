@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
-from hls_projects.dataflow.program import Program, Read, Repeat, Wait, Write
+from hls_projects.dataflow.program import Read, Write, free, take
 from hls_projects.integer import requantize
-from hls_projects.operators.base import HardwareOperator, magnitude, shift_dtype, signed_width
+from hls_projects.operators.base import HardwareOperator, Stage, block_of, clocks, magnitude, shift_dtype, signed_width
 
 
 class TokenPooling(HardwareOperator):
@@ -33,9 +33,12 @@ class TokenPooling(HardwareOperator):
         shift = self.size("out_shift")
         return {"accum_t": signed_width(peak, shifts=shift), "shift_t": shift_dtype(shift)}
 
-    def program(self) -> Program:
+    def stages(self) -> tuple[Stage, ...]:
         tokens, channels = self.size("n_tokens"), self.size("n_in")
-        return (Repeat(tokens, (Read("in0"), Wait(channels))), Wait(channels), Write("out"))
+        return (
+            Stage("sum", block_of(tokens * channels, (Read("in0"),), "pooled")),
+            Stage("scale", clocks(channels, (Write("out"),), first=(take("pooled"),), last=(free("pooled"),))),
+        )
 
     def execute(self, x: np.ndarray) -> np.ndarray:
         total = x.sum(axis=1, keepdims=True) if self.size("average") else x[:, :1]
