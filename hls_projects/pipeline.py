@@ -15,8 +15,8 @@ import numpy as np
 from hls4ml.model.graph import ModelGraph
 from hls4ml.model.layers import Input, Layer
 
-from hls_projects.dataflow import Fifo, Network, NetworkError, Process, Program, Read, Repeat, Wait, Write
-from hls_projects.dataflow.program import Step
+from hls_projects.dataflow import Fifo, Network, NetworkError, Process, Program, Read, Repeat, Write
+from hls_projects.dataflow.program import renamed
 from hls_projects.dataflow.sizing import Depths
 
 # Slots of the core's own ports: what a register slice of AXI4-Stream holds.
@@ -57,14 +57,7 @@ def _program(layer: Layer) -> Program:
     if operator is None:
         raise NetworkError(f"layer {layer.name} is a {layer.class_name}, whose timing is not known")
     ports = {f"in{index}": name for index, name in enumerate(inputs)} | {"out": layer.get_output_variable().name}
-    return tuple(_joined(step, ports) for step in operator.program())
-
-
-def _joined(step: Step, ports: dict[str, str]) -> Step:
-    """``step`` with the FIFOs in the place of an operator's ports."""
-    if isinstance(step, Repeat):
-        return Repeat(step.count, tuple(_joined(inner, ports) for inner in step.body))
-    return step if isinstance(step, Wait) else type(step)(ports[step.port])
+    return renamed(operator.program(), ports)
 
 
 def _end(layer: Layer, step: type[Read] | type[Write]) -> Program:

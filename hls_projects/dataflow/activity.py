@@ -37,23 +37,39 @@ def timeline(trace: Trace) -> list[dict[str, Any]]:
 
 def _spans(trace: Trace, process: Process) -> dict[str, np.ndarray]:
     """Start and end of everything that ``process`` did, (N, 2) by state, waiting before its first word left out."""
-    taken = {key: iter((trace.writes if key[1] else trace.reads)[key[0]].tolist()) for key in process.words}
+    moves = {end: _Moves(trace, *end) for end in process.words}
     steps, rest = process.instructions
     spans: dict[str, list[tuple[int, int]]] = {state: [] for state in STATES}
     cycle = None
     for _ in range(trace.pictures):
         for step in steps:
-            at = next(taken[step.port, step.writes], None)
-            if at is None:
+            found = [moves[end].next() for end in step.ends]
+            if None in found:
                 break
+            at = found[0][0]
             ready = at if cycle is None else cycle + step.delay
             if cycle is not None:
                 spans["busy"].append((cycle, ready))
-                spans["blocked" if step.writes else "starved"].append((ready, at))
+                _, writes = step.ends[max(range(len(found)), key=lambda index: found[index][1])]
+                spans["blocked" if writes else "starved"].append((ready, at))
             spans["busy"].append((at, at + 1))
             cycle = at + 1
         cycle = None if cycle is None else cycle + rest
     return {state: np.array(pairs, dtype=np.int64).reshape(-1, 2) for state, pairs in spans.items()}
+
+
+class _Moves:
+    """Cycles of the words at one end of a FIFO, one after another, with the first in which each could have moved."""
+
+    def __init__(self, trace: Trace, fifo: str, writes: bool) -> None:
+        depth = trace.depth(fifo)
+        own, other = (trace.writes, trace.reads) if writes else (trace.reads, trace.writes)
+        before = np.full(len(own[fifo]) if depth is None else depth, -1) if writes else np.zeros(0, dtype=np.int64)
+        possible = np.concatenate([before, other[fifo]]) + 1
+        self._words = zip(own[fifo].tolist(), possible.tolist(), strict=False)
+
+    def next(self) -> tuple[int, int] | None:
+        return next(self._words, None)
 
 
 def _covered(spans: np.ndarray, edges: np.ndarray) -> np.ndarray:

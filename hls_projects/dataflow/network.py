@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from hls_projects.dataflow.program import Instruction, Program, instructions
+from hls_projects.dataflow.program import End, Instruction, Program, instructions, words
 
 
 class NetworkError(ValueError):
@@ -28,9 +28,9 @@ class Process:
     program: Program
 
     @cached_property
-    def words(self) -> Counter[tuple[str, bool]]:
+    def words(self) -> Counter[End]:
         """Words a picture by FIFO and whether they are written."""
-        return Counter((instruction.port, instruction.writes) for instruction in self.instructions[0])
+        return words(self.program)
 
     @cached_property
     def instructions(self) -> tuple[list[Instruction], int]:
@@ -49,13 +49,18 @@ class Fifo:
 
     Args:
         name: unique in its network.
-        word_bits: width.
+        word_bits: width; 0 for tokens without a value.
         fixed_depth: slots, where they are not the designer's to choose (the ports of the core).
     """
 
     name: str
     word_bits: int
     fixed_depth: int | None = None
+
+
+def block_fifos(block: str, depth: int = 2) -> tuple[Fifo, Fifo]:
+    """The FIFOs that stand for ``block`` of ``depth`` buffers; see :mod:`hls_projects.dataflow.program`."""
+    return Fifo(f"{block}.claimed", 0, depth), Fifo(f"{block}.filled", 0, depth)
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ class Network:
         twice = [name for name, count in Counter(names).items() if count > 1]
         if twice:
             raise NetworkError(f"{twice[0]} is the name of two parts of the network")
-        ends: dict[tuple[str, bool], list[tuple[Process, int]]] = {}
+        ends: dict[End, list[tuple[Process, int]]] = {}
         for process in self.processes:
             for (port, writes), count in process.words.items():
                 ends.setdefault((port, writes), []).append((process, count))

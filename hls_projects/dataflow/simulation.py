@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hls_projects.dataflow.network import Network, Process
+from hls_projects.dataflow.program import End
 
 
 @dataclass(eq=False)
@@ -37,11 +38,12 @@ class _Runner:
     """A process with its place in its program."""
 
     process: Process
-    steps: list[tuple[int, _Port]]
+    steps: list[tuple[int, tuple[_Port, ...]]]
     rest: int
     pictures: int
     place: int = 0
     cycle: int = 0
+    missing: _Port | None = None
 
     def run(self) -> bool:
         """Go as far as known cycles allow; tells whether that was any way at all."""
@@ -49,25 +51,29 @@ class _Runner:
         end = len(steps)
         moved = False
         while self.pictures:
-            delay, port = steps[place]
-            ready = cycle + delay
-            own, other = port.own, port.other
-            needed = len(own) - port.ahead
-            if needed >= 0:
-                if needed >= len(other):
-                    break
-                free = other[int(needed)] + 1
+            delay, ports = steps[place]
+            ready = start = cycle + delay
+            last = None
+            for port in ports:
+                needed = len(port.own) - port.ahead
+                if needed < 0:
+                    continue
+                if needed >= len(port.other):
+                    self.place, self.cycle, self.missing = place, cycle, port
+                    return moved
+                free = port.other[int(needed)] + 1
                 if free > ready:
-                    port.stalls += free - ready
-                    ready = free
-            own.append(ready)
+                    ready, last = free, port
+            if last is not None:
+                last.stalls += ready - start
+            for port in ports:
+                port.own.append(ready)
             moved = True
             cycle = ready + 1
             place += 1
             if place == end:
                 place, self.pictures = 0, self.pictures - 1
                 cycle += self.rest
-        self.place, self.cycle = place, cycle
         return moved
 
 
@@ -78,8 +84,10 @@ class Trace:
     Args:
         network, depths, pictures: what was simulated; a depth of None has no bound.
         writes, reads: cycles by FIFO, ascending.
-        stalls: cycles that each process waited, by process, FIFO and whether it wanted to write.
-        blocked: the FIFO at which each process that did not end stands, and whether it wants to write.
+        stalls: cycles that each process waited, by process, FIFO and whether it wanted to write; where
+            several words move together, the FIFO that let them move last, the first named of equals.
+        blocked: the FIFO at which each process that did not end stands, and whether it wants to write;
+            where several words are to move together, the first named that does not let its one.
     """
 
     network: Network
@@ -87,12 +95,17 @@ class Trace:
     pictures: int
     writes: dict[str, np.ndarray]
     reads: dict[str, np.ndarray]
-    stalls: dict[str, dict[tuple[str, bool], int]]
-    blocked: dict[str, tuple[str, bool]]
+    stalls: dict[str, dict[End, int]]
+    blocked: dict[str, End]
 
     @property
     def deadlock(self) -> bool:
         return bool(self.blocked)
+
+    def depth(self, fifo: str) -> int | None:
+        """Slots of ``fifo``, whether they could be chosen or not."""
+        fixed = next(each.fixed_depth for each in self.network.fifos if each.name == fifo)
+        return fixed or self.depths[fifo]
 
     def completions(self) -> np.ndarray:
         """Cycle of the last word of every picture that left the network, (pictures,)."""
@@ -136,7 +149,7 @@ def simulate(network: Network, depths: Mapping[str, int | None], pictures: int) 
             ahead = (bounds[name] or math.inf) if is_write else 0
             ports[name, is_write] = _Port(name, is_write, own, other, ahead)
         found, rest = process.instructions
-        steps = [(step.delay, ports[step.port, step.writes]) for step in found]
+        steps = [(step.delay, tuple(ports[end] for end in step.ends)) for step in found]
         return _Runner(process, steps, rest, pictures if steps else 0)
 
     runners = {process.name: runner(process) for process in network.processes}
@@ -148,7 +161,7 @@ def simulate(network: Network, depths: Mapping[str, int | None], pictures: int) 
         {name: np.array(cycles, dtype=np.int64) for name, cycles in writes.items()},
         {name: np.array(cycles, dtype=np.int64) for name, cycles in reads.items()},
         {name: _stalls(runner) for name, runner in runners.items()},
-        {name: (r.steps[r.place][1].fifo, r.steps[r.place][1].writes) for name, r in runners.items() if r.pictures},
+        {name: (r.missing.fifo, r.missing.writes) for name, r in runners.items() if r.pictures and r.missing},
     )
 
 
@@ -166,6 +179,6 @@ def _run_all(network: Network, runners: dict[str, _Runner]) -> None:
                 waiting.append(other)
 
 
-def _stalls(runner: _Runner) -> dict[tuple[str, bool], int]:
-    ports = {(port.fifo, port.writes): port.stalls for _, port in runner.steps}
+def _stalls(runner: _Runner) -> dict[End, int]:
+    ports = {(port.fifo, port.writes): port.stalls for _, ports in runner.steps for port in ports}
     return {key: cycles for key, cycles in ports.items() if cycles}

@@ -15,6 +15,7 @@ from hls_projects.dataflow.simulation import Trace
 
 RTL = Path(__file__).parent / "rtl"
 MARGIN = 50
+MAX_PORTS = 32
 Events = dict[str, np.ndarray]
 
 
@@ -95,6 +96,8 @@ def _network(index: int, trace: Trace, numbers: dict[tuple[int, str], int], code
     for place, process in enumerate(trace.network.processes):
         found, rest = process.instructions
         ports = list(process.words)
+        if len(ports) > MAX_PORTS:
+            raise VerilatorError(f"process {process.name} has {len(ports)} ports; in Verilog it may have {MAX_PORTS}")
         processes.append(
             {
                 "name": f"process{index}_{place}",
@@ -104,5 +107,5 @@ def _network(index: int, trace: Trace, numbers: dict[tuple[int, str], int], code
                 "rest": rest,
             }
         )
-        code += [(i.delay << 9) | (ports.index((i.port, i.writes)) << 1) | i.writes for i in found]
+        code += [(i.delay << MAX_PORTS) | sum(1 << ports.index(end) for end in i.ends) for i in found]
     return {"fifos": fifos, "processes": processes, "pictures": trace.pictures}
