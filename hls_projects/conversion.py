@@ -25,13 +25,13 @@ from qonnx.core.datatype import BaseDataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
+from hls_projects import PROJECT
 from hls_projects.dataflow.sizing import Depths
 from hls_projects.operators import OPERATORS, HardwareOperator
 from hls_projects.pipeline import set_depths
 from hls_projects.targets import Target
 
 BACKEND = "Vitis"
-PROJECT = "vit"
 FIXED_POINT_HEADER = Path(__file__).parent / "kernels" / "fixed_point.h"
 
 

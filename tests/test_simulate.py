@@ -12,7 +12,7 @@ import pytest
 
 from flows import kept_graphs
 from flows import simulate as command
-from hls_projects.dataflow import Fifo, Network, Process, Read, Repeat, Together, Wait, Write, simulate
+from hls_projects.dataflow import Fifo, Network, Process, Read, Repeat, Together, Wait, Write, engine, simulate
 from hls_projects.dataflow.activity import timeline
 
 
@@ -92,6 +92,13 @@ def test_refusals(lowered_option: list[str], tmp_path: Path, options, message: s
     assert command.main([*source, *given]) == 2
     said = capsys.readouterr().err.strip().splitlines()
     assert said[-1].startswith("simulate: ") and message in said[-1]
+
+
+def test_no_compiler(lowered_option: list[str], tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.setattr(engine, "load_library", engine.load_library.__wrapped__)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert command.main([*lowered_option, "--fifo-length", "64"]) == 2
+    assert capsys.readouterr().err.startswith("simulate: no g++ on the path; install one")
 
 
 @pytest.mark.parametrize("value", ["0", "-3", "two"])

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from hls_projects.dataflow.code import Code, make_code
 from hls_projects.dataflow.program import End, Instruction, Program, instructions, words
 
 
@@ -34,13 +35,13 @@ class Process:
 
     @cached_property
     def instructions(self) -> tuple[list[Instruction], int]:
-        """See :func:`hls_projects.dataflow.program.instructions`."""
+        """See :func:`hls_projects.dataflow.program.instructions`; as long as all that the process moves."""
         return instructions(self.program)
 
     @property
     def is_sink(self) -> bool:
         """Whether it only reads."""
-        return not any(writes for _, writes in self.words)
+        return bool(self.words) and not any(writes for _, writes in self.words)
 
 
 @dataclass(frozen=True)
@@ -110,13 +111,10 @@ class Network:
         return self.ends[fifo][1]
 
     @cached_property
-    def neighbours(self) -> dict[str, list[str]]:
-        """Processes that share a FIFO, by process."""
-        found: dict[str, list[str]] = {process.name: [] for process in self.processes}
-        for writer, reader in self.ends.values():
-            found[writer.name].append(reader.name)
-            found[reader.name].append(writer.name)
-        return found
+    def code(self) -> Code:
+        """All programs, for the simulation."""
+        numbers = {fifo.name: number for number, fifo in enumerate(self.fifos)}
+        return make_code([process.program for process in self.processes], numbers)
 
     @cached_property
     def sizable(self) -> tuple[Fifo, ...]:

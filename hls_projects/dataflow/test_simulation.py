@@ -29,9 +29,12 @@ from hls_projects.dataflow import (
     take,
     verilog,
 )
+from hls_projects.dataflow.engine import load_library
 from hls_projects.dataflow.program import busy_cycles, instructions, words
 from hls_projects.dataflow.random_networks import random_depths, random_network
+from hls_projects.dataflow.simulation import shares
 from hls_projects.dataflow.verilog import VerilatorError, run_verilog
+from hls_projects.simulation import SimulationError
 
 QUIET_CYCLES = 200
 TOPOLOGIES = 30
@@ -182,6 +185,43 @@ def test_equal_to_a_clock_that_ticks(seed: int, other: int, pictures: int, proce
     assert all(trace.slots(name) <= depth for name, depth in depths.items())
 
 
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 3))
+def test_what_is_not_recorded_changes_nothing_else(seed: int, pictures: int):
+    network = random_network(seed)
+    depths = random_depths(network, seed, most=8)
+    kept, other = (simulate(network, depths, pictures, record=record) for record in (True, False))
+    assert not other.writes and not other.reads
+    assert (kept.stalls, kept.blocked, kept.last) == (other.stalls, other.blocked, other.last)
+    assert kept.completions().tolist() == other.completions().tolist()
+    sinks = [process for process in network.processes if process.is_sink]
+    for picture, end in enumerate(kept.completions()):
+        lasts = [kept.reads[p][(picture + 1) * count - 1] for sink in sinks for (p, _), count in sink.words.items()]
+        assert end == max(lasts)
+    for name in kept.writes:
+        assert kept.slots(name) == kept.occupancy(name).max(initial=0)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 40))
+def test_shares_are_the_work_and_the_stalls(seed: int, bins: int):
+    network = random_network(seed)
+    trace = simulate(network, random_depths(network, seed, most=8), 2)
+    edges = np.linspace(0, trace.last + 1, bins + 1).round().astype(np.int64)
+    found = shares(trace, edges)
+    for process, parts in zip(network.processes, found, strict=True):
+        moved = [(trace.writes if writes else trace.reads)[port] for port, writes in process.words]
+        if not any(map(len, moved)):
+            assert not parts.any()
+            continue
+        first, last = min(int(c[0]) for c in moved if len(c)), max(int(c[-1]) for c in moved if len(c))
+        assert parts.sum(axis=1).tolist() == np.diff(np.clip(edges, first, last + 1)).tolist()
+        _, starved, blocked = parts.sum(axis=0)
+        unseen = first - process.instructions[0][0].delay
+        assert starved + blocked == sum(trace.stalls[process.name].values()) - unseen
+        assert not (starved if process.kind == "source" else blocked if process.is_sink else 0)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32))
 def test_depths_as_deep_as_the_slots_that_were_used_change_nothing(seed: int):
@@ -255,6 +295,12 @@ def test_equal_to_verilog_cycle_for_cycle(tmp_path: Path):
             assert np.array_equal(trace.reads[name], reads[name])
             events += len(writes[name]) + len(reads[name])
     assert events > 2000
+
+
+def test_no_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SimulationError, match=r"no g\+\+ on the path; install one"):
+        load_library.__wrapped__()
 
 
 def test_no_verilator(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

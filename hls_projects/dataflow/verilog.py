@@ -75,8 +75,7 @@ def _render(traces: Sequence[Trace], networks: list[dict[str, Any]], code_words:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(RTL), undefined=jinja2.StrictUndefined, trim_blocks=True, autoescape=False
     )
-    last = max(int(cycles.max(initial=0)) for t in traces for cycles in (*t.writes.values(), *t.reads.values()))
-    horizon = last + max(map(_longest_wait, traces)) + MARGIN
+    horizon = max(0, *(trace.last for trace in traces)) + max(map(_longest_wait, traces)) + MARGIN
     return environment.get_template("networks.v.j2").render(networks=networks, horizon=horizon, code_words=code_words)
 
 

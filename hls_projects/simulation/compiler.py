@@ -114,7 +114,7 @@ def _end(process: subprocess.Popen) -> None:
 
 
 def _refusal(said: str) -> SimulationError:
-    return SimulationError(f"g++ refused the generated project: {said[:2000].strip()}")
+    return SimulationError(f"g++ refused a simulation: {said[:2000].strip()}")
 
 
 def _from_cache(key: str, program: Path) -> bool:
