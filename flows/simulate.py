@@ -35,9 +35,13 @@ from hls_projects.dataflow.activity import timeline
 from hls_projects.dataflow.program import busy_cycles
 from hls_projects.dataflow.sizing import PICTURES, Depths
 from hls_projects.lowering import LoweringError
+from hls_projects.simulation import SimulationError
 from hls_projects.targets import Target, TargetError, load_target, target_names
 
-BAD_INPUT = (CheckpointError, ConfigError, ConversionError, LoweringError, NetworkError, TargetError, OSError)
+BAD_INPUT = (
+    *(CheckpointError, ConfigError, ConversionError, LoweringError, NetworkError, SimulationError, TargetError),
+    OSError,
+)
 INTERRUPTED = 130
 MOST_SHOWN = 10
 

@@ -26,17 +26,16 @@ from qonnx.core.datatype import BaseDataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
+from hls_projects import PROJECT
 from hls_projects.dataflow.sizing import Depths
 from hls_projects.operators import OPERATORS, HardwareOperator
 from hls_projects.pipeline import set_depths
+from hls_projects.simulation.compiler import BLOCKS_HEADER
 from hls_projects.targets import Target
 
 BACKEND = "Vitis"
-PROJECT = "vit"
 KERNELS = Path(__file__).parent / "kernels"
 SHARED_HEADERS = [KERNELS / f"{name}.h" for name in ("fixed_point", "blocks", "pot_element", "window")]
-# Vitis HLS has its own; g++ finds this one beside hls4ml's ap_types.
-BLOCKS_HEADER = Path(__file__).parent / "simulation" / "block_types" / "hls_streamofblocks.h"
 
 
 class ConversionError(Exception):

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from hls_projects.conversion import BLOCKS_HEADER, config_struct, cpp_type
+from hls_projects.conversion import config_struct, cpp_type
 from hls_projects.operators import HardwareOperator
 from hls_projects.simulation import compiler
+from hls_projects.simulation.compiler import BLOCKS_HEADER
 
 KERNELS = Path(__file__).parent / "kernels"
 HLS4ML = Path(str(resources.files("hls4ml"))) / "templates" / "vivado"

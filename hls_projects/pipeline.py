@@ -15,8 +15,8 @@ import numpy as np
 from hls4ml.model.graph import ModelGraph
 from hls4ml.model.layers import Input, Layer
 
-from hls_projects.dataflow import Fifo, Network, NetworkError, Process, Program, Read, Repeat, Wait, Write
-from hls_projects.dataflow.program import Step, Together
+from hls_projects.dataflow import Fifo, Network, NetworkError, Process, Program, Read, Repeat, Together, Write
+from hls_projects.dataflow.program import renamed, words
 from hls_projects.dataflow.sizing import Depths
 
 # Slots of the core's own ports: what a register slice of AXI4-Stream holds.
@@ -66,25 +66,11 @@ def _parts(layer: Layer) -> tuple[list[Process], list[Fifo]]:
     processes, inner = [], {}
     for stage in operator.stages():
         name = f"{layer.name}.{stage.name}" if stage.name else layer.name
-        program = tuple(_joined(step, layer.name, ports, inner) for step in stage.program)
-        processes.append(Process(name, layer.class_name, program))
+        names = {port: f"{layer.name}.{port}" for port, _ in words(stage.program)} | ports
+        inner |= {names[port]: None for port, _ in words(stage.program) if port not in ports}
+        processes.append(Process(name, layer.class_name, renamed(stage.program, names)))
     # The memory of a block is the operator's, so no words are stored here.
     return processes, [Fifo(name, 0, BLOCKS) for name in inner]
-
-
-def _joined(step: Step, layer: str, ports: dict[str, str], inner: dict[str, None]) -> Step:
-    """``step`` with the FIFOs in the place of an operator's ports; those within the operator are noted in ``inner``."""
-    if isinstance(step, Repeat):
-        return Repeat(step.count, tuple(_joined(part, layer, ports, inner) for part in step.body))
-    if isinstance(step, Together):
-        return Together(tuple(_joined(part, layer, ports, inner) for part in step.steps))
-    if isinstance(step, Wait):
-        return step
-    if step.port in ports:
-        return type(step)(ports[step.port])
-    name = f"{layer}.{step.port}"
-    inner[name] = None
-    return type(step)(name)
 
 
 def _end(layer: Layer, step: type[Read] | type[Write]) -> Program:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from hls_projects.dataflow.program import Instruction, Program, instructions
+from hls_projects.dataflow.code import Code, make_code
+from hls_projects.dataflow.program import End, Instruction, Program, instructions, words
 
 
 class NetworkError(ValueError):
@@ -28,19 +29,19 @@ class Process:
     program: Program
 
     @cached_property
-    def words(self) -> Counter[tuple[str, bool]]:
+    def words(self) -> Counter[End]:
         """Words a picture by FIFO and whether they are written."""
-        return Counter((instruction.port, instruction.writes) for instruction in self.instructions[0])
+        return words(self.program)
 
     @cached_property
     def instructions(self) -> tuple[list[Instruction], int]:
-        """See :func:`hls_projects.dataflow.program.instructions`."""
+        """See :func:`hls_projects.dataflow.program.instructions`; as long as all that the process moves."""
         return instructions(self.program)
 
     @property
     def is_sink(self) -> bool:
         """Whether it only reads."""
-        return not any(writes for _, writes in self.words)
+        return bool(self.words) and not any(writes for _, writes in self.words)
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,18 @@ class Fifo:
 
     Args:
         name: unique in its network.
-        word_bits: width.
+        word_bits: width; 0 for tokens without a value.
         fixed_depth: slots, where they are not the designer's to choose (the ports of the core).
     """
 
     name: str
     word_bits: int
     fixed_depth: int | None = None
+
+
+def block_fifos(block: str, depth: int = 2) -> tuple[Fifo, Fifo]:
+    """The FIFOs that stand for ``block`` of ``depth`` buffers; see :mod:`hls_projects.dataflow.program`."""
+    return Fifo(f"{block}.claimed", 0, depth), Fifo(f"{block}.filled", 0, depth)
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,7 @@ class Network:
         twice = [name for name, count in Counter(names).items() if count > 1]
         if twice:
             raise NetworkError(f"{twice[0]} is the name of two parts of the network")
-        ends: dict[tuple[str, bool], list[tuple[Process, int]]] = {}
+        ends: dict[End, list[tuple[Process, int]]] = {}
         for process in self.processes:
             for (port, writes), count in process.words.items():
                 ends.setdefault((port, writes), []).append((process, count))
@@ -105,13 +111,10 @@ class Network:
         return self.ends[fifo][1]
 
     @cached_property
-    def neighbours(self) -> dict[str, list[str]]:
-        """Processes that share a FIFO, by process."""
-        found: dict[str, list[str]] = {process.name: [] for process in self.processes}
-        for writer, reader in self.ends.values():
-            found[writer.name].append(reader.name)
-            found[reader.name].append(writer.name)
-        return found
+    def code(self) -> Code:
+        """All programs, for the simulation."""
+        numbers = {fifo.name: number for number, fifo in enumerate(self.fifos)}
+        return make_code([process.program for process in self.processes], numbers)
 
     @cached_property
     def sizable(self) -> tuple[Fifo, ...]:

@@ -8,17 +8,30 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from hls_projects.dataflow import Fifo, Network, NetworkError, Process, Read, Repeat, Wait, Write, explain, simulate
+from hls_projects.dataflow import (
+    Fifo,
+    Network,
+    NetworkError,
+    Process,
+    Read,
+    Repeat,
+    Together,
+    Wait,
+    Write,
+    explain,
+    simulate,
+)
 from hls_projects.dataflow.random_networks import random_depths, random_network
 from hls_projects.dataflow.sizing import measure, size_fifos, without_deadlock
 
 
-def residual(words: int = 8) -> Network:
+def residual(words: int = 8, *, together: bool = False) -> Network:
     """A branch that stores all words before it gives one, beside one that does not."""
+    fork = Read("in"), Write("a"), Write("b")
     return Network(
         (
             Process("source", "source", (Repeat(words, (Write("in"),)),)),
-            Process("fork", "fork", (Repeat(words, (Read("in"), Write("a"), Write("b"))),)),
+            Process("fork", "fork", (Repeat(words, (Together(fork),) if together else fork),)),
             Process("store", "store", (Repeat(words, (Read("a"),)), Repeat(words, (Wait(20), Write("c"))))),
             Process("add", "add", (Repeat(words, (Read("c"), Read("b"), Wait(5), Write("out"))),)),
             Process("sink", "sink", (Repeat(words, (Read("out"),)),)),
@@ -44,6 +57,15 @@ def test_a_residual_branch_by_hand():
     assert sizing.smallest.storage_bits == 8 * 9
 
 
+def test_words_that_are_written_together_by_hand():
+    found = explain(simulate(residual(together=True), {"a": 1, "b": 1, "c": 1}, 1))
+    assert found.remedies == {"b": 8}  # the fork holds no word back
+    assert str(found) == (
+        "deadlock after cycle 2: fork waits at b (full), add waits at c (empty), store waits at a (empty); "
+        "b of depth 8 would free it"
+    )
+
+
 def test_no_deadlock_no_explanation():
     assert explain(simulate(residual(), {"a": 1, "b": 7, "c": 1}, 2)) is None
 
@@ -58,8 +80,8 @@ def test_points_between():
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32))
 def test_what_is_said_to_free_a_deadlock_does(seed: int):
-    network = random_network(seed)
-    depths = random_depths(network, seed, most=3)
+    network = random_network(seed, 16)
+    depths = random_depths(network, seed, most=2)
     found = explain(simulate(network, depths, 1))
     assume(found is not None)
     ends = {wait.fifo: wait for wait in found.waits}

@@ -15,6 +15,7 @@ from hls_projects.dataflow.simulation import Trace
 
 RTL = Path(__file__).parent / "rtl"
 MARGIN = 50
+MAX_PORTS = 32
 Events = dict[str, np.ndarray]
 
 
@@ -74,8 +75,7 @@ def _render(traces: Sequence[Trace], networks: list[dict[str, Any]], code_words:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(RTL), undefined=jinja2.StrictUndefined, trim_blocks=True, autoescape=False
     )
-    last = max(int(cycles.max(initial=0)) for t in traces for cycles in (*t.writes.values(), *t.reads.values()))
-    horizon = last + max(map(_longest_wait, traces)) + MARGIN
+    horizon = max(0, *(trace.last for trace in traces)) + max(map(_longest_wait, traces)) + MARGIN
     return environment.get_template("networks.v.j2").render(networks=networks, horizon=horizon, code_words=code_words)
 
 
@@ -95,6 +95,8 @@ def _network(index: int, trace: Trace, numbers: dict[tuple[int, str], int], code
     for place, process in enumerate(trace.network.processes):
         found, rest = process.instructions
         ports = list(process.words)
+        if len(ports) > MAX_PORTS:
+            raise VerilatorError(f"process {process.name} has {len(ports)} ports; in Verilog it may have {MAX_PORTS}")
         processes.append(
             {
                 "name": f"process{index}_{place}",
@@ -104,5 +106,5 @@ def _network(index: int, trace: Trace, numbers: dict[tuple[int, str], int], code
                 "rest": rest,
             }
         )
-        code += [(i.delay << 9) | (ports.index((i.port, i.writes)) << 1) | i.writes for i in found]
+        code += [(i.delay << MAX_PORTS) | sum(1 << ports.index(end) for end in i.ends) for i in found]
     return {"fifos": fifos, "processes": processes, "pictures": trace.pictures}

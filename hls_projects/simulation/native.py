@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hls_projects.conversion import BLOCKS_HEADER, PROJECT
-from hls_projects.simulation.compiler import Program
+from hls_projects import PROJECT
+from hls_projects.simulation.compiler import BLOCKS_HEADER, Program
 from hls_projects.simulation.processes import PICTURE_TIMEOUT, Progress, Worker, run_workers, split
 
 HERE = Path(__file__).parent
