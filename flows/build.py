@@ -30,6 +30,7 @@ from hls_projects.qonnx_file import QonnxError
 from hls_projects.ranges import RangeError
 from hls_projects.simulation import SimulationError
 from hls_projects.targets import TargetError
+from hls_projects.vendor_reports import VendorReportError
 
 STEPS: list[tuple[str, Callable[[Build], None]]] = [
     ("load", steps.load),  # checkpoint or QONNX file, pictures, target
@@ -54,6 +55,7 @@ BAD_INPUT = (
     ReportError,
     SimulationError,
     TargetError,
+    VendorReportError,
     WorkspaceError,
     OSError,
 )

@@ -8,6 +8,7 @@ import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from hls_projects import simulation
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("torch", "brevitas", "qonnx", "hls4ml", "onnx", "onnxruntime", "numpy")
 HASHED = (
+    "target.toml",
     "checkpoint.safetensors",
     "model.qonnx.onnx",
     "lowered.onnx",
@@ -32,14 +34,19 @@ def versions() -> dict[str, str]:
     return found | {"python": platform.python_version(), "g++": gxx.stdout.strip()}
 
 
-def provenance(folder: Path) -> dict[str, Any]:
-    """Command, commit and SHA-256 of what lies in the build's ``folder``; a subfolder counts as one."""
+def provenance(folder: Path, others: Mapping[str, Path] | None = None) -> dict[str, Any]:
+    """Command, commit and SHA-256 of what lies in the build's ``folder``; a subfolder counts as one.
+
+    Args:
+        others: files outside the folder that figures are from, by name.
+    """
     found = sorted({path for pattern in HASHED for path in folder.glob(pattern)})
     return {
         # A name of a file need not be text.
         "command": shlex.join(["python", *sys.argv]).encode(errors="replace").decode(),
         "commit": commit(),
-        "files": {str(path.relative_to(folder)): _digest(path) for path in found},
+        "files": {str(path.relative_to(folder)): _digest(path) for path in found}
+        | {name: _digest(path) for name, path in (others or {}).items()},
     }
 
 

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from brevitas_model.checkpoint import find_checkpoint
 from flows.stages import CSIM_MODES
-from hls_projects.targets import target_names
+from hls_projects.targets import TARGET_HELP, target_names
 
 SHIPPED_CHECKPOINT = find_checkpoint("vit-pot4")
 # Options that a later step does not see.
@@ -36,6 +36,7 @@ class Settings:
     sample: int
     trace: bool
     show_pictures: bool
+    vendor_reports: Path | None
     first: str
     last: str
 
@@ -51,7 +52,9 @@ def parse_settings(description: str, steps: list[str], argv: list[str] | None) -
     parser = _Parser(
         prog="flows/build.py", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--target", default="pynq-z2", help=f"board: {', '.join(target_names())} (default: pynq-z2)")
+    parser.add_argument(
+        "--target", default="pynq-z2", help=f"{TARGET_HELP}: {', '.join(target_names())} (default: pynq-z2)"
+    )
     source = parser.add_mutually_exclusive_group()
     source.add_argument(
         "--checkpoint",
@@ -91,6 +94,13 @@ def parse_settings(description: str, steps: list[str], argv: list[str] | None) -
     )
     parser.add_argument(
         "--show-pictures", action="store_true", help="report.html shows pictures that the model gets wrong"
+    )
+    parser.add_argument(
+        "--vendor-reports",
+        type=Path,
+        metavar="DIR",
+        help="folder with csynth.xml of Vitis HLS and Vivado's reports of utilization and timing; their figures are "
+        "put beside the estimate",
     )
     parser.add_argument("--from", dest="first", choices=steps, default=steps[0], help="go on from --out at this step")
     parser.add_argument("--until", dest="last", choices=steps, default=steps[-1], help="stop after this step")

@@ -35,8 +35,12 @@ from hls_projects.dataflow.activity import timeline
 from hls_projects.dataflow.program import busy_cycles
 from hls_projects.dataflow.sizing import PICTURES, Depths
 from hls_projects.lowering import LoweringError
+<<<<<<< HEAD
 from hls_projects.simulation import SimulationError
 from hls_projects.targets import Target, TargetError, load_target, target_names
+=======
+from hls_projects.targets import TARGET_HELP, Target, TargetError, load_target, target_names
+>>>>>>> vendor
 
 BAD_INPUT = (
     *(CheckpointError, ConfigError, ConversionError, LoweringError, NetworkError, SimulationError, TargetError),
@@ -163,7 +167,9 @@ def run(args: argparse.Namespace) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--target", default="pynq-z2", help=f"board: {', '.join(target_names())} (default: pynq-z2)")
+    parser.add_argument(
+        "--target", default="pynq-z2", help=f"{TARGET_HELP}: {', '.join(target_names())} (default: pynq-z2)"
+    )
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--checkpoint", type=find_checkpoint, default=SHIPPED_CHECKPOINT, help="quantized checkpoint")
     source.add_argument("--lowered", type=Path, metavar="FILE", help="the lowered.onnx of a build instead")

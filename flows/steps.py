@@ -24,6 +24,7 @@ from flows.provenance import provenance, versions
 from flows.reporting import facts as reported
 from flows.reporting.page import render_report, wrong_pictures
 from flows.reporting.schema import SCHEMA_VERSION, check_report
+from flows.reporting.synthesis import synthesis_facts, vendor_files
 from flows.settings import Settings
 from flows.stages import compare_stages, mismatched_logits, sample_of, stages
 from flows.timing import chosen_depths, timed, timing_facts
@@ -33,11 +34,12 @@ from hls_projects.conversion import make_graph, write_project
 from hls_projects.lowering import lower
 from hls_projects.qonnx_file import QonnxError, read_qonnx
 from hls_projects.ranges import annotate_ranges, max_bits
-from hls_projects.targets import load_target
+from hls_projects.targets import Target, read_target, target_file
+from hls_projects.vendor_reports import VendorReports, check_part, read_folder
 
 # What each step leaves: files in the folder, and facts for the report.
 PRODUCTS = {
-    "load": ("checkpoint.safetensors", "source.onnx", "pictures.npz"),
+    "load": ("target.toml", "checkpoint.safetensors", "source.onnx", "pictures.npz"),
     "export": ("model.qonnx.onnx",),
     "lower": ("lowered.onnx",),
     "convert": ("hls", "fifo_depths.json"),
@@ -102,6 +104,22 @@ class Build:
             stage["name"]: np.load(self.path(f"logits_{stage['name']}.npy")) for stage in self.facts.get("stages", ())
         }
 
+    def target(self) -> Target:
+        """The board, as it was when the build began."""
+        return read_target(self.path("target.toml"), self.facts["target"])
+
+    def vendor_reports(self) -> VendorReports | None:
+        """The reports that were given, of this board's part.
+
+        Raises:
+            VendorReportError: they cannot be used.
+        """
+        if self.settings.vendor_reports is None:
+            return None
+        reports = read_folder(self.settings.vendor_reports)
+        check_part(reports, self.target())
+        return reports
+
     def model(self, name: str) -> ModelWrapper:
         return ModelWrapper(str(self.path(name)))
 
@@ -112,7 +130,10 @@ class Build:
 
 def load(build: Build) -> None:
     settings = build.settings
-    build.facts["target"] = load_target(settings.target).name
+    source = target_file(settings.target)
+    build.facts["target"] = read_target(source, source.stem).name
+    shutil.copyfile(source, build.folder / "target.toml")
+    build.vendor_reports()  # wrong ones are refused before the long work
     simulation.compiler()
     if settings.qonnx:
         read_qonnx(settings.qonnx, IMAGE_SHAPE)
@@ -159,7 +180,7 @@ def lower_graph(build: Build) -> None:
 
 
 def convert_graph(build: Build) -> None:
-    target, folder = load_target(build.facts["target"]), build.folder / "hls"
+    target, folder = build.target(), build.folder / "hls"
     graph = make_graph(build.path("lowered.onnx"), target, folder)
     network = pipeline.network(graph)
     depths = chosen_depths(network, build.settings.fifo_depths)
@@ -216,7 +237,7 @@ def compare(build: Build) -> None:
         build.facts["trace"] = tracing.compare_operators(
             build.model("model.qonnx.onnx"),
             build.path("lowered.onnx"),
-            load_target(build.facts["target"]),
+            build.target(),
             build.path("hls"),
             build.folder / "trace",
             pictures.images,
@@ -230,7 +251,8 @@ def report(build: Build) -> None:
     if missing:
         raise WorkspaceError(f"{build.settings.out} knows no {missing[0]}; start --from an earlier step")
     pictures, logits = build.pictures(), build.logits()
-    lowered = build.model("lowered.onnx")
+    lowered, vendor = build.model("lowered.onnx"), build.vendor_reports()
+    files = vendor_files(vendor, build.settings.vendor_reports) if vendor else {}
     facts = {
         "schema_version": SCHEMA_VERSION,
         **{key: build.facts[key] for key in REPORTED},
@@ -241,8 +263,9 @@ def report(build: Build) -> None:
         "layers": reported.layer_facts(lowered),
         "storage": reported.storage_facts(lowered),
         "resources": None,
+        "synthesis": vendor and synthesis_facts(vendor),
         "versions": versions(),
-        "provenance": provenance(build.folder),
+        "provenance": provenance(build.folder, files),
     }
     build.finish("report", time.perf_counter() - started)
     facts["seconds"] = build.facts["seconds"]
@@ -250,7 +273,11 @@ def report(build: Build) -> None:
     asked = build.settings.show_pictures
     shown = wrong_pictures(pictures.images, pictures.labels, logits["csim"]) if asked else None
     text = summary.as_text(facts)
-    written = {"html": render_report(facts, shown), "json": json.dumps(facts, indent=2) + "\n", "txt": text}
+    written = {
+        "html": render_report(facts, shown, build.target()),
+        "json": json.dumps(facts, indent=2) + "\n",
+        "txt": text,
+    }
     for suffix, content in written.items():
         (build.folder / f"report.{suffix}").write_text(content, encoding="utf-8")
     print(text)

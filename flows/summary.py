@@ -68,6 +68,8 @@ def as_text(facts: dict[str, Any]) -> str:
         + ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
         + ")",
     ]
+    if facts["synthesis"]:
+        lines += _synthesis(facts["synthesis"])
     if facts["trace"]:
         trace = facts["trace"]
         lines.append(f"trace        {trace['operators']} operators on {trace['pictures']} pictures")
@@ -97,6 +99,20 @@ def _pipeline(timing: dict[str, Any]) -> str:
         f"a picture every {interval:,} cycles, after {latency:,}; {timing['clock_mhz'] * 1e6 / interval:,.1f} pictures "
         f"a second at {timing['clock_mhz']:g} MHz ({timing['evidence']})"
     )
+
+
+def _synthesis(synthesis: dict[str, Any]) -> list[str]:
+    lines = []
+    for key in ("c_synthesis", "utilization"):
+        if found := synthesis[key]:
+            used = ", ".join(f"{kind} {count:,}" for kind, count in found["resources"].items())
+            lines.append(f"synthesis    {used} ({found['evidence']} by {found['tool']})")
+    if timing := synthesis["timing"]:
+        lines.append(
+            f"clock        {timing['clock_mhz']:,.1f} MHz of {timing['target_clock_mhz']:g} MHz, "
+            f"WNS {timing['wns_ns']:g} ns ({timing['evidence']} by {timing['tool']})"
+        )
+    return lines
 
 
 def _simulation(facts: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ FREE = {
 OPTIONAL = FREE | {"resources"}
 
 FULL: dict[str, Any] = {
-    "schema_version": 1,
+    "schema_version": 2,
     "target": "pynq-z2",
     "images": 100,
     "model": {"parameters": 1234, "weight_bits": 4, "sparsity": 0.25, "config": {"depth": 1, "embed_dim": 16}},
@@ -94,6 +94,55 @@ FULL: dict[str, Any] = {
             {"process": "head", "start": 0, "end": 950, "state": "starved"},
         ],
     },
+    "synthesis": {
+        "c_synthesis": {
+            "tool": "Vitis HLS 2023.2",
+            "evidence": "measured",
+            "part": "xc7z020-clg400-1",
+            "top": "vit",
+            "target_clock_mhz": 100.0,
+            "clock_mhz": 137.931,
+            "interval_cycles": 40004,
+            "latency_cycles": 83100,
+            "resources": {"LUT": 47310, "FF": 51204, "BRAM36": 93.5, "DSP": 96},
+            "modules": [
+                {
+                    "name": "pot_linear_config2_s",
+                    "interval_cycles": 32769,
+                    "latency_cycles": None,
+                    "resources": {"LUT": 5120, "FF": 6011, "BRAM36": 6, "DSP": 0},
+                }
+            ],
+        },
+        "utilization": {
+            "tool": "Vivado 2023.2",
+            "evidence": "measured",
+            "part": "xc7z020clg400-1",
+            "top": "vit",
+            "state": "Routed",
+            "resources": {"LUT": 38412, "FF": 44890, "BRAM36": 149.5, "DSP": 96},
+            "modules": [
+                {
+                    "name": "pot_linear_config2_U0/weights_U",
+                    "interval_cycles": None,
+                    "latency_cycles": None,
+                    "resources": {"LUT": 96, "FF": 0, "BRAM36": 5.5, "DSP": 0},
+                }
+            ],
+        },
+        "timing": {
+            "tool": "Vivado 2023.2",
+            "evidence": "measured",
+            "part": "7z020-clg400",
+            "top": "vit",
+            "state": "Routed",
+            "clock": "ap_clk",
+            "target_clock_mhz": 100.0,
+            "clock_mhz": 96.043,
+            "wns_ns": -0.412,
+            "tns_ns": -38.105,
+        },
+    },
     "trace": {
         "pictures": 8,
         "operators": 20,
@@ -128,6 +177,7 @@ EMPTY: dict[str, Any] = FULL | {
     "storage": [],
     "resources": None,
     "timing": None,
+    "synthesis": None,
     "trace": None,
     "seconds": {},
     "versions": {},

@@ -45,14 +45,17 @@ NO_MISMATCH = {
 Refused = Callable[..., str]
 
 
+VENDOR_REPORTS = Path(__file__).parent / "data" / "vendor_reports"
+
+
 # What a build leaves
 
 
 def test_files_of_a_whole_build(finished_build: Path):
     names = {path.name for path in finished_build.iterdir()}
     assert names == {
-        "build.json", "checkpoint.safetensors", "pictures.npz", "model.qonnx.onnx", "lowered.onnx", "hls",
-        "fifo_depths.json", "report.json", "report.txt", "report.html", *LOGITS,
+        "build.json", "target.toml", "checkpoint.safetensors", "pictures.npz", "model.qonnx.onnx", "lowered.onnx",
+        "hls", "fifo_depths.json", "report.json", "report.txt", "report.html", *LOGITS,
     }  # fmt: skip
     project = {str(path.relative_to(finished_build / "hls")) for path in (finished_build / "hls").rglob("*")}
     assert {"firmware/vit.cpp", "vit_test.cpp", "build_prj.tcl", "project.tcl"} <= project
@@ -209,6 +212,29 @@ def test_pictures_only_where_asked(copied: Path):
     assert "data:image/png" not in (copied / "report.html").read_text()
     assert build.main(["--from", "report", "--show-pictures", "--out", str(copied)]) == 0
     assert (copied / "report.html").read_text().count("data:image/png") == 6
+
+
+def test_vendor_reports_stand_beside_the_estimate(copied: Path, report: Callable[[Path], dict]):
+    assert report(copied)["synthesis"] is None and "no vendor tool was run" in (copied / "report.html").read_text()
+    assert (
+        build.main(["--from", "report", "--vendor-reports", str(VENDOR_REPORTS / "pynq-z2"), "--out", str(copied)]) == 0
+    )
+    facts = report(copied)
+    check_report(facts)
+    assert facts["synthesis"]["utilization"]["resources"] == {"LUT": 38412, "FF": 44890, "BRAM36": 88.5, "DSP": 96}
+    assert "vendor reports/csynth.xml" in facts["provenance"]["files"]
+    html, text = (copied / "report.html").read_text(), (copied / "report.txt").read_text()
+    assert "38,412 of 53,200, measured by Vivado 2023.2" in html and "no vendor tool was run" not in html
+    assert "LUT 38,412, FF 44,890, BRAM36 88.5, DSP 96 (measured by Vivado 2023.2)" in text
+    assert "96.0 MHz of 100 MHz, WNS -0.412 ns" in text
+    assert build.main(["--from", "report", "--out", str(copied)]) == 0
+    assert report(copied)["synthesis"] is None
+
+
+def test_wrong_vendor_reports_are_refused_before_the_work(given: list[str], tmp_path: Path, refused: Refused):
+    assert "holds no csynth.xml" in refused(*given, "--vendor-reports", tmp_path)
+    said = refused(*given, "--vendor-reports", VENDOR_REPORTS / "kv260")
+    assert "is of part xck26-sfvc784-2LV-c, the target pynq-z2 has xc7z020clg400-1" in said
 
 
 def test_until_of_an_earlier_step_is_missed_later(given: list[str], refused: Refused):
@@ -389,13 +415,27 @@ def test_wrong_options(refused: Refused, arguments: list[str]):
 
 
 def test_unknown_target_lists_the_known(refused: Refused, given: list[str]):
-    assert "unknown target 'zcu104'; known targets: pynq-z2" in refused(*given, "--target", "zcu104")
+    assert "unknown target 'zcu104'; known targets: arty-a7-100, kv260, " in refused(*given, "--target", "zcu104")
+
+
+def test_a_board_of_ones_own(given: list[str], tmp_path: Path):
+    """It is read once; the file may be gone when the build goes on."""
+    mine = tmp_path / "mine.toml"
+    mine.write_text((targets.FOLDER / "pynq-z2.toml").read_text().replace("xc7z020clg400-1", "xc7z010clg400-2"))
+    out = str(tmp_path / "out")
+    assert build.main([*given, "--target", str(mine), "--until", "lower", "--out", out]) == 0
+    mine.unlink()
+    assert build.main(["--from", "convert", "--until", "convert", "--out", out]) == 0
+    assert json.loads((tmp_path / "out" / "build.json").read_text())["target"] == "mine"
+    assert "xc7z010clg400-2" in (tmp_path / "out" / "hls" / "project.tcl").read_text()
 
 
 def test_broken_target_file(refused: Refused, given: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "board.toml").write_text('part = "x"\nclock = 3\n')
     monkeypatch.setattr(targets, "FOLDER", tmp_path)
-    assert "targets/board.toml: key 'bram36' is missing" in refused(*given, "--target", "board")
+    assert "targets/board.toml: key 'clock' is unknown; did you mean 'clock_mhz'?" in refused(
+        *given, "--target", "board"
+    )
 
 
 def test_no_compiler(refused: Refused, given: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

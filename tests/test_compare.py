@@ -224,12 +224,12 @@ def test_bad_reports(position: int, saved: Saved, refused, tmp_path: Path):
 
     (tmp_path / "empty").mkdir()
     (tmp_path / "cut.json").write_text(json.dumps(full_report())[:500])
-    other = saved("other", full_report() | {"schema_version": 2})
+    other = saved("other", full_report() | {"schema_version": 1})
     wrong = saved("wrong", full_report() | {"images": "many"})
     assert "none does not exist" in line(tmp_path / "none")
     assert "empty holds no report.json" in line(tmp_path / "empty")
     assert "cut.json is damaged or not JSON" in line(tmp_path / "cut.json")
-    assert "schema version 2, this program reads version 1" in line(other)
+    assert "schema version 1, this program reads version 2" in line(other)
     assert "report.images: 'many' is not of type 'integer'" in line(wrong)
 
 

@@ -22,6 +22,8 @@ NAMES: dict[str, Callable[[dict[str, Any]], str]] = {
     "tensors": lambda item: item["name"],
     "layers": lambda item: item["name"],
     "storage": lambda item: f"{item['operator']}.{item['array']}",
+    "synthesis.c_synthesis.modules": lambda item: item["name"],
+    "synthesis.utilization.modules": lambda item: item["name"],
 }
 # What a table of a few lines shows, and whether more (+1) or less (-1) of it is better; 0: neither.
 HEADLINE = (
@@ -35,6 +37,9 @@ HEADLINE = (
     (r"resources\..*\.used", -1),
     (r"timing\.(interval|latency)_cycles", -1),
     (r"timing\.clock_mhz", 0),
+    (r"synthesis\.(c_synthesis|utilization)\.resources\..*", -1),
+    (r"synthesis\.c_synthesis\.(interval|latency)_cycles", -1),
+    (r"synthesis\.(c_synthesis|timing)\.clock_mhz", +1),
     (r"seconds\.total", -1),
 )
 DIRECTIONS = (

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from flows.reporting import formatting, views
+from hls_projects.targets import Target
 
 TEMPLATES = "templates"
 
@@ -64,15 +65,18 @@ def wrong_pictures(
     ]
 
 
-def render_report(report: dict[str, Any], pictures: Sequence[WrongPicture] | None = None) -> str:
+def render_report(
+    report: dict[str, Any], pictures: Sequence[WrongPicture] | None = None, target: Target | None = None
+) -> str:
     """The page of a report that :func:`flows.reporting.schema.check_report` accepts.
 
     Args:
         pictures: from :func:`wrong_pictures`, where the user asked for them; the page says so
             where none is given, or where there are none.
+        target: the board; without it the shipped one of the report's name.
 
     Returns:
-        HTML. The same report and pictures give the same text.
+        HTML. The same report, pictures and target give the same text.
     """
     return render(
         "report.html.j2",
@@ -81,7 +85,7 @@ def render_report(report: dict[str, Any], pictures: Sequence[WrongPicture] | Non
         headline_accuracy=views.headline_accuracy(report),
         exactness=views.exactness(report),
         accuracy=views.accuracy(report),
-        fit=views.fit(report),
+        fit=views.fit(report, target),
         speed=views.speed(report),
         widths=views.widths(report),
         pictures=pictures,

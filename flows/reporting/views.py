@@ -9,6 +9,7 @@ from typing import Any
 from flows.reporting import plots
 from flows.reporting.formatting import GAP, bits, count, percent, plural
 from flows.reporting.plots import Plot
+from flows.reporting.synthesis import Row, last_word, side_by_side
 from hls_projects.ranges import MAX_BITS
 from hls_projects.targets import Target, TargetError, load_target
 
@@ -174,21 +175,27 @@ def _confusion(classes: dict[str, Any]) -> list[dict[str, Any]] | None:
     ]
 
 
-def fit(report: Report) -> dict[str, Any]:
-    """Resources used, or what is known without a cost model: the target and the stored bits."""
-    target = _target(report["target"])
+def fit(report: Report, target: Target | None = None) -> dict[str, Any]:
+    """Resources used, or what is known without a cost model: the target and the stored bits.
+
+    Args:
+        target: the board; without it the shipped one of the report's name.
+    """
+    target = target or _target(report["target"])
     kinds: Counter[str] = Counter()
     for array in report["storage"]:
         kinds[array["array"]] += array["elements"] * array["bits_each"]
     total = sum(kinds.values())
-    used = report["resources"]
-    capacity = target and target.bram36 * BRAM36_BITS
+    used, synthesis = report["resources"], report["synthesis"]
+    capacity = target and target.resources["BRAM36"] * BRAM36_BITS
     return {
-        "lead": _fit_lead(used, total, capacity),
+        "lead": _fit_lead(report, target, total, capacity),
         "resources": used,
         "plot": used and plots.resources({name: r["used"] / r["available"] for name, r in used.items()}),
         "target": target,
-        "available": target and {"LUT": target.lut, "FF": target.ff, "BRAM36": target.bram36, "DSP": target.dsp},
+        "available": target and target.resources,
+        "synthesis": synthesis,
+        "rows": _side_by_side(report, target) if synthesis else None,
         "total": total,
         "capacity": capacity,
         "brams": -(-total // BRAM36_BITS),
@@ -197,11 +204,32 @@ def fit(report: Report) -> dict[str, Any]:
     }
 
 
-def _fit_lead(used: dict[str, Any] | None, total: int, capacity: int | None) -> str:
-    if used:
-        fullest = max(used, key=lambda name: used[name]["used"] / used[name]["available"])
-        figures = f"{fullest}, {count(used[fullest]['used'])} of {count(used[fullest]['available'])}"
-        if used[fullest]["used"] > used[fullest]["available"]:
+def _side_by_side(report: Report, target: Target | None) -> list[Row]:
+    used = report["resources"] or {}
+    available = target.resources if target else {name: one["available"] for name, one in used.items()}
+    clock = target.clock_mhz if target else None
+    return side_by_side(report["resources"], report["timing"], report["synthesis"], available, clock)
+
+
+def _fullest(report: Report, target: Target | None) -> tuple[str, float, float, str] | None:
+    """Name, used, available and source of the fullest resource, by the last tool that counted them."""
+    used = report["resources"] or {}
+    measured = last_word(report["synthesis"])
+    if measured and target:
+        figures = [(name, number, target.resources.get(name, 0)) for name, number in measured["resources"].items()]
+        source = f", {measured['evidence']} by {measured['tool']}"
+    else:
+        figures, source = [(name, one["used"], one["available"]) for name, one in used.items()], ""
+    if not figures:
+        return None
+    return *max(figures, key=lambda figure: figure[1] / figure[2] if figure[2] else float(figure[1] > 0)), source
+
+
+def _fit_lead(report: Report, target: Target | None, total: int, capacity: int | None) -> str:
+    if fullest := _fullest(report, target):
+        name, used, available, source = fullest
+        figures = f"{name}, {count(used)} of {count(available)}{source}"
+        if used > available:
             return f"No: the design needs more than the target has; most of all {figures}."
         return f"Yes: the fullest resource is {figures}."
     if not total:

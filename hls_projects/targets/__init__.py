@@ -1,13 +1,25 @@
-"""Boards as data: one TOML file each, beside this module."""
+"""Boards as data: one TOML file each, beside this module or anywhere else, held to ``target.schema.json``."""
 
 from __future__ import annotations
 
-import dataclasses
+import difflib
+import json
+import math
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator, ValidationError
 
 FOLDER = Path(__file__).parent
+SCHEMA = FOLDER / "target.schema.json"
+SUFFIX = ".toml"
+TARGET_HELP = f"name of a board, or the path of its {SUFFIX} file"
+# What is said where several things are wrong: a misspelled key is also a missing one.
+ORDER = ("additionalProperties", "required")
 
 
 class TargetError(ValueError):
@@ -19,50 +31,137 @@ class Target:
     """A board.
 
     Args:
-        name: as given to ``--target``.
-        part: the vendor's name of the device.
+        name: as given to ``--target``, or of the file that was given.
+        part, board_part: the vendor's names of the device and of the board.
         clock_mhz: clock of the accelerator.
-        lut, ff, bram36, dsp: what the device has.
+        resources: what the device has: ``LUT``, ``FF``, ``BRAM36``, ``DSP``, and ``URAM`` if it has any.
+        memory_width_bits: data pins of the board's DRAM.
+        memory_megatransfers: millions of transfers a second on each of them, at most.
+        stream_width_bits: of the widest port between that memory and the programmable logic.
     """
 
     name: str
     part: str
+    board_part: str
     clock_mhz: float
-    lut: int
-    ff: int
-    bram36: int
-    dsp: int
+    resources: Mapping[str, int] = field(hash=False)
+    memory_width_bits: int
+    memory_megatransfers: float
+    stream_width_bits: int
 
     @property
     def clock_period_ns(self) -> float:
         return 1000.0 / self.clock_mhz
 
+    @property
+    def memory_bytes_per_second(self) -> float:
+        """At most: the DRAM's peak."""
+        return self.memory_width_bits / 8 * self.memory_megatransfers * 1e6
+
 
 def target_names() -> list[str]:
-    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+    return sorted(path.stem for path in FOLDER.glob(f"*{SUFFIX}"))
+
+
+def target_file(name: str) -> Path:
+    """The file of a board.
+
+    Args:
+        name: one of :func:`target_names`, or the path of a file that ends in ``.toml``.
+
+    Raises:
+        TargetError: no such board (the message lists the known) or no such file, or another board than the known
+            one of its name.
+    """
+    if name in target_names():
+        return FOLDER / f"{name}{SUFFIX}"
+    path = Path(name)
+    if path.suffix != SUFFIX:
+        raise TargetError(
+            f"unknown target {name!r}; known targets: {', '.join(target_names())}; or give the path of a {SUFFIX} file"
+        )
+    if not path.is_file():
+        raise TargetError(f"target {name} does not exist; known targets: {', '.join(target_names())}")
+    if path.stem in target_names() and not path.samefile(FOLDER / path.name):
+        raise TargetError(f"target {name} has the name of a known target; rename the file")
+    return path
 
 
 def load_target(name: str) -> Target:
-    """The board called ``name``.
+    """The board called ``name``, or that of the file ``name``.
 
     Raises:
-        TargetError: no such board (the message lists the known), or a wrong key in its file.
+        TargetError: as :func:`target_file` and :func:`read_target`.
     """
-    if name not in target_names():
-        raise TargetError(f"unknown target {name!r}; known targets: {', '.join(target_names())}")
+    path = target_file(name)
+    return read_target(path, path.stem)
+
+
+def read_target(path: Path, name: str) -> Target:
+    """The board in the file ``path``, under the ``name``.
+
+    Raises:
+        TargetError: the file is no TOML, or the key in it that is unknown, missing or of a wrong type.
+    """
+    shown = f"targets/{path.name}" if path.parent == FOLDER else str(path)
     try:
-        fields = tomllib.loads((FOLDER / f"{name}.toml").read_text())
-    except ValueError as error:
-        raise TargetError(f"targets/{name}.toml is not TOML: {error}") from error
-    known = {field.name for field in dataclasses.fields(Target)} - {"name"}
-    wrong = sorted(set(fields) ^ known)
+        facts = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise TargetError(f"{shown} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise TargetError(f"{shown} is not TOML: {error}") from error
+    wrong = _complaint(facts)
     if wrong:
-        raise TargetError(f"targets/{name}.toml: key {wrong[0]!r} is {'unknown' if wrong[0] in fields else 'missing'}")
-    for key, value in fields.items():
-        if not isinstance(value, str) if key == "part" else type(value) not in (int, float) or value <= 0:
-            raise TargetError(f"targets/{name}.toml: key {key!r} must be {_kind(key)}, not {value!r}")
-    return Target(name=name, **fields)
+        raise TargetError(f"{shown}: key {wrong}")
+    return Target(
+        name=name,
+        part=facts["part"],
+        board_part=facts["board_part"],
+        clock_mhz=float(facts["clock_mhz"]),
+        resources={kind: int(count) for kind, count in facts["resources"].items()},
+        memory_width_bits=int(facts["memory"]["width_bits"]),
+        memory_megatransfers=float(facts["memory"]["megatransfers"]),
+        stream_width_bits=int(facts["stream"]["width_bits"]),
+    )
 
 
-def _kind(key: str) -> str:
-    return "a device name" if key == "part" else "a positive number"
+@cache
+def _validator() -> Draft202012Validator:
+    return Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
+
+
+def _complaint(facts: dict[str, Any]) -> str | None:
+    """The first key that is wrong, and what is wrong with it."""
+    for key, value in _numbers(facts):
+        if not math.isfinite(value):
+            return f"{key!r} must be a number, not {value}"
+    errors = sorted(_validator().iter_errors(facts), key=_rank)
+    return _explain(errors[0]) if errors else None
+
+
+def _numbers(facts: dict[str, Any], place: tuple[str, ...] = ()) -> Iterator[tuple[str, float]]:
+    for key, value in facts.items():
+        if isinstance(value, dict):
+            yield from _numbers(value, (*place, key))
+        elif isinstance(value, float):
+            yield ".".join((*place, key)), value
+
+
+def _rank(error: ValidationError) -> tuple[int, list[str]]:
+    order = ORDER.index(error.validator) if error.validator in ORDER else len(ORDER)
+    return order, list(map(str, error.absolute_path))
+
+
+def _explain(error: ValidationError) -> str:
+    place = list(map(str, error.absolute_path))
+    if error.validator == "additionalProperties":
+        known = list(error.schema["properties"])
+        unknown = min(set(error.instance) - set(known))
+        near = {name.lower(): name for name in known}
+        match = difflib.get_close_matches(unknown.lower(), near, n=1)
+        hint = f"; did you mean {'.'.join([*place, near[match[0]]])!r}?" if match else f"; known are {', '.join(known)}"
+        return f"{'.'.join([*place, unknown])!r} is unknown{hint}"
+    if error.validator == "required":
+        missing = next(key for key in error.validator_value if key not in error.instance)
+        return f"{'.'.join([*place, missing])!r} is missing: {error.schema['properties'][missing]['description']}"
+    return f"{'.'.join(place)!r}: {error.message}"
