@@ -1,0 +1,1 @@
+"""Verilog twins of the operators: shared modules, simulation and synthesis."""
