@@ -14,6 +14,7 @@ from qonnx.custom_op.base import CustomOp
 
 from hls_projects.dataflow.program import Program, Read, Repeat, Wait, Write
 from hls_projects.integer import smallest_dtype
+from hls_projects.rtl.twin import Twin
 
 DOMAIN = "hls_projects.operators"
 
@@ -59,6 +60,18 @@ class HardwareOperator(CustomOp):
         The kernel reads and writes in this order, and its header gives the same cycles as a formula,
         to which every word that is read or written adds one.
         """
+
+    def twin(self) -> Twin:
+        """The operator in Verilog: the module of ``<kernel>.v`` beside the kernel, its parameters and memories."""
+        raise NotImplementedError(f"{type(self).__name__} has no twin in Verilog")
+
+    def in_word(self, index: int = 0) -> int:
+        """Elements of a word of the twin's input; an input is a stream of its elements in C order."""
+        return 1
+
+    def out_word(self) -> int:
+        """Elements of a word of the twin's output."""
+        return 1
 
     def as_stream(self, values: np.ndarray) -> np.ndarray:
         """The QONNX tensor of this operator's output as the stream has it, with the batch.

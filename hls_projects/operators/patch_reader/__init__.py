@@ -30,6 +30,9 @@ class PatchReader(HardwareOperator):
         grid, patch = self.size("image_size") // self.size("patch_size"), self.size("patch_size")
         return (grid * grid, patch * patch * self.size("n_channels"))
 
+    def in_word(self, index: int = 0) -> int:
+        return self.size("n_channels")
+
     def program(self) -> Program:
         image, height = self.size("image_size"), self.size("block_height") * self.size("patch_size")
         patches = self.size("block_height") * (image // self.size("patch_size"))
