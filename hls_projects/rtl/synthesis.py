@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hls_projects.rtl.twin import Memory, Twin
+
 # Cells by the LUTs that they occupy (UG474: a RAM or a shift register takes whole LUTs of a SLICEM).
 LUT_RAM = {"RAM32M": 4, "RAM64M": 4, "RAM32X1S": 1, "RAM32X2S": 2, "RAM64X1S": 1, "RAM128X1S": 2, "RAM256X1S": 4}
 LUT_RAM |= {"RAM32X1D": 2, "RAM64X1D": 2, "RAM128X1D": 4, "SRL16E": 1, "SRLC16E": 1, "SRLC32E": 1}
@@ -19,10 +21,13 @@ FLIP_FLOPS = ("FDRE", "FDSE", "FDCE", "FDPE")
 FREE = ("MUXF7", "MUXF8", "MUXF9", "CARRY4", "IBUF", "OBUF", "BUFG", "VCC", "GND")
 BRAM36 = {"RAMB36E1": 1.0, "RAMB18E1": 0.5}
 
+# The cells are read before the hierarchy is resolved, for modules that name them.
 SCRIPT = """\
 read_verilog -sv -defer {sources}
-{chparam}hierarchy -check -top {top}
-synth_xilinx -family xc7 -noiopad -noclkbuf {flatten}-top {top}
+{chparam}read_verilog -lib -specify +/xilinx/cells_sim.v
+read_verilog -lib +/xilinx/cells_xtra.v
+hierarchy -check -top {top}
+synth_xilinx -run prepare: -family xc7 -noiopad -noclkbuf {flatten}-top {top}
 tee -q -o stat.json stat -json
 """
 
@@ -57,9 +62,9 @@ class Resources:
 
 def synthesise(
     top: str,
-    parameters: Mapping[str, int | str],
+    parameters: Mapping[str, int],
     sources: Sequence[Path],
-    memories: Mapping[str, tuple[int, Sequence[int]]] | None = None,
+    memories: Mapping[str, Memory] | None = None,
     *,
     flatten: bool = False,
 ) -> Resources:
@@ -69,7 +74,7 @@ def synthesise(
         top: the module's name.
         parameters: values of its parameters; one that is not named keeps its default.
         sources: Verilog files of the whole hierarchy.
-        memories: (width in bits, words) by the parameter that takes the memory's hex file.
+        memories: contents by name, see :class:`Twin`.
         flatten: map across the borders of modules; slower, for equal modules are mapped again.
 
     Raises:
@@ -80,12 +85,13 @@ def synthesise(
         raise SynthesisError("no yosys on the path; install it (Debian and Ubuntu: apt-get install yosys)")
     with tempfile.TemporaryDirectory(prefix="synthesis-") as folder:
         work = Path(folder)
-        files = {name: _write_memory(work / f"{name}.hex", *memory) for name, memory in (memories or {}).items()}
-        (work / "synthesis.ys").write_text(_script(top, {**parameters, **files}, sources, flatten))
+        twin = Twin(top, parameters, memories or {})
+        twin.write_memories(work)
+        (work / "synthesis.ys").write_text(_script(twin, sources, flatten))
         run = subprocess.run([yosys, "-q", "-s", "synthesis.ys"], cwd=work, capture_output=True, text=True, check=False)
         if run.returncode:
             raise SynthesisError(f"yosys ended with {run.returncode} on {top}: {run.stderr[-2000:].strip()}")
-        return count(json.loads((work / "stat.json").read_text()))
+        return count(_report((work / "stat.json").read_text()))
 
 
 def count(stat: Mapping) -> Resources:
@@ -114,21 +120,17 @@ def count(stat: Mapping) -> Resources:
     )
 
 
-def _script(top: str, parameters: Mapping[str, int | str], sources: Sequence[Path], flatten: bool) -> str:
-    values = " ".join(
-        f'-set {name} "{value}"' if isinstance(value, str) else f"-set {name} {value}"
-        for name, value in parameters.items()
-    )
+def _script(twin: Twin, sources: Sequence[Path], flatten: bool) -> str:
+    values = [f"-set {name} {value}" for name, value in twin.parameters.items()]
+    values += [f'-set {name} "{path}"' for name, path in twin.files().items()]
     return SCRIPT.format(
         sources=" ".join(str(source.resolve()) for source in sources),
-        chparam=f"chparam {values} {top}\n" if values else "",
-        top=top,
+        chparam=f"chparam {' '.join(values)} {twin.module}\n" if values else "",
+        top=twin.module,
         flatten="-flatten " if flatten else "",
     )
 
 
-def _write_memory(path: Path, width: int, words: Sequence[int]) -> str:
-    """The name of a new file for ``$readmemh``, whole words in the order of their addresses."""
-    digits = -(-width // 4)
-    path.write_text("".join(f"{int(word):0{digits}x}\n" for word in words))
-    return path.name
+def _report(text: str) -> dict:
+    """The report without the tree of modules, which Yosys 0.23 prints as plain text amid the JSON."""
+    return json.loads("\n".join(line for line in text.splitlines() if line.lstrip()[:1] in ('"', "{", "}")))

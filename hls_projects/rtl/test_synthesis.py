@@ -7,10 +7,14 @@ import shutil
 import pytest
 
 from hls_projects.rtl.synthesis import SynthesisError, count, synthesise
+from hls_projects.rtl.twin import Memory
 
 ADDER = """
 module adder #(parameter WIDTH = 8) (input clk, input [WIDTH-1:0] a, b, output reg [WIDTH-1:0] sum);
     always @(posedge clk) sum <= a + b;
+endmodule
+module nested (input clk, input [7:0] a, b, output [15:0] sums);
+    adders #(.COUNT(2)) some(.clk(clk), .a(a), .b(b), .sums(sums));
 endmodule
 module adders #(parameter COUNT = 1) (input clk, input [7:0] a, b, output [8*COUNT-1:0] sums);
     genvar i;
@@ -52,9 +56,14 @@ def test_adders(source, flatten, adders):
 
 
 @pytest.mark.yosys
+def test_nested_modules(source):
+    assert synthesise("nested", {}, [source]).lut == 16
+
+
+@pytest.mark.yosys
 def test_memories(source):
     words = [(index * 2654435761) % 2**32 for index in range(1024)]
-    found = synthesise("memories", {}, [source], {"ROM_FILE": (32, words)})
+    found = synthesise("memories", {}, [source], {"rom": Memory.of(32, words)})
     assert (found.lut_ram, found.bram36, found.dsp) == (4, 1, 1)
 
 
