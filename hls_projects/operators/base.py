@@ -17,6 +17,7 @@ from qonnx.custom_op.base import CustomOp
 
 from hls_projects.dataflow.program import Program, Read, Repeat, Together, Wait, Write, claim, fill
 from hls_projects.integer import smallest_dtype
+from hls_projects.rtl.twin import Twin
 
 DOMAIN = "hls_projects.operators"
 
@@ -76,13 +77,17 @@ class HardwareOperator(CustomOp):
         The stages are those of the kernel, in the order of their calls.
         """
 
-    def in_word(self, index: int) -> int:
+    def in_word(self, index: int = 0) -> int:
         """Elements of a word of an input's stream."""
         return 1
 
     def out_word(self) -> int:
         """Elements of a word of the output's stream."""
         return 1
+
+    def twin(self) -> Twin:
+        """The operator in Verilog: the module of ``<kernel>.v`` beside the kernel, its parameters and memories."""
+        raise NotImplementedError(f"{type(self).__name__} has no twin in Verilog")
 
     def constants(self) -> dict[str, int]:
         """Constants of the kernel's configuration that follow from sizes and arrays."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hls_projects.operators.base import HardwareOperator, Stage, elementwise
+from hls_projects.rtl.twin import Memory, Twin
 
 
 class ActivationTable(HardwareOperator):
@@ -28,6 +29,14 @@ class ActivationTable(HardwareOperator):
 
     def stages(self) -> tuple[Stage, ...]:
         return elementwise(self.size("n_tokens") * self.size("n_in"))
+
+    def twin(self) -> Twin:
+        widths = {"IN_WIDTH": self.in_dtype().bitwidth(), "OUT_WIDTH": self.out_dtype.bitwidth()}
+        return Twin(
+            self.kernel,
+            widths | {"IN_SIGNED": int(self.in_dtype().signed())},
+            {"table": Memory.of(widths["OUT_WIDTH"], self.array("table"))},
+        )
 
     def execute(self, x: np.ndarray) -> np.ndarray:
         return self.array("table")[x - int(self.in_dtype().min())]

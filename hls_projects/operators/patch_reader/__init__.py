@@ -30,7 +30,7 @@ class PatchReader(HardwareOperator):
         grid, patch = self.size("image_size") // self.size("patch_size"), self.size("patch_size")
         return (grid * grid, patch * patch * self.size("n_channels"))
 
-    def in_word(self, index: int) -> int:
+    def in_word(self, index: int = 0) -> int:
         return self.size("n_channels")
 
     def stages(self) -> tuple[Stage, ...]:
