@@ -28,7 +28,7 @@ module carry_lut #(
     assign carry[0] = 1'b0;
     generate
         for (i = 0; i < WIDTH; i = i + 1) begin : bits
-            if (RAW) begin : raw
+            if (RAW != 0) begin : raw
                 assign addend[i] = i0[i];
                 LUT6 #(.INIT(INIT)) table_(
                     .I0(i0[i]), .I1(i1[i]), .I2(i2[i]), .I3(i3[i]), .I4(i4[i]), .I5(i5[i]), .O(differ[i])

@@ -9,10 +9,10 @@ module or_registers #(
     output reg [WIDTH-1:0] word
 );
     integer i;
-    reg [WIDTH-1:0] all;
+    reg [WIDTH-1:0] any;
     always @* begin
-        all = 0;
-        for (i = 0; i < COUNT; i = i + 1) all = all | words[i*WIDTH +: WIDTH];
+        any = 0;
+        for (i = 0; i < COUNT; i = i + 1) any = any | words[i*WIDTH +: WIDTH];
     end
-    always @(posedge clk) word <= all;
+    always @(posedge clk) word <= any;
 endmodule

@@ -4,11 +4,11 @@
 // drain: sum = bucket[1] + (bucket[2] << 1) + ..., lowest first, one clock a bucket: what is settled leaves the
 //        adder's low end for `low`, so that it needs no more bits than a bucket
 // Both are additions to the word read from the RAM, of x and of half the sum so far, of which one is zero: one
-// look-up table a bit adds all three. An odd factor of up to 7 (MANTISSA_BITS) costs one more addition, of 2x, 4x
+// look-up table a bit adds all three. An odd factor of up to 7 (FACTOR_BITS) costs one more addition, of 2x, 4x
 // or -8x to x; the sign of the last is turned in the weight's code.
 //
 // word: first | sign | odd factor: 1, 3, 5, -7 | place, which is the power of two + 1
-// `run`, `drain` and `last` come with the bucket's addition, 0 (dense), + 1 (SPARSE), + 1 (MANTISSA_BITS) clocks
+// `run`, `drain` and `last` come with the bucket's addition, 0 (dense), + 1 (SPARSE), + 1 (FACTOR_BITS) clocks
 // after the word; `zero` with x, which is then taken to be 0.
 
 module pot_element_bucket #(
@@ -16,7 +16,7 @@ module pot_element_bucket #(
     parameter SUM_WIDTH = 14,
     parameter POWERS = 7,
     parameter PLACE_WIDTH = 3,
-    parameter MANTISSA_BITS = 0,
+    parameter FACTOR_BITS = 0,
     parameter BANK_WIDTH = 0,
     parameter SPARSE = 0,
     parameter WORD_WIDTH = 5
@@ -31,13 +31,13 @@ module pot_element_bucket #(
     input wire signed [X_WIDTH-1:0] x,
     output reg [SUM_WIDTH+POWERS-2:0] result
 );
-    localparam FACTOR_WIDTH = X_WIDTH + (MANTISSA_BITS > 0 ? MANTISSA_BITS + 1 : 0);
+    localparam FACTOR_WIDTH = X_WIDTH + (FACTOR_BITS > 0 ? FACTOR_BITS + 1 : 0);
 
     // Sparse: the activation is read from a RAM at the word's index.
     wire [WORD_WIDTH-1:0] x_word;
     wire signed [X_WIDTH-1:0] x_chosen;
     generate
-        if (SPARSE) begin : chosen
+        if (SPARSE != 0) begin : chosen
             reg [WORD_WIDTH-1:0] word_later;
             reg signed [X_WIDTH-1:0] x_read;
             always @(posedge clk) begin
@@ -57,9 +57,9 @@ module pot_element_bucket #(
     wire [PLACE_WIDTH-1:0] place;
     wire signed [FACTOR_WIDTH-1:0] addend;
     generate
-        if (MANTISSA_BITS > 0) begin : factors
-            wire [MANTISSA_BITS-1:0] factor = x_word[PLACE_WIDTH +: MANTISSA_BITS];
-            wire [1:0] select = {MANTISSA_BITS > 1 ? factor[MANTISSA_BITS-1] : 1'b0, factor[0]};
+        if (FACTOR_BITS > 0) begin : factors
+            wire [FACTOR_BITS-1:0] factor = x_word[PLACE_WIDTH +: FACTOR_BITS];
+            wire [1:0] select = {FACTOR_BITS > 1 ? factor[FACTOR_BITS-1] : 1'b0, factor[0]};
             wire signed [FACTOR_WIDTH-1:0] once = {{FACTOR_WIDTH - X_WIDTH{x_chosen[X_WIDTH-1]}}, x_chosen};
             wire [FACTOR_WIDTH-1:0] product;
             // i0 ^ (0, i1, i2 or ~i3), by i5 and i4.

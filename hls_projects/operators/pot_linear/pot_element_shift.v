@@ -1,11 +1,11 @@
 // A processing element: shifts an activation by the power of two of its weight and accumulates.
 //
 // The low bits of the power shift in one stage, its highest in the adder's own look-up table, which also turns the
-// sign. An odd factor of up to 7 (MANTISSA_BITS) costs one more addition, of 2x, 4x or -8x to x; the sign of the
+// sign. An odd factor of up to 7 (FACTOR_BITS) costs one more addition, of 2x, 4x or -8x to x; the sign of the
 // last is turned in the weight's code.
 //
 // word: zero weight | sign | odd factor: 1, 3, 5, -7 | power of two
-// `run` and `last` come with the accumulation, 1, + 1 (MANTISSA_BITS) clocks after the word; `last`, a clock without
+// `run` and `last` come with the accumulation, 1, + 1 (FACTOR_BITS) clocks after the word; `last`, a clock without
 // a step, takes the sum and clears it.
 
 module pot_element_shift #(
@@ -13,7 +13,7 @@ module pot_element_shift #(
     parameter SUM_WIDTH = 20,
     parameter POWER_WIDTH = 3,
     parameter POWERS = 7,
-    parameter MANTISSA_BITS = 0,
+    parameter FACTOR_BITS = 0,
     parameter WORD_WIDTH = 5
 ) (
     input wire clk,
@@ -23,7 +23,7 @@ module pot_element_shift #(
     input wire signed [X_WIDTH-1:0] x,
     output reg [SUM_WIDTH-1:0] result
 );
-    localparam FACTOR_WIDTH = X_WIDTH + (MANTISSA_BITS > 0 ? MANTISSA_BITS + 1 : 0);
+    localparam FACTOR_WIDTH = X_WIDTH + (FACTOR_BITS > 0 ? FACTOR_BITS + 1 : 0);
     localparam HALF = POWER_WIDTH > 1 ? 1 << (POWER_WIDTH - 1) : 1;
     localparam LOW_SHIFT = POWERS - 1 < HALF - 1 ? POWERS - 1 : HALF - 1;
     localparam SHIFT_WIDTH = FACTOR_WIDTH + LOW_SHIFT;
@@ -32,9 +32,9 @@ module pot_element_shift #(
     wire [POWER_WIDTH-1:0] power;
     wire signed [FACTOR_WIDTH-1:0] addend;
     generate
-        if (MANTISSA_BITS > 0) begin : factors
-            wire [MANTISSA_BITS-1:0] factor = word[POWER_WIDTH +: MANTISSA_BITS];
-            wire [1:0] select = {MANTISSA_BITS > 1 ? factor[MANTISSA_BITS-1] : 1'b0, factor[0]};
+        if (FACTOR_BITS > 0) begin : factors
+            wire [FACTOR_BITS-1:0] factor = word[POWER_WIDTH +: FACTOR_BITS];
+            wire [1:0] select = {FACTOR_BITS > 1 ? factor[FACTOR_BITS-1] : 1'b0, factor[0]};
             wire signed [FACTOR_WIDTH-1:0] once = {{FACTOR_WIDTH - X_WIDTH{x[X_WIDTH-1]}}, x};
             wire [FACTOR_WIDTH-1:0] product;
             // i0 ^ (0, i1, i2 or ~i3), by i5 and i4.

@@ -14,7 +14,7 @@ module pot_linear_leaf #(
     parameter RESULT_WIDTH = 20,
     parameter POWERS = 7,
     parameter POWER_WIDTH = 3,
-    parameter MANTISSA_BITS = 0,
+    parameter FACTOR_BITS = 0,
     parameter BANK_WIDTH = 0,
     parameter INDEX_WIDTH = 4,
     parameter WORD_WIDTH = 5,
@@ -38,7 +38,7 @@ module pot_linear_leaf #(
     input wire [PE*WORD_WIDTH-1:0] words,
     // Dense: the activation, with the words.
     input wire [X_WIDTH-1:0] x,
-    // Sparse: which half of the elements' RAM is read, a clock after the words, and what is written.
+    // Sparse: which half of the elements' RAM is read, with the words, and what is written.
     input wire half,
     input wire write,
     input wire [INDEX_WIDTH:0] write_address,
@@ -49,7 +49,7 @@ module pot_linear_leaf #(
     output wire select_out,
     output wire [GROUPS*RESULT_WIDTH-1:0] results
 );
-    localparam CODE_WIDTH = WORD_WIDTH - (SPARSE ? INDEX_WIDTH : 0);
+    localparam CODE_WIDTH = WORD_WIDTH - (SPARSE != 0 ? INDEX_WIDTH : 0);
     genvar i, j;
 
     reg run_here, drain_here, last_here;
@@ -85,7 +85,7 @@ module pot_linear_leaf #(
 
     // Activations: one for all, or a RAM of two blocks for every three elements.
     generate
-        if (SPARSE) begin : rams
+        if (SPARSE != 0) begin : rams
             reg write_here, half_here;
             reg [INDEX_WIDTH:0] address_here;
             reg [X_WIDTH-1:0] data_here;
@@ -121,7 +121,7 @@ module pot_linear_leaf #(
             if (ELEMENT == 1) begin : bucket
                 pot_element_bucket #(
                     .X_WIDTH(X_WIDTH), .SUM_WIDTH(SUM_WIDTH), .POWERS(POWERS), .PLACE_WIDTH(POWER_WIDTH),
-                    .MANTISSA_BITS(MANTISSA_BITS), .BANK_WIDTH(BANK_WIDTH), .SPARSE(SPARSE), .WORD_WIDTH(CODE_WIDTH)
+                    .FACTOR_BITS(FACTOR_BITS), .BANK_WIDTH(BANK_WIDTH), .SPARSE(SPARSE), .WORD_WIDTH(CODE_WIDTH)
                 ) element(
                     .clk(clk), .run(run_here), .drain(drain_here), .last(last_here), .zero(zero), .bank(bank_here),
                     .word(codes[i]), .x(xs[i]), .result(found[i])
@@ -129,7 +129,7 @@ module pot_linear_leaf #(
             end else if (ELEMENT == 0) begin : shift
                 pot_element_shift #(
                     .X_WIDTH(X_WIDTH), .SUM_WIDTH(SUM_WIDTH), .POWER_WIDTH(POWER_WIDTH), .POWERS(POWERS),
-                    .MANTISSA_BITS(MANTISSA_BITS), .WORD_WIDTH(CODE_WIDTH)
+                    .FACTOR_BITS(FACTOR_BITS), .WORD_WIDTH(CODE_WIDTH)
                 ) element(
                     .clk(clk), .run(run_here), .last(last_here), .word(codes[i]), .x(xs[i]), .result(found[i])
                 );
@@ -145,12 +145,19 @@ module pot_linear_leaf #(
     endgenerate
 
     reg [PE-1:0] select;
-    wire [PE:0] chain = {select, select_in};
     assign select_out = select[PE-1];
-    localparam [PE-1:0] START = FIRST ? 1 : 0;
+    wire [PE-1:0] moved;
+    generate
+        if (PE > 1) begin : ring
+            assign moved = {select[PE-2:0], select_in};
+        end else begin : alone
+            assign moved = select_in;
+        end
+    endgenerate
+    localparam START = FIRST != 0 ? 1 : 0;
     always @(posedge clk) begin
-        if (rst) select <= ~START;
-        else if (advance) select <= chain[PE-1:0];
+        if (rst) select <= ~START[PE-1:0];
+        else if (advance) select <= moved;
     end
     wire [PE*RESULT_WIDTH-1:0] gated;
     generate

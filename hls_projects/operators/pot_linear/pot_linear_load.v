@@ -15,7 +15,7 @@ module pot_linear_load #(
     output wire full,
     input wire release_
 );
-    localparam [INDEX_WIDTH-1:0] LAST = WORDS - 1;
+    localparam LAST = WORDS - 1;
     reg [INDEX_WIDTH-1:0] index;
     reg half;
     reg [1:0] count;
@@ -23,9 +23,9 @@ module pot_linear_load #(
     assign write = in_valid && in_ready;
     assign address = {half, index};
     assign full = count != 0;
-    wire filled = write && index == LAST;
+    wire filled = write && index == LAST[INDEX_WIDTH-1:0];
     always @(posedge clk) begin
-        if (write) index <= index == LAST ? {INDEX_WIDTH{1'b0}} : index + 1'b1;
+        if (write) index <= index == LAST[INDEX_WIDTH-1:0] ? {INDEX_WIDTH{1'b0}} : index + 1'b1;
         if (filled) half <= !half;
         if (filled && !release_) count <= count + 1'b1;
         if (!filled && release_) count <= count - 1'b1;

@@ -29,13 +29,13 @@ module pot_linear_requantize #(
 );
     localparam CONSTANT_WIDTH = SHIFT_WIDTH + BIAS_WIDTH;
     localparam HIGH_WIDTH = TOTAL_WIDTH - OUT_SHIFT;
-    localparam [CHANNEL_WIDTH-1:0] LAST = PADDED_CHANNELS - 1;
+    localparam LAST = PADDED_CHANNELS - 1;
 
     reg [CHANNEL_WIDTH-1:0] channel;
     reg [CONSTANT_WIDTH-1:0] constant;
     reg valid_sum, valid_total;
     generate
-        if (BLOCK_ROM) begin : block_rom
+        if (BLOCK_ROM != 0) begin : block_rom
             (* rom_style = "block" *) reg [CONSTANT_WIDTH-1:0] constants[0:CHANNELS-1];
             initial $readmemh(CONSTANTS_FILE, constants);
             always @(posedge clk) constant <= constants[channel];
@@ -45,8 +45,7 @@ module pot_linear_requantize #(
             always @(posedge clk) constant <= constants[channel];
         end
         if (PADDED_CHANNELS > CHANNELS) begin : padded
-            localparam [CHANNEL_WIDTH-1:0] BOUND = CHANNELS;
-            always @(posedge clk) valid_sum <= next && channel < BOUND && !rst;
+            always @(posedge clk) valid_sum <= next && channel < CHANNELS[CHANNEL_WIDTH-1:0] && !rst;
         end else begin : exact
             always @(posedge clk) valid_sum <= next && !rst;
         end
@@ -74,13 +73,13 @@ module pot_linear_requantize #(
         end
     endgenerate
     // Codes have one sign bit more than bits of the result where it is unsigned.
-    localparam SAME = OUT_SIGNED ? OUT_WIDTH - 1 : OUT_WIDTH;
+    localparam SAME = OUT_SIGNED != 0 ? OUT_WIDTH - 1 : OUT_WIDTH;
     wire negative = high[HIGH_WIDTH-1];
-    wire fits = high[HIGH_WIDTH-1:SAME] == {HIGH_WIDTH - SAME{OUT_SIGNED ? negative : 1'b0}};
-    wire [OUT_WIDTH-1:0] bound = OUT_SIGNED ? {negative, {OUT_WIDTH - 1{!negative}}} : {OUT_WIDTH{!negative}};
+    wire fits = high[HIGH_WIDTH-1:SAME] == {HIGH_WIDTH - SAME{OUT_SIGNED != 0 ? negative : 1'b0}};
+    wire [OUT_WIDTH-1:0] bound = OUT_SIGNED != 0 ? {negative, {OUT_WIDTH - 1{!negative}}} : {OUT_WIDTH{!negative}};
 
     always @(posedge clk) begin
-        if (next) channel <= channel == LAST ? {CHANNEL_WIDTH{1'b0}} : channel + 1'b1;
+        if (next) channel <= channel == LAST[CHANNEL_WIDTH-1:0] ? {CHANNEL_WIDTH{1'b0}} : channel + 1'b1;
         total <= {{TOTAL_WIDTH - BIAS_WIDTH{bias[BIAS_WIDTH-1]}}, bias} + shifted;
         valid_total <= valid_sum && !rst;
         result <= fits ? {high[OUT_WIDTH-1:1], high[0] && !tie} : bound;

@@ -44,12 +44,11 @@ module pot_linear_sequence #(
 );
     localparam BLOCK_WIDTH = BLOCKS > 1 ? $clog2(BLOCKS) : 1;
     localparam CHUNK_WIDTH = CHUNKS > 1 ? $clog2(CHUNKS) : 1;
-    localparam [STEP_WIDTH-1:0] LAST_STEP = STEPS - 1;
-    localparam [BLOCK_WIDTH-1:0] LAST_BLOCK = BLOCKS - 1;
-    localparam [CHUNK_WIDTH-1:0] LAST_CHUNK = CHUNKS - 1;
-    localparam [BANK_BITS-1:0] LAST_BANK = BANKS - 1;
-    localparam [BANK_BITS-1:0] SMALL_LAST_BANK = BANKS > 1 ? BANKS - 2 : 0;
-    localparam [DRAIN_WIDTH-1:0] LAST_DRAIN = DRAIN;
+    localparam LAST_STEP = STEPS - 1;
+    localparam LAST_BLOCK = BLOCKS - 1;
+    localparam LAST_CHUNK = CHUNKS - 1;
+    localparam LAST_BANK = BANKS - 1;
+    localparam SMALL_LAST_BANK = BANKS > 1 ? BANKS - 2 : 0;
 
     reg [BLOCK_WIDTH-1:0] block;
     reg [CHUNK_WIDTH-1:0] chunk;
@@ -58,27 +57,26 @@ module pot_linear_sequence #(
     reg [DRAIN_INDEX_WIDTH-1:0] drains;
     reg draining, busy;
 
-    wire large;
+    wire many;
     generate
         if (LARGE_CHUNKS == CHUNKS) begin : equal
-            assign large = 1;
+            assign many = 1;
         end else begin : unequal
-            localparam [CHUNK_WIDTH-1:0] FIRST_SMALL = LARGE_CHUNKS;
-            assign large = chunk < FIRST_SMALL;
+            assign many = chunk < LARGE_CHUNKS[CHUNK_WIDTH-1:0];
         end
     endgenerate
-    wire last_step = step == LAST_STEP;
-    wire last_bank = bank == (large ? LAST_BANK : SMALL_LAST_BANK);
-    wire last_block = block == LAST_BLOCK;
-    wire last_chunk = chunk == LAST_CHUNK;
-    wire last_drain = drained == LAST_DRAIN;
+    wire last_step = step == LAST_STEP[STEP_WIDTH-1:0];
+    wire last_bank = bank == (many ? LAST_BANK[BANK_BITS-1:0] : SMALL_LAST_BANK[BANK_BITS-1:0]);
+    wire last_block = block == LAST_BLOCK[BLOCK_WIDTH-1:0];
+    wire last_chunk = chunk == LAST_CHUNK[CHUNK_WIDTH-1:0];
+    wire last_drain = drained == DRAIN[DRAIN_WIDTH-1:0];
 
     wire go = draining ? !(last_drain && busy) : full || step != 0;
     wire step_done = go && !draining && last_step;
     wire bank_done = go && draining && last_drain;
     wire bank_next = last_block ? bank_done : step_done;
     wire token_done = bank_done && last_bank && last_chunk;
-    assign release_ = step_done && last_bank && (RELEASE_EACH || last_chunk);
+    assign release_ = step_done && last_bank && (RELEASE_EACH != 0 || last_chunk);
 
     always @(posedge clk) begin
         if (go && !draining) step <= last_step ? {STEP_WIDTH{1'b0}} : step + 1'b1;
@@ -90,7 +88,7 @@ module pot_linear_sequence #(
         if (bank_next && last_bank) block <= last_block ? {BLOCK_WIDTH{1'b0}} : block + 1'b1;
         if (bank_done && last_bank) chunk <= last_chunk ? {CHUNK_WIDTH{1'b0}} : chunk + 1'b1;
         if (token_done) address <= 0;
-        else if (DRAIN_WORD ? (draining ? bank_done : go) : go && !draining) address <= address + 1'b1;
+        else if (DRAIN_WORD != 0 ? (draining ? bank_done : go) : go && !draining) address <= address + 1'b1;
         if (token_done) drains <= 1;
         else if (go && draining) drains <= drains + 1'b1;
         if (release_) half <= !half;

@@ -28,16 +28,18 @@ module pot_linear_write #(
     assign finished = advance && at_last;
     wire queued = !newest[4];
     wire pop;
-    reg [WIDTH-1:0] queue[0:15];
-    integer i;
-    wire [WIDTH-1:0] oldest = queue[newest[3:0]];
+    wire [WIDTH-1:0] oldest;
+    genvar i;
+    generate
+        for (i = 0; i < WIDTH; i = i + 1) begin : queue
+            reg [15:0] line;
+            always @(posedge clk) if (valid) line <= {line[14:0], code[i]};
+            assign oldest[i] = line[newest[3:0]];
+        end
+    endgenerate
     always @(posedge clk) begin
         if (taken) active <= 1;
         else if (finished) active <= 0;
-        if (valid) begin
-            queue[0] <= code;
-            for (i = 1; i < 16; i = i + 1) queue[i] <= queue[i-1];
-        end
         if (valid && !pop) newest <= newest + 1'b1;
         if (!valid && pop) newest <= newest - 1'b1;
         if (rst) begin
@@ -53,10 +55,9 @@ module pot_linear_write #(
             assign pop = queued && out_ready;
         end else begin : wide
             localparam COUNT_WIDTH = $clog2(WORDS + 1);
-            localparam [COUNT_WIDTH-1:0] ALL = WORDS;
             reg [COUNT_WIDTH-1:0] count;
             reg [WORDS*WIDTH-1:0] word;
-            assign out_valid = count == ALL;
+            assign out_valid = count == WORDS[COUNT_WIDTH-1:0];
             assign out_data = word;
             assign pop = queued && !out_valid;
             always @(posedge clk) begin
