@@ -87,6 +87,22 @@ template <typename CONFIG_T> struct bucket_element {
     }
 };
 
+// A multiplier: the weight as an integer times the activation.
+template <typename CONFIG_T> struct dsp_element {
+    typename CONFIG_T::accum_t sum;
+
+    void clear() { sum = 0; }
+
+    template <class x_T> void add(x_T x, unsigned code) {
+#pragma HLS INLINE
+        const int size = int(pot_code<CONFIG_T>::significand(code) << pot_code<CONFIG_T>::shift(code));
+        const typename CONFIG_T::accum_t weight = pot_code<CONFIG_T>::negative(code) ? -size : size;
+        sum += weight * typename CONFIG_T::accum_t(x);
+    }
+
+    typename CONFIG_T::accum_t drain() { return sum; }
+};
+
 // The element that a configuration asks for.
 template <typename CONFIG_T, unsigned kind> struct pot_element {
     typedef shift_element<CONFIG_T> type;
@@ -96,6 +112,9 @@ template <typename CONFIG_T, unsigned kind> struct pot_element {
 #ifndef PLAIN_ELEMENT
 template <typename CONFIG_T> struct pot_element<CONFIG_T, 1> {
     typedef bucket_element<CONFIG_T> type;
+};
+template <typename CONFIG_T> struct pot_element<CONFIG_T, 2> {
+    typedef dsp_element<CONFIG_T> type;
 };
 #endif
 

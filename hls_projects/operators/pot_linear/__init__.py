@@ -19,10 +19,9 @@ from hls_projects.operators.base import (
     magnitude,
     signed_width,
 )
-
-# Kinds of processing elements, numbered as in pot_element.h.
-ELEMENTS = ("shift", "bucket")
-BLOCK_SIZE = 16
+from hls_projects.operators.pot_linear import layout
+from hls_projects.operators.pot_linear.layout import BLOCK, ELEMENTS
+from hls_projects.rtl.twin import Twin
 
 
 class PotLinear(HardwareOperator):
@@ -37,7 +36,7 @@ class PotLinear(HardwareOperator):
         pe, simd: outputs, and weights of an output, that are worked on in parallel.
         element: one of :data:`ELEMENTS`.
         sparse: 1 where weights that are zero take no time, as far as every row has as few of them as any
-            in each block of :data:`BLOCK_SIZE` inputs.
+            in each block of :data:`BLOCK` inputs.
     """
 
     kernel = "pot_linear"
@@ -68,15 +67,15 @@ class PotLinear(HardwareOperator):
     def block_nonzeros(self) -> int:
         """Most weights that are not zero in a row's block."""
         rows, inputs = self.array("codes").shape
-        padded = np.pad(self.weights() != 0, ((0, 0), (0, -inputs % BLOCK_SIZE)))
-        return max(int(padded.reshape(rows, -1, BLOCK_SIZE).sum(axis=-1).max()), 1)
+        padded = np.pad(self.weights() != 0, ((0, 0), (0, -inputs % BLOCK)))
+        return max(int(padded.reshape(rows, -1, BLOCK).sum(axis=-1).max()), 1)
 
     @property
     def n_steps(self) -> int:
         """Weights of an output that are worked on one after the other, ``simd`` at a time."""
         if not self.size("sparse"):
             return self.size("n_in")
-        return math.ceil(self.size("n_in") / BLOCK_SIZE) * self.block_nonzeros
+        return math.ceil(self.size("n_in") / BLOCK) * self.block_nonzeros
 
     def drain_cycles(self) -> int:
         """Clocks between the last product of a group and its sums."""
@@ -88,7 +87,7 @@ class PotLinear(HardwareOperator):
             "n_groups": self.n_groups,
             "n_steps": self.n_steps,
             "element_kind": ELEMENTS.index(self.element),
-            "block_size": BLOCK_SIZE,
+            "block_size": BLOCK,
             "block_nonzeros": self.block_nonzeros,
         }
 
@@ -105,9 +104,9 @@ class PotLinear(HardwareOperator):
         """Non-zero codes of every row's blocks with their places, (n_out, n_steps); filled with code 0 at place 0."""
         codes, weights = self.array("codes"), self.weights()
         width = self.code_bits
-        padded = ((0, 0), (0, -codes.shape[1] % BLOCK_SIZE))
+        padded = ((0, 0), (0, -codes.shape[1] % BLOCK))
         blocks, used = (
-            np.pad(array, padded).reshape(len(codes), -1, BLOCK_SIZE) for array in (codes, (weights != 0).astype(int))
+            np.pad(array, padded).reshape(len(codes), -1, BLOCK) for array in (codes, (weights != 0).astype(int))
         )
         order = np.argsort(1 - used, axis=-1, kind="stable")[..., : self.block_nonzeros]
         kept = np.take_along_axis(blocks, order, axis=-1) | (order << width)
@@ -119,7 +118,7 @@ class PotLinear(HardwareOperator):
 
     def get_nodeattr_types(self) -> dict[str, tuple]:
         element = ("s", False, ELEMENTS[0], set(ELEMENTS))
-        return super().get_nodeattr_types() | {"element": element, "sparse": ("i", False, 0)}
+        return super().get_nodeattr_types() | {"element": element, "sparse": ("i", False, 0, {0, 1})}
 
     def exponent_counts(self) -> np.ndarray:
         """How many non-zero weights have the leading power of two 2**i, for every i of the format."""
@@ -133,9 +132,12 @@ class PotLinear(HardwareOperator):
 
     def array_dtype(self, name: str) -> BaseDataType:
         if name == "codes":
-            places = (BLOCK_SIZE - 1).bit_length() if self.size("sparse") else 0
+            places = (BLOCK - 1).bit_length() if self.size("sparse") else 0
             return DataType[f"UINT{self.code_bits + places}"]
         return super().array_dtype(name)
+
+    def twin(self) -> Twin:
+        return layout.twin(self)
 
     def types(self) -> dict[str, BaseDataType]:
         sums = np.abs(self.weights()).sum(axis=1) * magnitude(self.in_dtype())
