@@ -45,7 +45,7 @@ class HardwareOperator(CustomOp):
     - ``kernel``: the header beside the subclass and the C++ function in it;
     - ``sizes``: integer attributes that become constants of the kernel's configuration;
     - ``folding``: how many elements work in parallel, by axis; attributes like ``sizes``, 1 by default,
-      which change no value;
+      which change no value; ``packed`` among them, 0 by default, is 1 where a DSP does two products;
     - ``arrays``: tensor attributes that the kernel takes as arguments, in this order;
     - :meth:`input_shapes`, :meth:`output_shape`, :meth:`types`, :meth:`execute` and :meth:`stages`.
 
@@ -173,7 +173,8 @@ class HardwareOperator(CustomOp):
 
     def get_nodeattr_types(self) -> dict[str, tuple]:
         common = {"in_dtypes": ("strings", True, []), "out_dtype": ("s", True, "")}
-        sizes = dict.fromkeys(self.sizes, ("i", True, 0)) | dict.fromkeys(self.folding, ("i", False, 1))
+        sizes = dict.fromkeys(self.sizes, ("i", True, 0))
+        sizes |= {name: ("i", False, 0 if name == "packed" else 1) for name in self.folding}
         return common | sizes | {name: ("t", True, np.zeros(0)) for name in self.arrays}
 
     def make_shape_compatible_op(self, model: ModelWrapper) -> NodeProto:

@@ -7,7 +7,9 @@ from qonnx.core.datatype import BaseDataType
 
 from hls_projects.integer import exact_matmul, requantize
 from hls_projects.operators.base import Stage, magnitude, shift_dtype, signed_width
+from hls_projects.operators.products import product_parameters
 from hls_projects.operators.window import WINDOW_SIZES, WindowedOperator
+from hls_projects.rtl.twin import Twin
 
 
 class AttentionScores(WindowedOperator):
@@ -23,7 +25,7 @@ class AttentionScores(WindowedOperator):
 
     kernel = "attention_scores"
     sizes = (*WINDOW_SIZES, "n_heads", "head_dim", "out_shift")
-    folding = ("parallel_heads", "parallel_keys")
+    folding = ("parallel_heads", "parallel_keys", "packed")
 
     def input_shapes(self) -> tuple[tuple[int, ...], ...]:
         token = (self.size("n_tokens"), self.size("n_heads") * self.size("head_dim"))
@@ -49,6 +51,9 @@ class AttentionScores(WindowedOperator):
         return self.attention_stages(
             query=heads * channels, key=heads * channels, result=heads * slots, groups=groups, steps=channels
         )
+
+    def twin(self) -> Twin:
+        return Twin(self.kernel, product_parameters(self, "QK", self.size("head_dim")))
 
     def execute(self, q: np.ndarray, k: np.ndarray) -> np.ndarray:
         tokens, heads, channels = (self.size(name) for name in ("n_tokens", "n_heads", "head_dim"))

@@ -7,7 +7,9 @@ from qonnx.core.datatype import BaseDataType
 
 from hls_projects.integer import exact_matmul, requantize
 from hls_projects.operators.base import Stage, magnitude, shift_dtype, signed_width
+from hls_projects.operators.products import product_parameters
 from hls_projects.operators.window import WINDOW_SIZES, WindowedOperator
+from hls_projects.rtl.twin import Twin
 
 
 class AttentionValues(WindowedOperator):
@@ -23,7 +25,7 @@ class AttentionValues(WindowedOperator):
 
     kernel = "attention_values"
     sizes = (*WINDOW_SIZES, "n_heads", "head_dim", "out_shift")
-    folding = ("parallel_heads", "parallel_channels")
+    folding = ("parallel_heads", "parallel_channels", "packed")
 
     def input_shapes(self) -> tuple[tuple[int, ...], ...]:
         tokens, heads = self.size("n_tokens"), self.size("n_heads")
@@ -46,6 +48,9 @@ class AttentionValues(WindowedOperator):
         return self.attention_stages(
             query=heads * slots, key=heads * channels, result=heads * channels, groups=groups, steps=slots
         )
+
+    def twin(self) -> Twin:
+        return Twin(self.kernel, product_parameters(self, "PV", self.size("n_window")))
 
     def execute(self, p: np.ndarray, v: np.ndarray) -> np.ndarray:
         tokens, heads, channels = (self.size(name) for name in ("n_tokens", "n_heads", "head_dim"))

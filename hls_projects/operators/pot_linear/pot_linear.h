@@ -49,11 +49,18 @@ TOKENS:
             for (unsigned step = 0; step < CONFIG_T::n_steps; step++) {
 #pragma HLS PIPELINE II = 1
 #pragma HLS UNROLL factor=CONFIG_T::simd
+                const unsigned word = (group * CONFIG_T::n_steps + step) * pe;
+                x_T selected[pe];
+#pragma HLS ARRAY_PARTITION variable=selected complete
+            SELECT:
+                for (unsigned p = 0; p < pe; p++) {
+#pragma HLS UNROLL
+                    selected[p] = x[pot_input<CONFIG_T>(step, codes[word + p])];
+                }
             ELEMENTS:
                 for (unsigned p = 0; p < pe; p++) {
 #pragma HLS UNROLL
-                    const unsigned code = codes[(group * CONFIG_T::n_steps + step) * pe + p];
-                    elements[p].add(x[pot_input<CONFIG_T>(step, code)], code);
+                    elements[p].add(selected[p], codes[word + p]);
                 }
             }
             hls::write_lock<typename CONFIG_T::accum_t[CONFIG_T::pe]> sums(groups);
