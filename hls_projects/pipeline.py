@@ -24,6 +24,8 @@ PORT_DEPTH = 2
 # Blocks of a hls::stream_of_blocks: one is filled while the other is read.
 BLOCKS = 2
 SOURCE, SINK = "source", "sink"
+# hls4ml's layer that copies a stream.
+CLONE = "Clone"
 
 
 def network(graph: ModelGraph) -> Network:
@@ -55,7 +57,7 @@ def network(graph: ModelGraph) -> Network:
 def _parts(layer: Layer) -> tuple[list[Process], list[Fifo]]:
     """The processes of a layer's stages, and what hands blocks from one to the next."""
     inputs = [layer.get_input_variable(name).name for name in layer.inputs]
-    if layer.class_name == "Clone":
+    if layer.class_name == CLONE:
         copies = (Write(variable.name) for variable in layer.variables.values())
         program = (Repeat(_words(layer), (Together((Read(inputs[0]), *copies)),)),)
         return [Process(layer.name, layer.class_name, program)], []

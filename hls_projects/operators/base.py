@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -20,6 +20,10 @@ from hls_projects.integer import smallest_dtype
 from hls_projects.rtl.twin import Twin
 
 DOMAIN = "hls_projects.operators"
+
+
+Folding = dict[str, int | str]
+"""Attributes of a node by name that say how much of it works in parallel."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,23 @@ class HardwareOperator(CustomOp):
     def kernel_array(self, name: str) -> np.ndarray:
         """An array as the kernel reads it, flat."""
         return self.array(name).reshape(-1)
+
+    def fold_attributes(self) -> tuple[str, ...]:
+        """Names of all attributes that the folding is made of."""
+        return self.folding
+
+    def folding_now(self) -> Folding:
+        """The folding that the node has."""
+        return {name: self.get_nodeattr(name) for name in self.fold_attributes()}
+
+    def fold(self, folding: Folding) -> None:
+        """Give the node a folding, which changes what it costs and no value."""
+        for name, value in folding.items():
+            self.set_nodeattr(name, value)
+
+    def foldings(self) -> Iterator[Folding]:
+        """Every folding that is worth a thought, the plainest first."""
+        yield {}
 
     def as_stream(self, values: np.ndarray) -> np.ndarray:
         """The QONNX tensor of this operator's output as the stream has it, with the batch.
@@ -235,6 +256,11 @@ def elementwise(count: int, inputs: int = 1) -> tuple[Stage, ...]:
     """An element of every input and of the output in each of ``count`` clocks."""
     reads = tuple(Read(f"in{index}") for index in range(inputs))
     return (Stage("", (Repeat(count, (Together((*reads, Write("out"))),)),)),)
+
+
+def divisors(number: int) -> list[int]:
+    """Ascending."""
+    return [part for part in range(1, number + 1) if number % part == 0]
 
 
 def signed_width(magnitude: int, *, shifts: int = 0) -> BaseDataType:

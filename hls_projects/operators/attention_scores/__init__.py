@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
 from hls_projects.integer import exact_matmul, requantize
-from hls_projects.operators.base import Stage, magnitude, shift_dtype, signed_width
+from hls_projects.operators.base import Folding, Stage, divisors, magnitude, shift_dtype, signed_width
 from hls_projects.operators.products import product_parameters
 from hls_projects.operators.window import WINDOW_SIZES, WindowedOperator
 from hls_projects.rtl.twin import Twin
@@ -51,6 +53,12 @@ class AttentionScores(WindowedOperator):
         return self.attention_stages(
             query=heads * channels, key=heads * channels, result=heads * slots, groups=groups, steps=channels
         )
+
+    def foldings(self) -> Iterator[Folding]:
+        for heads in divisors(self.size("n_heads")):
+            for inner in divisors(self.size("n_window")):
+                for packed in (0, 1):
+                    yield {"parallel_heads": heads, "parallel_keys": inner, "packed": packed}
 
     def twin(self) -> Twin:
         return Twin(self.kernel, product_parameters(self, "QK", self.size("head_dim")))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
 from hls_projects.integer import exact_matmul, requantize
-from hls_projects.operators.base import Stage, magnitude, shift_dtype, signed_width
+from hls_projects.operators.base import Folding, Stage, divisors, magnitude, shift_dtype, signed_width
 from hls_projects.operators.products import product_parameters
 from hls_projects.operators.window import WINDOW_SIZES, WindowedOperator
 from hls_projects.rtl.twin import Twin
@@ -48,6 +50,12 @@ class AttentionValues(WindowedOperator):
         return self.attention_stages(
             query=heads * slots, key=heads * channels, result=heads * channels, groups=groups, steps=slots
         )
+
+    def foldings(self) -> Iterator[Folding]:
+        for heads in divisors(self.size("n_heads")):
+            for inner in divisors(self.size("head_dim")):
+                for packed in (0, 1):
+                    yield {"parallel_heads": heads, "parallel_channels": inner, "packed": packed}
 
     def twin(self) -> Twin:
         return Twin(self.kernel, product_parameters(self, "PV", self.size("n_window")))

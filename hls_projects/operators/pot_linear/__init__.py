@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from qonnx.core.datatype import BaseDataType, DataType
@@ -10,6 +11,7 @@ from qonnx.core.datatype import BaseDataType, DataType
 from hls_projects.dataflow.program import Program, Read, Repeat, Write, claim, fill, free, take
 from hls_projects.integer import decode_pot, exact_matmul, requantize
 from hls_projects.operators.base import (
+    Folding,
     HardwareOperator,
     Ports,
     Stage,
@@ -119,6 +121,21 @@ class PotLinear(HardwareOperator):
     def get_nodeattr_types(self) -> dict[str, tuple]:
         element = ("s", False, ELEMENTS[0], set(ELEMENTS))
         return super().get_nodeattr_types() | {"element": element, "sparse": ("i", False, 0, {0, 1})}
+
+    def fold_attributes(self) -> tuple[str, ...]:
+        return (*super().fold_attributes(), "element", "sparse")
+
+    def foldings(self) -> Iterator[Folding]:
+        outputs = self.size("n_out")
+        for pe in sorted({math.ceil(outputs / groups) for groups in range(1, outputs + 1)}):
+            for element, sparse in layout.KINDS:
+                folding = {"pe": pe, "simd": 1, "element": element, "sparse": sparse}
+                if not sparse or self.can_skip_zeros():
+                    yield folding
+
+    def can_skip_zeros(self) -> bool:
+        """Whether the twin has a form that spends no time on zeros for this pattern of them."""
+        return self.size("n_in") % BLOCK == 0 and self.block_nonzeros <= layout.KEPT
 
     def exponent_counts(self) -> np.ndarray:
         """How many non-zero weights have the leading power of two 2**i, for every i of the format."""

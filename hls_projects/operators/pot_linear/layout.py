@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 ELEMENTS = ("shift", "bucket", "dsp")
 # A row has at most KEPT weights other than zero for every BLOCK inputs where the layer is sparse.
 BLOCK, KEPT = 16, 8
+# Element and whether zeros are skipped.
+KINDS = (("shift", 0), ("bucket", 0), ("bucket", 1), ("dsp", 0))
 # Words of the RAM that an element keeps its buckets in.
 BUCKETS = 32
 LARGEST_FACTOR = 7

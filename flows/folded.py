@@ -1,0 +1,146 @@
+"""The folding of a lowered graph for a board, with the FIFOs that it needs: shared by build, estimate and simulation."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from qonnx.core.modelwrapper import ModelWrapper
+
+from flows.settings import positive
+from flows.timing import chosen_depths
+from hls_projects import folding, pipeline
+from hls_projects.conversion import make_graph
+from hls_projects.cost import Resources, clone_resources, fifo_resources
+from hls_projects.dataflow import Network
+from hls_projects.dataflow.sizing import Depths
+from hls_projects.folding import Choice, FoldingError, Plan
+from hls_projects.targets import Target
+
+FILL = 0.85
+# FIFOs are known when all else is; a plan that leaves them too little room is made again.
+ROUNDS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldOptions:
+    """What a folding is to be.
+
+    Args:
+        fps: pictures a second, by default as many as fit.
+        clock_mhz: instead of the target's.
+        fill: largest share of any resource.
+        dense: weights that are zero take time as others do.
+        file: a folding.json instead of all that.
+    """
+
+    fps: float | None = None
+    clock_mhz: float | None = None
+    fill: float = FILL
+    dense: bool = False
+    file: Path | None = None
+
+
+@dataclass(frozen=True)
+class Folded:
+    """A folded graph, the network of its processes and FIFOs, and what all that costs."""
+
+    model: ModelWrapper
+    plan: Plan
+    network: Network
+    depths: Depths
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options of :class:`FoldOptions`."""
+    parser.add_argument(
+        "--folding", type=Path, metavar="FILE", help="a folding.json instead of one made for the target"
+    )
+    parser.add_argument("--fps", type=_above_zero, help="pictures a second that are enough (default: as many as fit)")
+    parser.add_argument("--fill", type=_share, default=FILL, help=f"largest share of any resource (default: {FILL})")
+    parser.add_argument("--dense", action="store_true", help="spend time on weights that are zero, too")
+
+
+def options_of(args: argparse.Namespace, clock_mhz: float | None = None) -> FoldOptions:
+    return FoldOptions(fps=args.fps, clock_mhz=clock_mhz, fill=args.fill, dense=args.dense, file=args.folding)
+
+
+def _above_zero(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a share above 0 and up to 1")
+    return value
+
+
+def at_clock(target: Target, clock_mhz: float | None) -> Target:
+    return dataclasses.replace(target, clock_mhz=clock_mhz) if clock_mhz else target
+
+
+def fold(model: ModelWrapper, target: Target, options: FoldOptions, depths_file: Path | None = None) -> Folded:
+    """Fold ``model``, whose nodes get the attributes, and size its FIFOs.
+
+    Args:
+        depths_file: depths of the FIFOs instead of the smallest that cost no throughput.
+
+    Raises:
+        FoldingError: a board that is too small, or a file that does not fit the model.
+        NetworkError: depths that do not fit the network.
+    """
+    target = at_clock(target, options.clock_mhz)
+    operators = folding.operators_of(model)
+    fixed = Resources()
+    for _ in range(ROUNDS):
+        plan = _plan(operators, target, options, fixed)
+        folding.apply(operators, {name: chosen for name, chosen in plan.foldings.items() if chosen})
+        network = network_of(model, target)
+        depths = chosen_depths(network, depths_file)
+        plan = dataclasses.replace(plan, fixed=joints(network, depths))
+        if options.file or folding.share(plan.resources, target) <= options.fill:
+            return Folded(model, plan, network, depths)
+        fixed = plan.fixed
+    raise FoldingError(folding.too_small(plan.resources, target, options.fill))
+
+
+def _plan(operators: dict, target: Target, options: FoldOptions, fixed: Resources) -> Plan:
+    if options.file:
+        folding.apply(operators, folding.read_foldings(options.file))
+        return current_plan(operators, fixed)
+    if options.fps:
+        interval = math.floor(target.clock_mhz * 1e6 / options.fps)
+        return folding.for_interval(operators, target, options.fill, fixed, interval, use_zeros=not options.dense)
+    return folding.fastest(operators, target, options.fill, fixed, use_zeros=not options.dense)
+
+
+def current_plan(operators: dict, fixed: Resources) -> Plan:
+    """The plan that the nodes have."""
+    return Plan({name: Choice(o.folding_now(), o.cost()) for name, o in operators.items()}, fixed)
+
+
+def network_of(model: ModelWrapper, target: Target) -> Network:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "folded.onnx"
+        model.save(str(path))
+        return pipeline.network(make_graph(path, target, Path(folder) / "hls"))
+
+
+def joints(network: Network, depths: Depths) -> Resources:
+    """What FIFOs and forks cost."""
+    fifos = (fifo_resources(fifo.word_bits, depths[fifo.name]) for fifo in network.sizable)
+    bits = {fifo.name: fifo.word_bits for fifo in network.fifos}
+    forks = (
+        clone_resources(len(process.words) - 1, max(bits[name] for name, _ in process.words))
+        for process in network.processes
+        if process.kind == pipeline.CLONE
+    )
+    return sum((*fifos, *forks), Resources())
