@@ -15,6 +15,8 @@ import sys
 import time
 from collections.abc import Callable
 
+from hls_projects.cost import CostError
+
 from brevitas_model.checkpoint import CheckpointError
 from brevitas_model.config import ConfigError
 from brevitas_model.data import DataError
@@ -25,6 +27,7 @@ from flows.steps import Build
 from flows.workspace import WorkspaceError, workspace
 from hls_projects.conversion import ConversionError
 from hls_projects.dataflow import NetworkError
+from hls_projects.folding import FoldingError
 from hls_projects.lowering import LoweringError
 from hls_projects.qonnx_file import QonnxError
 from hls_projects.ranges import RangeError
@@ -37,7 +40,8 @@ STEPS: list[tuple[str, Callable[[Build], None]]] = [
     ("export", steps.export),  # torch -> QONNX, by Brevitas
     ("ranges", steps.check_ranges),  # every tensor's grid and bits, at most 24
     ("lower", steps.lower_graph),  # QONNX -> hardware operators
-    ("convert", steps.convert_graph),  # depths of the FIFOs; hardware operators -> HLS project, by hls4ml
+    ("fold", steps.fold_graph),  # how much works in parallel, and the depths of the FIFOs
+    ("convert", steps.convert_graph),  # hardware operators -> HLS project, by hls4ml
     ("compile", steps.compile_project),  # native integers and ap_types, by g++
     ("simulate", steps.simulate_all),  # torch, QONNX, hardware operators, C++
     ("compare", steps.compare),  # logit by logit, operator by operator where one differs
@@ -47,7 +51,9 @@ BAD_INPUT = (
     CheckpointError,
     ConfigError,
     ConversionError,
+    CostError,
     DataError,
+    FoldingError,
     LoweringError,
     NetworkError,
     QonnxError,

@@ -20,71 +20,31 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf.message import DecodeError
+from hls_projects.cost import KINDS, CostError
 from qonnx.core.modelwrapper import ModelWrapper
 
 from brevitas_model.checkpoint import CheckpointError, find_checkpoint
 from brevitas_model.config import ConfigError
 from brevitas_model.files import write_whole
 from flows.estimate_plot import save_plot
-from flows.folded import Folded, add_options, at_clock, fold, options_of
+from flows.estimating import estimate_facts
+from flows.folded import at_clock, fold, options_of
 from flows.kept_graphs import lowered_graph
-from flows.settings import SHIPPED_CHECKPOINT
+from flows.settings import SHIPPED_CHECKPOINT, add_folding
 from hls_projects import folding
 from hls_projects.conversion import ConversionError
-from hls_projects.cost import KINDS, CostError
-from hls_projects.dataflow import NetworkError, Trace, simulate
+from hls_projects.dataflow import NetworkError, simulate
 from hls_projects.dataflow.sizing import PICTURES
 from hls_projects.folding import FoldingError
 from hls_projects.lowering import LoweringError
 from hls_projects.simulation import SimulationError
-from hls_projects.targets import TARGET_HELP, Target, TargetError, load_target, target_names
+from hls_projects.targets import TARGET_HELP, TargetError, load_target, target_names
 
 BAD_INPUT = (
     CheckpointError, ConfigError, ConversionError, CostError, FoldingError, LoweringError, NetworkError,
     SimulationError, TargetError, OSError,
 )  # fmt: skip
 INTERRUPTED = 130
-JOINTS = "FIFOs and forks"
-
-
-def facts(folded: Folded, trace: Trace, target: Target) -> dict[str, Any]:
-    """What ``--json`` writes; cycles of clock."""
-    plan = folded.plan
-    interval = plan.interval_cycles
-    rows = [
-        {
-            "name": name,
-            "kind": type(operator).__name__,
-            "folding": plan.choices[name].folding,
-            "cycles": plan.choices[name].cost.cycles,
-            **_counts(plan.choices[name].cost.resources.values()),
-        }
-        for name, operator in folding.operators_of(folded.model).items()
-    ]
-    used = _counts(plan.resources.values())
-    return {
-        "target": target.name,
-        "images_per_second": round(target.clock_mhz * 1e6 / interval, 1),
-        "interval_cycles": interval,
-        "latency_cycles": trace.latency(),
-        "clock_mhz": target.clock_mhz,
-        "bottleneck": plan.bottleneck,
-        "simulated_interval_cycles": trace.interval(),
-        "evidence": "calibrated",
-        "resources": {kind: {"used": used[kind], "available": target.resources[kind]} for kind in KINDS},
-        "operators": [
-            *rows,
-            {"name": JOINTS, "kind": "Fifo", "folding": {}, "cycles": 0, **_counts(plan.fixed.values())},
-        ],
-    }
-
-
-def _counts(values: tuple[float, ...]) -> dict[str, int | float]:
-    """Resources by kind, block RAMs in halves."""
-    return {
-        kind: round(2 * value) / 2 if kind == "BRAM36" else round(value)
-        for kind, value in zip(KINDS, values, strict=True)
-    }
 
 
 def table(estimate: dict[str, Any]) -> str:
@@ -130,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     except DecodeError as error:
         raise ConversionError(f"{lowered} is not an ONNX file") from error
     folded = fold(model, target, options)
-    estimate = facts(folded, simulate(folded.network, folded.depths, PICTURES), target)
+    estimate = estimate_facts(folded, simulate(folded.network, folded.depths, PICTURES), target)
     print(table(estimate))
     if args.write_folding:
         write_whole(args.write_folding, folding.folding_file(folded.plan.foldings).encode())
@@ -149,7 +109,7 @@ def main(argv: list[str] | None = None) -> int:
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--checkpoint", type=find_checkpoint, default=SHIPPED_CHECKPOINT, help="quantized checkpoint")
     source.add_argument("--lowered", type=Path, metavar="FILE", help="the lowered.onnx of a build instead")
-    add_options(parser)
+    add_folding(parser)
     parser.add_argument("--clock", type=float, metavar="MHz", help="instead of the target's")
     parser.add_argument("--write-folding", type=Path, metavar="FILE", help="write folding.json")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")

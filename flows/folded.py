@@ -9,19 +9,18 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from hls_projects.cost import Resources, clone_resources, fifo_resources
 from qonnx.core.modelwrapper import ModelWrapper
 
-from flows.settings import positive
+from flows.settings import FILL, Settings
 from flows.timing import chosen_depths
 from hls_projects import folding, pipeline
 from hls_projects.conversion import make_graph
-from hls_projects.cost import Resources, clone_resources, fifo_resources
 from hls_projects.dataflow import Network
 from hls_projects.dataflow.sizing import Depths
 from hls_projects.folding import Choice, FoldingError, Plan
 from hls_projects.targets import Target
 
-FILL = 0.85
 # FIFOs are known when all else is; a plan that leaves them too little room is made again.
 ROUNDS = 4
 
@@ -55,32 +54,9 @@ class Folded:
     depths: Depths
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options of :class:`FoldOptions`."""
-    parser.add_argument(
-        "--folding", type=Path, metavar="FILE", help="a folding.json instead of one made for the target"
-    )
-    parser.add_argument("--fps", type=_above_zero, help="pictures a second that are enough (default: as many as fit)")
-    parser.add_argument("--fill", type=_share, default=FILL, help=f"largest share of any resource (default: {FILL})")
-    parser.add_argument("--dense", action="store_true", help="spend time on weights that are zero, too")
-
-
-def options_of(args: argparse.Namespace, clock_mhz: float | None = None) -> FoldOptions:
+def options_of(args: argparse.Namespace | Settings, clock_mhz: float | None = None) -> FoldOptions:
+    """From the options of :func:`flows.settings.add_folding`."""
     return FoldOptions(fps=args.fps, clock_mhz=clock_mhz, fill=args.fill, dense=args.dense, file=args.folding)
-
-
-def _above_zero(text: str) -> float:
-    value = float(text)
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
-    return value
-
-
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 < value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a share above 0 and up to 1")
-    return value
 
 
 def at_clock(target: Target, clock_mhz: float | None) -> Target:

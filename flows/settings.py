@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -15,7 +16,7 @@ SHIPPED_CHECKPOINT = find_checkpoint("vit-pot4")
 # Options that a later step does not see.
 READ_BY = {
     "load": ("target", "checkpoint", "qonnx", "data", "images", "inputs"),
-    "convert": ("fifo_depths",),
+    "fold": ("fifo_depths", "folding", "fps", "fill", "dense"),
     "simulate": ("csim", "sample"),
 }
 
@@ -32,6 +33,10 @@ class Settings:
     inputs: Path | None
     out: Path
     fifo_depths: Path | None
+    folding: Path | None
+    fps: float | None
+    fill: float
+    dense: bool
     csim: str
     sample: int
     trace: bool
@@ -74,6 +79,7 @@ def parse_settings(description: str, steps: list[str], argv: list[str] | None) -
         type=Path,
         help="depths of the FIFOs, a fifo_depths.json that was edited (default: the smallest that cost no throughput)",
     )
+    add_folding(parser)
     parser.add_argument(
         "--csim",
         choices=CSIM_MODES,
@@ -114,6 +120,33 @@ def parse_settings(description: str, steps: list[str], argv: list[str] | None) -
                     f"--{name.replace('_', '-')} is read by the step {step}, which --from {settings.first} leaves out"
                 )
     return settings
+
+
+FILL = 0.85
+
+
+def add_folding(parser: argparse.ArgumentParser) -> None:
+    """The options of :class:`flows.folded.FoldOptions` but for the clock."""
+    parser.add_argument(
+        "--folding", type=Path, metavar="FILE", help="a folding.json instead of one made for the target"
+    )
+    parser.add_argument("--fps", type=_above_zero, help="pictures a second that are enough (default: as many as fit)")
+    parser.add_argument("--fill", type=_share, default=FILL, help=f"largest share of any resource (default: {FILL})")
+    parser.add_argument("--dense", action="store_true", help="spend time on weights that are zero, too")
+
+
+def _above_zero(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a share above 0 and up to 1")
+    return value
 
 
 def positive(text: str) -> int:

@@ -20,12 +20,15 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf.message import DecodeError
+from hls_projects.cost import CostError
+from qonnx.core.modelwrapper import ModelWrapper
 
 from brevitas_model.checkpoint import CheckpointError, find_checkpoint
 from brevitas_model.config import ConfigError
 from brevitas_model.files import write_whole
+from flows.folded import fold, options_of
 from flows.kept_graphs import lowered_graph
-from flows.settings import SHIPPED_CHECKPOINT, positive
+from flows.settings import SHIPPED_CHECKPOINT, add_folding, positive
 from flows.timing import chosen_depths
 from flows.timing_plot import save_plot
 from hls_projects import pipeline
@@ -34,36 +37,41 @@ from hls_projects.dataflow import Deadlock, Network, NetworkError, Sizing, Trace
 from hls_projects.dataflow.activity import timeline
 from hls_projects.dataflow.program import busy_cycles
 from hls_projects.dataflow.sizing import PICTURES, Depths
+from hls_projects.folding import FoldingError
 from hls_projects.lowering import LoweringError
-<<<<<<< HEAD
 from hls_projects.simulation import SimulationError
-from hls_projects.targets import Target, TargetError, load_target, target_names
-=======
 from hls_projects.targets import TARGET_HELP, Target, TargetError, load_target, target_names
->>>>>>> vendor
 
 BAD_INPUT = (
-    *(CheckpointError, ConfigError, ConversionError, LoweringError, NetworkError, SimulationError, TargetError),
-    OSError,
+    *(CheckpointError, ConfigError, ConversionError, CostError, FoldingError, LoweringError, NetworkError),
+    *(SimulationError, TargetError, OSError),
 )
 INTERRUPTED = 130
 MOST_SHOWN = 10
 
 
-def network_of(args: argparse.Namespace, target: Target) -> Network:
-    lowered = args.lowered or lowered_graph(args.checkpoint)
-    if not lowered.is_file():
-        raise CheckpointError(f"{lowered} does not exist")
+def network_of(args: argparse.Namespace, target: Target) -> tuple[Network, Depths | None]:
+    """The network, and its depths where folding it has told them.
+
+    A file of a build has its folding; a checkpoint gets one for the target.
+    """
+    if not args.lowered:
+        folded = fold(ModelWrapper(str(lowered_graph(args.checkpoint))), target, options_of(args), args.fifo_depths)
+        return folded.network, folded.depths
+    if not args.lowered.is_file():
+        raise CheckpointError(f"{args.lowered} does not exist")
     try:
-        return pipeline.network(make_graph(lowered, target, Path("hls")))
+        return pipeline.network(make_graph(args.lowered, target, Path("hls"))), None
     except DecodeError as error:
-        raise ConversionError(f"{lowered} is not an ONNX file") from error
+        raise ConversionError(f"{args.lowered} is not an ONNX file") from error
 
 
-def depths_of(args: argparse.Namespace, network: Network, sizing: Sizing | None) -> Depths:
+def depths_of(args: argparse.Namespace, network: Network, known: Depths | None, sizing: Sizing | None) -> Depths:
     if args.fifo_length:
         return {fifo.name: args.fifo_length for fifo in network.sizable}
-    return sizing.lossless.depths if sizing and not args.fifo_depths else chosen_depths(network, args.fifo_depths)
+    if sizing and not args.fifo_depths:
+        return sizing.lossless.depths
+    return known or chosen_depths(network, args.fifo_depths)
 
 
 def facts(trace: Trace, found: Deadlock | None, target: Target) -> dict[str, Any]:
@@ -148,9 +156,9 @@ def describe_sizing(sizing: Sizing) -> str:
 
 def run(args: argparse.Namespace) -> int:
     target = load_target(args.target)
-    network = network_of(args, target)
+    network, known = network_of(args, target)
     sizing = size_fifos(network) if args.size_fifos else None
-    depths = depths_of(args, network, sizing)
+    depths = depths_of(args, network, known, sizing)
     trace = simulate(network, depths, args.pictures)
     found = explain(trace)
     print(describe(trace, found, target))
@@ -173,6 +181,7 @@ def main(argv: list[str] | None = None) -> int:
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--checkpoint", type=find_checkpoint, default=SHIPPED_CHECKPOINT, help="quantized checkpoint")
     source.add_argument("--lowered", type=Path, metavar="FILE", help="the lowered.onnx of a build instead")
+    add_folding(parser)
     parser.add_argument("--pictures", type=positive, default=PICTURES, help=f"how many run (default: {PICTURES})")
     depths = parser.add_mutually_exclusive_group()
     depths.add_argument("--fifo-depths", type=Path, metavar="FILE", help="depths as a build wrote them")

@@ -20,6 +20,8 @@ from brevitas_model.data import IMAGE_SHAPE, Pictures, load_cifar10, load_inputs
 from brevitas_model.export import export as export_model
 from brevitas_model.export import tidy_up
 from flows import summary, tracing
+from flows.estimating import estimate_facts, resource_facts
+from flows.folded import fold, options_of
 from flows.provenance import provenance, versions
 from flows.reporting import facts as reported
 from flows.reporting.page import render_report, wrong_pictures
@@ -27,10 +29,11 @@ from flows.reporting.schema import SCHEMA_VERSION, check_report
 from flows.reporting.synthesis import synthesis_facts, vendor_files
 from flows.settings import Settings
 from flows.stages import compare_stages, mismatched_logits, sample_of, stages
-from flows.timing import chosen_depths, timed, timing_facts
+from flows.timing import timed, timing_facts
 from flows.workspace import MARKER, WorkspaceError, read_marker
 from hls_projects import pipeline, simulation
 from hls_projects.conversion import make_graph, write_project
+from hls_projects.folding import folding_file
 from hls_projects.lowering import lower
 from hls_projects.qonnx_file import QonnxError, read_qonnx
 from hls_projects.ranges import annotate_ranges, max_bits
@@ -42,7 +45,8 @@ PRODUCTS = {
     "load": ("target.toml", "checkpoint.safetensors", "source.onnx", "pictures.npz"),
     "export": ("model.qonnx.onnx",),
     "lower": ("lowered.onnx",),
-    "convert": ("hls", "fifo_depths.json"),
+    "fold": ("folding.json", "fifo_depths.json", "estimate.json"),
+    "convert": ("hls",),
     "simulate": ("logits_*.npy",),
     "report": ("report.json", "report.txt", "report.html"),
 }
@@ -50,12 +54,23 @@ FACTS = {
     "load": ("target", "config", "images"),
     "ranges": ("max_bits",),
     "lower": ("model",),
-    "convert": ("timing",),
+    "fold": ("timing", "resources"),
     "simulate": ("stages", "sample"),
     "compare": ("comparisons", "accuracy", "trace"),
 }
 ON_ALL_PICTURES = ("torch", "qonnx", "csim")
-REPORTED = ("target", "images", "model", "stages", "comparisons", "accuracy", "max_bits", "trace", "timing")
+REPORTED = (
+    "target",
+    "images",
+    "model",
+    "stages",
+    "comparisons",
+    "accuracy",
+    "max_bits",
+    "trace",
+    "timing",
+    "resources",
+)
 
 
 @dataclass
@@ -179,14 +194,29 @@ def lower_graph(build: Build) -> None:
     build.facts["model"] = summary.model_facts(model, lowered) | {"config": build.facts["config"]}
 
 
+def fold_graph(build: Build) -> None:
+    """Nodes of lowered.onnx get their folding; the FIFOs get their depths."""
+    model, settings = build.model("lowered.onnx"), build.settings
+    target = read_target(build.path("target.toml"))
+    folded = fold(model, target, options_of(settings), settings.fifo_depths)
+    trace = timed(folded.network, folded.depths)
+    build.facts["timing"] = timing_facts(trace, target)
+    build.facts["resources"] = resource_facts(folded.plan, target)
+    model.save(str(build.folder / "lowered.onnx"))
+    written = {
+        "folding.json": folding_file(folded.plan.foldings),
+        "fifo_depths.json": pipeline.depths_file(folded.network, folded.depths),
+        "estimate.json": json.dumps(estimate_facts(folded, trace, target), indent=2) + "\n",
+    }
+    for name, text in written.items():
+        (build.folder / name).write_text(text, encoding="utf-8")
+
+
 def convert_graph(build: Build) -> None:
-    target, folder = build.target(), build.folder / "hls"
+    target, folder = read_target(build.path("target.toml")), build.folder / "hls"
     graph = make_graph(build.path("lowered.onnx"), target, folder)
-    network = pipeline.network(graph)
-    depths = chosen_depths(network, build.settings.fifo_depths)
-    build.facts["timing"] = timing_facts(timed(network, depths), target)
+    depths = pipeline.read_depths(build.path("fifo_depths.json"), pipeline.network(graph))
     write_project(graph, folder, depths)
-    (build.folder / "fifo_depths.json").write_text(pipeline.depths_file(network, depths))
 
 
 def compile_project(build: Build) -> None:
@@ -262,7 +292,6 @@ def report(build: Build) -> None:
         "tensors": reported.tensor_facts(build.model("model.qonnx.onnx")),
         "layers": reported.layer_facts(lowered),
         "storage": reported.storage_facts(lowered),
-        "resources": None,
         "synthesis": vendor and synthesis_facts(vendor),
         "versions": versions(),
         "provenance": provenance(build.folder, files),
