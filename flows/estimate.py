@@ -71,10 +71,10 @@ def table(estimate: dict[str, Any]) -> str:
             *lines,
             f"{'share':<28} {'':<18} {'':<34} {'':>8}{shares}",
             "",
-            f"{estimate['images_per_second']:,.0f} pictures a second at {estimate['clock_mhz']:g} MHz on {estimate['target']}: "
-            f"one every {estimate['interval_cycles']:,} cycles ({estimate['simulated_interval_cycles']:,} simulated), "
-            f"as fast as {estimate['bottleneck']}; latency {estimate['latency_cycles']:,} cycles, {milliseconds:.2f} ms "
-            "(simulated). Resources are calibrated.",
+            f"{estimate['images_per_second']:,.0f} pictures a second on {estimate['target']} at "
+            f"{estimate['clock_mhz']:g} MHz: one every {estimate['interval_cycles']:,} cycles "
+            f"({estimate['simulated_interval_cycles']:,} simulated), as fast as {estimate['bottleneck']}",
+            f"latency {estimate['latency_cycles']:,} cycles, {milliseconds:.2f} ms (simulated); resources are calibrated",
         ]
     )
 

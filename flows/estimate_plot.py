@@ -31,7 +31,8 @@ def save_plot(path: Path, estimate: dict[str, Any]) -> None:
     shares.set_ylabel("% of the board")
     shares.set_ylim(0, 100)
     figure.suptitle(
-        f"{estimate['images_per_second']:,.0f} pictures a second on {estimate['target']} at {estimate['clock_mhz']:g} MHz"
+        f"{estimate['images_per_second']:,.0f} pictures a second on {estimate['target']} "
+        f"at {estimate['clock_mhz']:g} MHz"
     )
     drawn = io.BytesIO()
     figure.savefig(drawn, dpi=110, format=path.suffix.lstrip(".") or "png")

@@ -1,4 +1,4 @@
-"""The folding of a lowered graph for a board, with the FIFOs that it needs: shared by build, estimate and simulation."""
+"""The folding of a lowered graph for a board, with the FIFOs that it needs."""
 
 from __future__ import annotations
 
