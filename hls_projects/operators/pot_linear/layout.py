@@ -157,8 +157,8 @@ def requantization(operator: PotLinear, lowest: int, sum_width: int) -> tuple[di
         bias_width + 1,
         right + operator.out_dtype.bitwidth() + 1 - signed,
     )
-    shift_width = int(left.max() - left.min()).bit_length()
-    words = ((left - left.min()) << bias_width) | (bias & ((1 << bias_width) - 1))
+    shift, shift_width = _split_shift(left - left.min())
+    words = (shift << bias_width) | (bias & ((1 << bias_width) - 1))
     parameters = {
         "TOTAL_WIDTH": total_width,
         "BIAS_WIDTH": bias_width,
@@ -167,6 +167,13 @@ def requantization(operator: PotLinear, lowest: int, sum_width: int) -> tuple[di
         "OUT_SHIFT": right,
     }
     return parameters, Memory.of(shift_width + bias_width, words)
+
+
+def _split_shift(shift: np.ndarray) -> tuple[np.ndarray, int]:
+    """Left shifts as two bits, 0 to 2, with half of the even rest above them, and the width of that."""
+    coarse = np.maximum(shift - 1, 0) >> 1
+    field = coarse << 2 | (shift - 2 * coarse)
+    return field, int(field.max()).bit_length()
 
 
 def _signed(low: int, high: int) -> int:

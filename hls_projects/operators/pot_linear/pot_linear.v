@@ -102,7 +102,7 @@ module pot_linear #(
     wire [PE-1:0] untouched;
     generate
         if (BUCKET) begin : drains
-            (* rom_style = "distributed" *) reg [PE-1:0] drained[0:ALL_BANKS*DRAIN];
+            (* logic_block *) reg [PE-1:0] drained[0:ALL_BANKS*DRAIN];
             initial $readmemh(DRAINED_FILE, drained);
             assign untouched = drained[drain_index];
         end else begin : no_drains

@@ -69,9 +69,9 @@ module pot_linear_leaf #(
             reg [CODE_WIDTH-1:0] code;
             for (j = 0; j < CODE_WIDTH; j = j + 1) begin : bits
                 if (ELEMENT == 1 && j < POWER_WIDTH) begin : placed
-                    always @(posedge clk) code[j] <= place[j] || words[i*WORD_WIDTH + j];
+                    always @(posedge clk) if (place[j]) code[j] <= 1; else code[j] <= words[i*WORD_WIDTH + j];
                 end else if (ELEMENT == 1 && j == CODE_WIDTH - 1) begin : first
-                    always @(posedge clk) code[j] <= untouched[i] || words[i*WORD_WIDTH + j];
+                    always @(posedge clk) if (untouched[i]) code[j] <= 1; else code[j] <= words[i*WORD_WIDTH + j];
                 end else begin : plain
                     always @(posedge clk) code[j] <= words[i*WORD_WIDTH + j];
                 end

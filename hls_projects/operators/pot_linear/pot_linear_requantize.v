@@ -1,8 +1,9 @@
 // result = requantize((sum << shift[n]) + bias[n], OUT_SHIFT), half to even and saturated, one a clock.
 //
-// constants[n] = shift[n] | bias[n]. The shift brings every channel to one common right shift; the bias is on that
-// grid and has a half of the result's unit in it, so that the sum rounds half up: a tie, whose low bits are all
-// zero, goes to the even code by its last bit. Two clocks after the sum; the constants are read in the clock before it.
+// constants[n] = shift[n] | bias[n]. The shift brings every channel to one common right shift. It is its two low bits,
+// 0 to 2, and twice the bits above. The bias is on the same grid and has a half of the result's unit in it, so that
+// the sum rounds half up: a tie, whose low bits are all zero, goes to the even code by its last bit.
+// Two clocks after the sum; the constants are read in the clock before it.
 
 module pot_linear_requantize #(
     parameter CHANNELS = 96,
@@ -40,7 +41,7 @@ module pot_linear_requantize #(
             initial $readmemh(CONSTANTS_FILE, constants);
             always @(posedge clk) constant <= constants[channel];
         end else begin : distributed_rom
-            (* rom_style = "distributed" *) reg [CONSTANT_WIDTH-1:0] constants[0:CHANNELS-1];
+            (* logic_block *) reg [CONSTANT_WIDTH-1:0] constants[0:CHANNELS-1];
             initial $readmemh(CONSTANTS_FILE, constants);
             always @(posedge clk) constant <= constants[channel];
         end
@@ -53,14 +54,27 @@ module pot_linear_requantize #(
 
     wire signed [BIAS_WIDTH-1:0] bias = constant[BIAS_WIDTH-1:0];
     wire signed [TOTAL_WIDTH-1:0] wide_sum = {{TOTAL_WIDTH - SUM_WIDTH{sum[SUM_WIDTH-1]}}, sum};
-    wire signed [TOTAL_WIDTH-1:0] shifted;
+    // The last two places of the shift are in the adder's look-up tables.
+    wire signed [TOTAL_WIDTH-1:0] coarse;
+    wire [1:0] fine;
     generate
-        if (SHIFT_WIDTH > 0) begin : shifts
-            assign shifted = wide_sum << FIXED_SHIFT << constant[CONSTANT_WIDTH-1:BIAS_WIDTH];
+        if (SHIFT_WIDTH > 2) begin : shifts
+            assign coarse = wide_sum << FIXED_SHIFT << {constant[CONSTANT_WIDTH-1:BIAS_WIDTH+2], 1'b0};
+            assign fine = constant[BIAS_WIDTH +: 2];
+        end else if (SHIFT_WIDTH > 0) begin : small_shifts
+            assign coarse = wide_sum << FIXED_SHIFT;
+            assign fine = {SHIFT_WIDTH > 1 ? constant[CONSTANT_WIDTH-1] : 1'b0, constant[BIAS_WIDTH]};
         end else begin : no_shift
-            assign shifted = wide_sum << FIXED_SHIFT;
+            assign coarse = wide_sum << FIXED_SHIFT;
+            assign fine = 0;
         end
     endgenerate
+    wire [TOTAL_WIDTH-1:0] next_total;
+    // i0 + (i1, i2 or i3, by i5 and i4)
+    carry_lut #(.WIDTH(TOTAL_WIDTH), .RAW(1), .INIT(64'haaaa_55aa_5a5a_6666)) adder(
+        .i0({{TOTAL_WIDTH - BIAS_WIDTH{bias[BIAS_WIDTH-1]}}, bias}), .i1(coarse), .i2(coarse << 1), .i3(coarse << 2),
+        .i4({TOTAL_WIDTH{fine[0]}}), .i5({TOTAL_WIDTH{fine[1]}}), .carry_in(1'b0), .sum(next_total)
+    );
     reg signed [TOTAL_WIDTH-1:0] total;
 
     wire [HIGH_WIDTH-1:0] high = total[TOTAL_WIDTH-1:OUT_SHIFT];
@@ -80,7 +94,7 @@ module pot_linear_requantize #(
 
     always @(posedge clk) begin
         if (next) channel <= channel == LAST[CHANNEL_WIDTH-1:0] ? {CHANNEL_WIDTH{1'b0}} : channel + 1'b1;
-        total <= {{TOTAL_WIDTH - BIAS_WIDTH{bias[BIAS_WIDTH-1]}}, bias} + shifted;
+        total <= next_total;
         valid_total <= valid_sum && !rst;
         result <= fits ? {high[OUT_WIDTH-1:1], high[0] && !tie} : bound;
         valid <= valid_total && !rst;

@@ -72,6 +72,7 @@ module pot_linear_sequence #(
     wire last_drain = drained == DRAIN[DRAIN_WIDTH-1:0];
 
     wire go = draining ? !(last_drain && busy) : full || step != 0;
+    wire rests = !go || !draining;
     wire step_done = go && !draining && last_step;
     wire bank_done = go && draining && last_drain;
     wire bank_next = last_block ? bank_done : step_done;
@@ -101,8 +102,10 @@ module pot_linear_sequence #(
         taken <= bank_done && !rst;
         bank_later <= bank;
         half_later <= half;
-        place <= go && draining ? drained : {DRAIN_WIDTH{1'b0}};
-        drain_index <= go && draining ? drains : {DRAIN_INDEX_WIDTH{1'b0}};
+        if (rests) place <= 0;
+        else place <= drained;
+        if (rests) drain_index <= 0;
+        else drain_index <= drains;
         if (rst) begin
             step <= 0;
             draining <= 0;
