@@ -35,19 +35,13 @@ module attention_lanes #(
     localparam integer WRAPS = SUM_WIDTH > 16 ? SUM_WIDTH - 16 : 1;
     localparam [47:0] HALF = SHIFT == 0 ? 48'd0 : 48'd1 << (SHIFT - 1);
 
-    wire [17:0] factor;
     wire [DSPS*WORD-1:0] words;
     reg [4*QUADS*WORD-1:0] held;
     genvar n;
-    integer quad;
+
+    wire [17:0] factor = {{18 - SHARED_WIDTH{SHARED_SIGNED != 0 && shared[SHARED_WIDTH-1]}}, shared};
 
     generate
-        if (SHARED_SIGNED != 0) begin : signed_shared
-            assign factor = 18'($signed(shared));
-        end else begin : unsigned_shared
-            assign factor = 18'(shared);
-        end
-
         if (PACKED == 0) begin : plain
             wire unused = &{1'b0, rst, added};
             for (n = 0; n < DSPS; n = n + 1) begin : in_dsp
@@ -60,7 +54,7 @@ module attention_lanes #(
                     .SHIFT(SHIFT)
                 ) mac (
                     .clk(clk),
-                    .a(STORED_SIGNED != 0 ? 25'($signed(element)) : 25'(element)),
+                    .a({{25 - STORED_WIDTH{STORED_SIGNED != 0 && element[STORED_WIDTH-1]}}, element}),
                     .d(25'd0),
                     .b(factor),
                     .first(first),
@@ -91,13 +85,14 @@ module attention_lanes #(
                 wire tie;
                 wire unused_bits = &{1'b0, low_sum, high_bits};
                 multiply_accumulate_pair #(
+                    .WIDTH(STORED_WIDTH),
                     .SHIFT(SHIFT),
                     .WRAPS(WRAPS)
                 ) mac (
                     .clk(clk),
                     .rst(rst),
-                    .a_low(8'($signed(low))),
-                    .a_high(8'($signed(high))),
+                    .a_low(low),
+                    .a_high(high),
                     .b(factor),
                     .b_negative(negative[3]),
                     .first(first),
@@ -116,10 +111,15 @@ module attention_lanes #(
 
     always @(posedge clk) if (last) held <= (4 * QUADS * WORD)'(words);
 
-    // A LUT for four words; joining the quads by or takes another for six.
+    // A LUT for a bit of four words; joining quads by or takes another for six.
     wire [LANE_BITS+1:0] dsp = {2'b00, lane} >> (PACKED != 0 ? 1 : 0);
-    always @(posedge clk)
-        for (quad = 0; quad < QUADS; quad = quad + 1)
-            if (choose && 32'(dsp[LANE_BITS+1:2]) == quad) chosen[quad*WORD+:WORD] <= held[(4*quad+32'(dsp[1:0]))*WORD+:WORD];
-            else chosen[quad*WORD+:WORD] <= {WORD{1'b0}};
+    generate
+        for (n = 0; n < QUADS; n = n + 1) begin : in_quad
+            wire [4*WORD-1:0] four = held[4*n*WORD+:4*WORD];
+            wire [2*WORD-1:0] two = dsp[1] ? four[2*WORD+:2*WORD] : four[0+:2*WORD];
+            always @(posedge clk)
+                if (choose && 32'(dsp[LANE_BITS+1:2]) == n) chosen[n*WORD+:WORD] <= dsp[0] ? two[WORD+:WORD] : two[0+:WORD];
+                else chosen[n*WORD+:WORD] <= {WORD{1'b0}};
+        end
+    endgenerate
 endmodule

@@ -34,14 +34,15 @@ module attention_result #(
             assign {half_up, tie} = word;
         end else begin : pair
             // What lies above the low sum is the high one and the low one's wraps, its own upper bits.
-            wire signed [WRAPS-1:0] wraps = word[KEPT-:WRAPS];
-            wire [SUM_WIDTH-1:0] high_sum = word[WORD-1-:SUM_WIDTH] - SUM_WIDTH'(wraps);
+            wire [SUM_WIDTH-1:0] wraps = {{SUM_WIDTH - WRAPS{word[KEPT]}}, word[KEPT-:WRAPS]};
+            wire [SUM_WIDTH-1:0] high_sum = word[WORD-1-:SUM_WIDTH] - wraps;
             reg is_high, low_tie;
             reg [SUM_WIDTH-1:0] sum;
             always @(posedge clk) begin
                 is_high <= high;
                 low_tie <= word[0];
-                sum <= high ? high_sum : SUM_WIDTH'(word[KEPT:1]) << SHIFT;
+                sum <= high_sum;
+                if (!high) sum[SUM_WIDTH-1:SHIFT] <= word[KEPT:1];
             end
             assign half_up = sum[SUM_WIDTH-1:SHIFT];
             if (SHIFT == 0) begin : exact
@@ -60,7 +61,9 @@ module attention_result #(
             always @(posedge clk)
                 result <= fits ? {half_up[OUT_WIDTH-1:1], half_up[0] && !tie} : {sign, {OUT_WIDTH - 1{!sign}}};
         end else begin : extending
-            always @(posedge clk) result <= OUT_WIDTH'($signed({half_up[KEPT-1:1], half_up[0] && !tie}));
+            wire [OUT_WIDTH+KEPT-1:0] extended = {{OUT_WIDTH{half_up[KEPT-1]}}, half_up[KEPT-1:1], half_up[0] && !tie};
+            wire unused_bits = &{1'b0, extended};
+            always @(posedge clk) result <= extended[OUT_WIDTH-1:0];
         end
     endgenerate
 endmodule

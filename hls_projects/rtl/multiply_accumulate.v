@@ -3,8 +3,12 @@
 // `first` and `add` come two clocks after their a, d and b; the sum two clocks after them. `tie` tells that
 // the low SHIFT bits of the sum are 0: with START = 2^(SHIFT-1) dropping them rounds half up, and half to
 // even differs from it there only (the convergent rounding of the pattern detector, UG479). `d` needs
-// PREADD = 1. The slice is instantiated, for synthesisers infer neither the detector nor the start; Verilator
-// takes the description beside it.
+// PREADD = 1. The slice is instantiated, for what is inferred has neither the detector nor the start; Verilator
+// takes the description beside it, unless the macro INSTANTIATE_DSP48E1 says otherwise.
+
+`ifndef VERILATOR
+`define INSTANTIATE_DSP48E1
+`endif
 
 module multiply_accumulate #(
     parameter [47:0] START = 48'd0,
