@@ -35,12 +35,8 @@ from hls_projects.dataflow.activity import timeline
 from hls_projects.dataflow.program import busy_cycles
 from hls_projects.dataflow.sizing import PICTURES, Depths
 from hls_projects.lowering import LoweringError
-<<<<<<< HEAD
 from hls_projects.simulation import SimulationError
-from hls_projects.targets import Target, TargetError, load_target, target_names
-=======
 from hls_projects.targets import TARGET_HELP, Target, TargetError, load_target, target_names
->>>>>>> vendor
 
 BAD_INPUT = (
     *(CheckpointError, ConfigError, ConversionError, LoweringError, NetworkError, SimulationError, TargetError),
