@@ -127,9 +127,7 @@ FILL = 0.85
 
 def add_folding(parser: argparse.ArgumentParser) -> None:
     """The options of :class:`flows.folded.FoldOptions` but for the clock."""
-    parser.add_argument(
-        "--folding", type=Path, metavar="FILE", help="a folding.json instead of one made for the target"
-    )
+    parser.add_argument("--folding", type=Path, metavar="FILE", help="folding.json instead of one for the target")
     parser.add_argument("--fps", type=_above_zero, help="pictures a second that are enough (default: as many as fit)")
     parser.add_argument("--fill", type=_share, default=FILL, help=f"largest share of any resource (default: {FILL})")
     parser.add_argument("--dense", action="store_true", help="spend time on weights that are zero, too")

@@ -59,18 +59,7 @@ FACTS = {
     "compare": ("comparisons", "accuracy", "trace"),
 }
 ON_ALL_PICTURES = ("torch", "qonnx", "csim")
-REPORTED = (
-    "target",
-    "images",
-    "model",
-    "stages",
-    "comparisons",
-    "accuracy",
-    "max_bits",
-    "trace",
-    "timing",
-    "resources",
-)
+REPORTED = ("target", "images", "model", "stages", "comparisons", "accuracy", "max_bits", "trace", *FACTS["fold"])
 
 
 @dataclass
