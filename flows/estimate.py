@@ -74,7 +74,7 @@ def table(estimate: dict[str, Any]) -> str:
             f"{estimate['images_per_second']:,.0f} pictures a second on {estimate['target']} at "
             f"{estimate['clock_mhz']:g} MHz: one every {estimate['interval_cycles']:,} cycles "
             f"({estimate['simulated_interval_cycles']:,} simulated), as fast as {estimate['bottleneck']}",
-            f"latency {estimate['latency_cycles']:,} cycles, {milliseconds:.2f} ms (simulated); resources are calibrated",
+            f"latency {estimate['latency_cycles']:,} cycles, {milliseconds:.2f} ms (simulated); resources: calibrated",
         ]
     )
 
