@@ -138,6 +138,10 @@ class HardwareOperator(CustomOp):
         """Multiply-accumulates of its matrix product for one picture; 0 where it has none."""
         return 0
 
+    def storage_bits(self) -> int:
+        """Bits of the tokens that the kernel keeps for later ones, keys or values; 0 where it keeps none."""
+        return 0
+
     def array_dtype(self, name: str) -> BaseDataType:
         """Type of an array argument; the narrowest that holds its values unless overridden."""
         array = self.array(name)
