@@ -23,6 +23,8 @@ class PotLinear(HardwareOperator):
         bias, acc_shift, out_shift: (n_out,), on the accumulator's grid; shifts are >= 0.
         element: the twin's processing element, ``shift``, ``bucket`` or ``dsp``.
         sparse: 1 where the twin stores and works on weights other than zero only, 8 of every 16 of a row.
+        result_buffers: 2 where the twin keeps an output's finished sum beside the one that is read out, for groups
+            that are worked on in fewer clocks than ``pe``.
     """
 
     kernel = "pot_linear"
@@ -56,7 +58,11 @@ class PotLinear(HardwareOperator):
         return super().array_dtype(name)
 
     def get_nodeattr_types(self) -> dict[str, tuple]:
-        twins = {"element": ("s", False, "shift", set(layout.ELEMENTS)), "sparse": ("i", False, 0, {0, 1})}
+        twins = {
+            "element": ("s", False, "shift", set(layout.ELEMENTS)),
+            "sparse": ("i", False, 0, {0, 1}),
+            "result_buffers": ("i", False, 1, {1, 2}),
+        }
         return super().get_nodeattr_types() | twins
 
     def twin(self) -> Twin:

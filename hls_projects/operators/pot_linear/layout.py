@@ -106,6 +106,7 @@ def twin(operator: PotLinear) -> Twin:
         "POWERS": parts.powers,
         "FACTOR_BITS": _factor_bits(operator),
         "SUM_WIDTH": sum_width,
+        "RESULTS": operator.size("result_buffers"),
     }
     return Twin(operator.kernel, parameters | requantized, memories)
 
