@@ -98,6 +98,24 @@ def test_shift_that_no_kernel_has_is_named(lowered: ModelWrapper, tmp_path: Path
         convert(tmp_path / "bad.onnx", PYNQ, tmp_path / "hls")
 
 
+@pytest.mark.parametrize(
+    "node, folding",
+    [
+        ("blocks_0_mlp_fc1", {"pe": 33}),
+        ("head", {"simd": 0}),
+        ("blocks_0_attn_q", {"element": "adder"}),
+        ("blocks_0_attn_scores", {"parallel_keys": 3}),
+        ("blocks_0_attn_values", {"parallel_channels": 16}),
+    ],
+)
+def test_folding_that_no_kernel_has_is_named(lowered: ModelWrapper, tmp_path: Path, node: str, folding: dict):
+    getCustomOp(lowered.get_node_from_name(node)).fold(folding)
+    lowered.save(str(tmp_path / "bad.onnx"))
+    with pytest.raises(ConversionError, match=rf"^node {node}: {next(iter(folding))} must be "):
+        convert(tmp_path / "bad.onnx", PYNQ, tmp_path / "hls")
+    assert not (tmp_path / "hls").exists()
+
+
 def test_project_does_not_know_where_it_was_made(project: Path):
     for name in ("hls4ml_config.yml", "project.tcl", "build_prj.tcl", "vit_test.cpp"):
         assert str(project.parent) not in (project / name).read_text(), name

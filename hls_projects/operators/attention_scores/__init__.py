@@ -47,6 +47,11 @@ class AttentionScores(WindowedOperator):
         shift = self.size("out_shift")
         return {"accum_t": signed_width(peak, shifts=shift), "shift_t": shift_dtype(shift)}
 
+    def check_folding(self) -> None:
+        self.check_choice("packed", 0, 1)
+        self.check_divisor("parallel_heads", "n_heads")
+        self.check_divisor("parallel_keys", "n_window")
+
     def stages(self) -> tuple[Stage, ...]:
         heads, channels, slots = (self.size(name) for name in ("n_heads", "head_dim", "n_window"))
         groups = heads // self.size("parallel_heads") * (slots // self.size("parallel_keys"))

@@ -86,6 +86,14 @@ class PotLinear(HardwareOperator):
         """Clocks between the last product of a group and its sums."""
         return 2 ** self.size("exponent_bits") - 1 if self.element == "bucket" else 0
 
+    def check_folding(self) -> None:
+        super().check_folding()
+        if self.size("pe") > self.size("n_out"):
+            raise self.misfit("pe", f"at most n_out, {self.size('n_out')}")
+        self.check_choice("element", *ELEMENTS)
+        self.check_choice("sparse", 0, 1)
+        self.check_choice("result_buffers", 1, 2)
+
     def constants(self) -> dict[str, int]:
         return {
             "sparse": self.size("sparse"),
@@ -122,9 +130,8 @@ class PotLinear(HardwareOperator):
         return 1 + self.size("exponent_bits") + self.size("mantissa_bits")
 
     def get_nodeattr_types(self) -> dict[str, tuple]:
-        element = ("s", False, ELEMENTS[0], set(ELEMENTS))
-        buffers = {"result_buffers": ("i", False, 1, {1, 2})}
-        return super().get_nodeattr_types() | {"element": element, "sparse": ("i", False, 0, {0, 1}), **buffers}
+        own = {"element": ("s", False, ELEMENTS[0]), "sparse": ("i", False, 0), "result_buffers": ("i", False, 1)}
+        return super().get_nodeattr_types() | own
 
     def fold_attributes(self) -> tuple[str, ...]:
         return (*super().fold_attributes(), "element", "sparse")
