@@ -39,6 +39,8 @@ class PotLinear(HardwareOperator):
         element: one of :data:`ELEMENTS`.
         sparse: 1 where weights that are zero take no time, as far as every row has as few of them as any
             in each block of :data:`BLOCK` inputs.
+        result_buffers: 2 where the twin keeps an output's finished sum beside the one that is read out, for groups
+            that are worked on in fewer clocks than ``pe``.
     """
 
     kernel = "pot_linear"
@@ -119,8 +121,12 @@ class PotLinear(HardwareOperator):
         return 1 + self.size("exponent_bits") + self.size("mantissa_bits")
 
     def get_nodeattr_types(self) -> dict[str, tuple]:
-        element = ("s", False, ELEMENTS[0], set(ELEMENTS))
-        return super().get_nodeattr_types() | {"element": element, "sparse": ("i", False, 0, {0, 1})}
+        choices = {
+            "element": ("s", False, ELEMENTS[0], set(ELEMENTS)),
+            "sparse": ("i", False, 0, {0, 1}),
+            "result_buffers": ("i", False, 1, {1, 2}),
+        }
+        return super().get_nodeattr_types() | choices
 
     def fold_attributes(self) -> tuple[str, ...]:
         return (*super().fold_attributes(), "element", "sparse")

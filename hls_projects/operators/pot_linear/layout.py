@@ -108,6 +108,7 @@ def twin(operator: PotLinear) -> Twin:
         "POWERS": parts.powers,
         "FACTOR_BITS": _factor_bits(operator),
         "SUM_WIDTH": sum_width,
+        "RESULTS": operator.size("result_buffers"),
     }
     return Twin(operator.kernel, parameters | requantized, memories)
 
@@ -141,7 +142,8 @@ def requantization(operator: PotLinear, lowest: int, sum_width: int) -> tuple[di
     """Parameters and constants of the requantizer.
 
     All rows get one right shift, the largest; a row's sum and bias are shifted left by what its own is smaller. A word
-    is the row's left shift less the smallest one, then its bias with a half of the result's unit for rounding.
+    is the row's left shift less the smallest one, then its bias with a half of the result's unit for rounding; rows that
+    fill up the last group have zeros.
     """
     out_shift, bias = operator.array("out_shift"), operator.array("bias")
     right = int(out_shift.max())
@@ -158,7 +160,8 @@ def requantization(operator: PotLinear, lowest: int, sum_width: int) -> tuple[di
         right + operator.out_dtype.bitwidth() + 1 - signed,
     )
     shift, shift_width = _split_shift(left - left.min())
-    words = (shift << bias_width) | (bias & ((1 << bias_width) - 1))
+    words = np.zeros(groups(operator) * operator.size("pe"), dtype=np.int64)
+    words[: len(bias)] = (shift << bias_width) | (bias & ((1 << bias_width) - 1))
     parameters = {
         "TOTAL_WIDTH": total_width,
         "BIAS_WIDTH": bias_width,

@@ -8,8 +8,8 @@
 // or -8x to x; the sign of the last is turned in the weight's code.
 //
 // word: first | sign | odd factor: 1, 3, 5, -7 | place, which is the power of two + 1
-// `run`, `drain` and `last` come with the bucket's addition, 0 (dense), + 1 (SPARSE), + 1 (FACTOR_BITS) clocks
-// after the word; `zero` with x, which is then taken to be 0.
+// `run`, `drain` and `last` come with the bucket's addition, with the word or (FACTOR_BITS) a clock after it; x is zero
+// while the buckets are drained.
 
 module pot_element_bucket #(
     parameter X_WIDTH = 8,
@@ -18,14 +18,12 @@ module pot_element_bucket #(
     parameter PLACE_WIDTH = 3,
     parameter FACTOR_BITS = 0,
     parameter BANK_WIDTH = 0,
-    parameter SPARSE = 0,
     parameter WORD_WIDTH = 5
 ) (
     input wire clk,
     input wire run,
     input wire drain,
     input wire last,
-    input wire zero,
     input wire [(BANK_WIDTH > 0 ? BANK_WIDTH : 1)-1:0] bank,
     input wire [WORD_WIDTH-1:0] word,
     input wire signed [X_WIDTH-1:0] x,
@@ -33,34 +31,14 @@ module pot_element_bucket #(
 );
     localparam FACTOR_WIDTH = X_WIDTH + (FACTOR_BITS > 0 ? FACTOR_BITS + 1 : 0);
 
-    // Sparse: the activation is read from a RAM at the word's index.
-    wire [WORD_WIDTH-1:0] x_word;
-    wire signed [X_WIDTH-1:0] x_chosen;
-    generate
-        if (SPARSE != 0) begin : chosen
-            reg [WORD_WIDTH-1:0] word_later;
-            reg signed [X_WIDTH-1:0] x_read;
-            always @(posedge clk) begin
-                word_later <= word;
-                x_read <= zero ? {X_WIDTH{1'b0}} : x;
-            end
-            assign x_word = word_later;
-            assign x_chosen = x_read;
-        end else begin : common
-            wire unused = zero;
-            assign x_word = word;
-            assign x_chosen = x;
-        end
-    endgenerate
-
     wire first, sign;
     wire [PLACE_WIDTH-1:0] place;
     wire signed [FACTOR_WIDTH-1:0] addend;
     generate
         if (FACTOR_BITS > 0) begin : factors
-            wire [FACTOR_BITS-1:0] factor = x_word[PLACE_WIDTH +: FACTOR_BITS];
+            wire [FACTOR_BITS-1:0] factor = word[PLACE_WIDTH +: FACTOR_BITS];
             wire [1:0] select = {FACTOR_BITS > 1 ? factor[FACTOR_BITS-1] : 1'b0, factor[0]};
-            wire signed [FACTOR_WIDTH-1:0] once = {{FACTOR_WIDTH - X_WIDTH{x_chosen[X_WIDTH-1]}}, x_chosen};
+            wire signed [FACTOR_WIDTH-1:0] once = {{FACTOR_WIDTH - X_WIDTH{x[X_WIDTH-1]}}, x};
             wire [FACTOR_WIDTH-1:0] product;
             // i0 ^ (0, i1, i2 or ~i3), by i5 and i4.
             carry_lut #(.WIDTH(FACTOR_WIDTH), .RAW(1), .INIT(64'haa55_5a5a_6666_aaaa)) odd(
@@ -72,17 +50,17 @@ module pot_element_bucket #(
             reg [PLACE_WIDTH-1:0] place_later;
             always @(posedge clk) begin
                 product_later <= product;
-                {first_later, sign_later} <= x_word[WORD_WIDTH-1 -: 2];
-                place_later <= x_word[0 +: PLACE_WIDTH];
+                {first_later, sign_later} <= word[WORD_WIDTH-1 -: 2];
+                place_later <= word[0 +: PLACE_WIDTH];
             end
             assign addend = product_later;
             assign first = first_later;
             assign sign = sign_later;
             assign place = place_later;
         end else begin : powers
-            assign addend = x_chosen;
-            assign {first, sign} = x_word[WORD_WIDTH-1 -: 2];
-            assign place = x_word[0 +: PLACE_WIDTH];
+            assign addend = x;
+            assign {first, sign} = word[WORD_WIDTH-1 -: 2];
+            assign place = word[0 +: PLACE_WIDTH];
         end
     endgenerate
 

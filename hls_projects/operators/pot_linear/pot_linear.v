@@ -33,6 +33,7 @@ module pot_linear #(
     parameter OUT_SHIFT = 10,
     parameter BLOCK_RAM = 1,
     parameter BLOCK_ROM = 0,
+    parameter RESULTS = 1,
     parameter LEAF = 12,
     parameter WEIGHTS_FILE = "weights.hex",
     parameter DRAINED_FILE = "drained.hex",
@@ -64,6 +65,8 @@ module pot_linear #(
     localparam BLOCKS = SPARSE != 0 ? N_IN / BLOCK : 1;
     localparam STEPS = SPARSE != 0 ? KEPT : N_IN;
     localparam STEP_WIDTH = STEPS > 1 ? $clog2(STEPS) : 1;
+    // Sparse: blocks are filled from the token's RAM.
+    localparam LATE = SPARSE != 0 && CHUNKS > 1;
     localparam TOKEN_WIDTH = N_IN > 1 ? $clog2(N_IN) : 1;
     localparam DRAIN = BUCKET ? POWERS : 1;
     localparam DRAIN_WIDTH = POWER_WIDTH;
@@ -74,24 +77,25 @@ module pot_linear #(
     localparam CHANNEL_WIDTH = CHANNELS > 1 ? $clog2(CHANNELS) : 1;
 
     // Clocks from a step to its addition, and how many of them are between the memories and the leaves.
-    localparam ADDITION = (BUCKET ? 2 + SPARSE : 3) + (FACTOR_BITS > 0 && ELEMENT != 2 ? 1 : 0);
+    localparam ADDITION = (BUCKET ? 2 : 3) + (FACTOR_BITS > 0 && ELEMENT != 2 ? 1 : 0);
     localparam DELAY = ADDITION - 2;
 
     wire full, release_, finished;
     wire [ADDRESS_WIDTH-1:0] address;
     wire [STEP_WIDTH-1:0] step;
-    wire half, run, drain, last, taken, half_later;
+    wire half, run, drain, last, taken;
     wire [BANK_BITS-1:0] bank;
     wire [DRAIN_WIDTH-1:0] place;
     wire [DRAIN_INDEX_WIDTH-1:0] drain_index;
     pot_linear_sequence #(
         .STEPS(STEPS), .STEP_WIDTH(STEP_WIDTH), .BLOCKS(BLOCKS), .BANKS(BANKS), .BANK_WIDTH(BANK_WIDTH),
         .CHUNKS(CHUNKS), .LARGE_CHUNKS(LARGE_CHUNKS), .DRAIN(DRAIN), .DRAIN_WIDTH(DRAIN_WIDTH), .DRAIN_WORD(BUCKET),
-        .RELEASE_EACH(SPARSE), .ADDRESS_WIDTH(ADDRESS_WIDTH), .DRAIN_INDEX_WIDTH(DRAIN_INDEX_WIDTH)
+        .RELEASE_EACH(SPARSE), .RELEASE_STEP(STEPS - (LATE ? 2 : 1)), .ADDRESS_WIDTH(ADDRESS_WIDTH),
+        .DRAIN_INDEX_WIDTH(DRAIN_INDEX_WIDTH)
     ) sequence_(
         .clk(clk), .rst(rst), .full(full), .release_(release_), .finished(finished), .address(address), .step(step),
-        .half(half), .run(run), .drain(drain), .last(last), .taken(taken), .bank_later(bank),
-        .half_later(half_later), .place(place), .drain_index(drain_index)
+        .half(half), .run(run), .drain(drain), .last(last), .taken(taken), .bank_later(bank), .place(place),
+        .drain_index(drain_index)
     );
 
     (* rom_style = "block" *) reg [PE*WORD_WIDTH-1:0] weights[0:WEIGHT_WORDS-1];
@@ -116,7 +120,7 @@ module pot_linear #(
     wire [INDEX_WIDTH:0] write_address;
     wire [IN_WIDTH-1:0] write_data, token_data;
     generate
-        if (SPARSE == 0 || CHUNKS > 1) begin : tokens
+        if (SPARSE == 0 || LATE) begin : tokens
             wire token_write, token_full, token_release;
             wire [TOKEN_WIDTH:0] token_write_address, token_read_address;
             pot_linear_load #(.WORDS(N_IN), .INDEX_WIDTH(TOKEN_WIDTH)) load(
@@ -136,7 +140,7 @@ module pot_linear #(
                     .clk(clk), .rst(rst), .full(token_full), .release_(token_release), .address(token_read_address),
                     .out_valid(valid), .out_ready(ready)
                 );
-                pot_linear_load #(.WORDS(BLOCK), .INDEX_WIDTH(INDEX_WIDTH)) load_block(
+                pot_linear_load #(.WORDS(BLOCK), .INDEX_WIDTH(INDEX_WIDTH), .LATE(1)) load_block(
                     .clk(clk), .rst(rst), .in_valid(valid), .in_ready(ready), .write(block_write),
                     .address(block_address), .full(full), .release_(release_)
                 );
@@ -147,7 +151,7 @@ module pot_linear #(
                 assign write = write_later;
                 assign write_address = write_address_later;
                 assign write_data = token_data;
-                wire unused = &{1'b0, half, step};
+                wire unused = &{1'b0, step};
             end else begin : whole
                 assign token_read_address = {half, step};
                 assign full = token_full;
@@ -155,7 +159,7 @@ module pot_linear #(
                 assign write = 0;
                 assign write_address = 0;
                 assign write_data = 0;
-                wire unused = &{1'b0, half_later, bank};
+                wire unused = &{1'b0, bank};
             end
         end else begin : blocks
             pot_linear_load #(.WORDS(BLOCK), .INDEX_WIDTH(INDEX_WIDTH)) load(
@@ -164,7 +168,7 @@ module pot_linear #(
             );
             assign write_data = in_data;
             assign token_data = 0;
-            wire unused = &{1'b0, half, step};
+            wire unused = &{1'b0, step};
         end
     endgenerate
     wire [X_WIDTH-1:0] x, write_x;
@@ -195,16 +199,6 @@ module pot_linear #(
     assign {run_late, drain_late, last_late, taken_late, bank_late} = control[DELAY];
     reg taken_now;
     always @(posedge clk) taken_now <= taken_late && !rst;
-    wire zero;
-    generate
-        if (SPARSE != 0) begin : zero_later
-            reg later;
-            always @(posedge clk) later <= drain;
-            assign zero = later;
-        end else begin : zero_now
-            assign zero = drain;
-        end
-    endgenerate
 
     // Leaves, and the OR of their results by sixes.
     localparam LEAVES = (PE + LEAF - 1) / LEAF;
@@ -213,7 +207,7 @@ module pot_linear #(
     localparam FIRST_COUNT = (LEAVES - 1) * SIXES + (LAST_PE + 5) / 6;
     localparam SECOND_COUNT = (FIRST_COUNT + 5) / 6;
     localparam LEVELS = FIRST_COUNT == 1 ? 1 : SECOND_COUNT == 1 ? 2 : 3;
-    wire advance;
+    wire advance, move;
     wire [LEAVES-1:0] select;
     wire [FIRST_COUNT*RESULT_WIDTH-1:0] found;
     generate
@@ -224,13 +218,13 @@ module pot_linear #(
                 .PE(COUNT), .ELEMENT(ELEMENT), .SPARSE(SPARSE), .X_WIDTH(X_WIDTH), .SUM_WIDTH(SUM_WIDTH),
                 .RESULT_WIDTH(RESULT_WIDTH), .POWERS(POWERS), .POWER_WIDTH(POWER_WIDTH),
                 .FACTOR_BITS(FACTOR_BITS), .BANK_WIDTH(BANK_WIDTH), .INDEX_WIDTH(INDEX_WIDTH),
-                .WORD_WIDTH(WORD_WIDTH), .FIRST(i == 0)
+                .WORD_WIDTH(WORD_WIDTH), .RESULTS(RESULTS), .FIRST(i == 0)
             ) leaf(
                 .clk(clk), .rst(rst), .run(run_late), .drain(drain_late), .last(last_late), .bank(bank_late),
-                .zero(zero), .place(place), .untouched(untouched[i*LEAF +: COUNT]),
-                .words(words[i*LEAF*WORD_WIDTH +: COUNT*WORD_WIDTH]), .x(x), .half(half_later), .write(write),
-                .write_address(write_address), .write_data(write_x), .advance(advance), .select_in(select[i > 0 ? i - 1 : LEAVES - 1]),
-                .select_out(select[i]),
+                .zero(drain), .place(place), .untouched(untouched[i*LEAF +: COUNT]),
+                .words(words[i*LEAF*WORD_WIDTH +: COUNT*WORD_WIDTH]), .x(x), .half(half), .write(write),
+                .write_address(write_address), .write_data(write_x), .move(move), .advance(advance),
+                .select_in(select[i > 0 ? i - 1 : LEAVES - 1]), .select_out(select[i]),
                 .results(found[i*SIXES*RESULT_WIDTH +: GROUPS*RESULT_WIDTH])
             );
         end
@@ -272,9 +266,9 @@ module pot_linear #(
     ) requantize(
         .clk(clk), .rst(rst), .next(moving[LEVELS-1]), .sum(sum), .valid(valid), .result(code)
     );
-    pot_linear_write #(.WIDTH(OUT_WIDTH), .WORDS(OUT_WORDS)) write_(
-        .clk(clk), .rst(rst), .taken(taken_now), .at_last(!select[LEAVES-1]), .advance(advance), .finished(finished),
-        .valid(valid), .code(code), .out_valid(out_valid), .out_ready(out_ready), .out_data(out_data)
+    pot_linear_write #(.WIDTH(OUT_WIDTH), .WORDS(OUT_WORDS), .RESULTS(RESULTS)) write_(
+        .clk(clk), .rst(rst), .taken(taken_now), .at_last(!select[LEAVES-1]), .advance(advance), .move(move),
+        .finished(finished), .valid(valid), .code(code), .out_valid(out_valid), .out_ready(out_ready), .out_data(out_data)
     );
     wire unused = moves[LEVELS];
 endmodule

@@ -24,10 +24,12 @@ module pot_linear_again #(
     assign address = {half, index};
     assign out_valid = full;
     wire moves = out_valid && out_ready;
-    assign release_ = moves && index == LAST[INDEX_WIDTH-1:0] && times == LAST_TIME[TIME_WIDTH-1:0];
+    wire last = moves && index == LAST[INDEX_WIDTH-1:0];
+    wire last_time = times == LAST_TIME[TIME_WIDTH-1:0];
+    assign release_ = last && last_time;
     always @(posedge clk) begin
-        if (moves) index <= index == LAST[INDEX_WIDTH-1:0] ? {INDEX_WIDTH{1'b0}} : index + 1'b1;
-        if (moves && index == LAST[INDEX_WIDTH-1:0]) times <= times == LAST_TIME[TIME_WIDTH-1:0] ? {TIME_WIDTH{1'b0}} : times + 1'b1;
+        if (moves) index <= last ? {INDEX_WIDTH{1'b0}} : index + 1'b1;
+        if (last) times <= last_time ? {TIME_WIDTH{1'b0}} : times + 1'b1;
         if (release_) half <= !half;
         if (rst) begin
             index <= 0;

@@ -18,6 +18,8 @@ module pot_linear_leaf #(
     parameter BANK_WIDTH = 0,
     parameter INDEX_WIDTH = 4,
     parameter WORD_WIDTH = 5,
+    // 2: a result waits beside the one that is read out.
+    parameter RESULTS = 1,
     // 1 where the first element is the first of all.
     parameter FIRST = 1,
     parameter GROUPS = (PE + 5) / 6,
@@ -30,20 +32,20 @@ module pot_linear_leaf #(
     input wire drain,
     input wire last,
     input wire [BANK_BITS-1:0] bank,
-    // Dense: with the words; sparse: a clock later.
+    // With the words: no activation; the place where all buckets are read, and which of them are empty.
     input wire zero,
-    // With the words: where all buckets are read, and which are empty.
     input wire [POWER_WIDTH-1:0] place,
     input wire [PE-1:0] untouched,
     input wire [PE*WORD_WIDTH-1:0] words,
     // Dense: the activation, with the words.
     input wire [X_WIDTH-1:0] x,
-    // Sparse: which half of the elements' RAM is read, with the words, and what is written.
+    // Sparse: which half of the elements' RAM is read, a clock before the words, and what is written.
     input wire half,
     input wire write,
     input wire [INDEX_WIDTH:0] write_address,
     input wire [X_WIDTH-1:0] write_data,
-    // Read-out.
+    // Read-out; `move` brings the results to it a clock later (RESULTS = 2).
+    input wire move,
     input wire advance,
     input wire select_in,
     output wire select_out,
@@ -99,9 +101,10 @@ module pot_linear_leaf #(
                 (* ram_style = "distributed" *) reg [X_WIDTH-1:0] ram[0:(2<<INDEX_WIDTH)-1];
                 always @(posedge clk) if (write_here) ram[address_here] <= data_here;
                 for (j = i; j < i + 3 && j < PE; j = j + 1) begin : ports
-                    reg [INDEX_WIDTH-1:0] index;
-                    always @(posedge clk) index <= words[j*WORD_WIDTH + CODE_WIDTH +: INDEX_WIDTH];
-                    assign xs[j] = ram[{half_here, index}];
+                    wire [INDEX_WIDTH-1:0] index = words[j*WORD_WIDTH + CODE_WIDTH +: INDEX_WIDTH];
+                    reg [X_WIDTH-1:0] x_read;
+                    always @(posedge clk) x_read <= zero ? {X_WIDTH{1'b0}} : ram[{half_here, index}];
+                    assign xs[j] = x_read;
                 end
             end
             wire unused = &{1'b0, x};
@@ -121,9 +124,9 @@ module pot_linear_leaf #(
             if (ELEMENT == 1) begin : bucket
                 pot_element_bucket #(
                     .X_WIDTH(X_WIDTH), .SUM_WIDTH(SUM_WIDTH), .POWERS(POWERS), .PLACE_WIDTH(POWER_WIDTH),
-                    .FACTOR_BITS(FACTOR_BITS), .BANK_WIDTH(BANK_WIDTH), .SPARSE(SPARSE), .WORD_WIDTH(CODE_WIDTH)
+                    .FACTOR_BITS(FACTOR_BITS), .BANK_WIDTH(BANK_WIDTH), .WORD_WIDTH(CODE_WIDTH)
                 ) element(
-                    .clk(clk), .run(run_here), .drain(drain_here), .last(last_here), .zero(zero), .bank(bank_here),
+                    .clk(clk), .run(run_here), .drain(drain_here), .last(last_here), .bank(bank_here),
                     .word(codes[i]), .x(xs[i]), .result(found[i])
                 );
             end else if (ELEMENT == 0) begin : shift
@@ -159,11 +162,28 @@ module pot_linear_leaf #(
         if (rst) select <= ~START[PE-1:0];
         else if (advance) select <= moved;
     end
+    wire [RESULT_WIDTH-1:0] read[0:PE-1];
+    generate
+        if (RESULTS == 2) begin : two_results
+            reg move_here;
+            always @(posedge clk) move_here <= move;
+            for (i = 0; i < PE; i = i + 1) begin : waiting
+                reg [RESULT_WIDTH-1:0] held;
+                always @(posedge clk) if (move_here) held <= found[i];
+                assign read[i] = held;
+            end
+        end else begin : one_result
+            wire unused = &{1'b0, move};
+            for (i = 0; i < PE; i = i + 1) begin : direct
+                assign read[i] = found[i];
+            end
+        end
+    endgenerate
     wire [PE*RESULT_WIDTH-1:0] gated;
     generate
         for (i = 0; i < PE; i = i + 1) begin : gates
             reg [RESULT_WIDTH-1:0] gate;
-            always @(posedge clk) gate <= select[i] ? {RESULT_WIDTH{1'b0}} : found[i];
+            always @(posedge clk) gate <= select[i] ? {RESULT_WIDTH{1'b0}} : read[i];
             assign gated[i*RESULT_WIDTH +: RESULT_WIDTH] = gate;
         end
         for (i = 0; i < GROUPS; i = i + 1) begin : sixes

@@ -37,11 +37,11 @@ module pot_linear_requantize #(
     reg valid_sum, valid_total;
     generate
         if (BLOCK_ROM != 0) begin : block_rom
-            (* rom_style = "block" *) reg [CONSTANT_WIDTH-1:0] constants[0:CHANNELS-1];
+            (* rom_style = "block" *) reg [CONSTANT_WIDTH-1:0] constants[0:PADDED_CHANNELS-1];
             initial $readmemh(CONSTANTS_FILE, constants);
             always @(posedge clk) constant <= constants[channel];
         end else begin : distributed_rom
-            (* logic_block *) reg [CONSTANT_WIDTH-1:0] constants[0:CHANNELS-1];
+            (* logic_block *) reg [CONSTANT_WIDTH-1:0] constants[0:PADDED_CHANNELS-1];
             initial $readmemh(CONSTANTS_FILE, constants);
             always @(posedge clk) constant <= constants[channel];
         end

@@ -19,6 +19,8 @@ module pot_linear_sequence #(
     parameter DRAIN_WORD = 1,
     // 1: a block is read once a chunk; 0: once a token.
     parameter RELEASE_EACH = 0,
+    // The step of a block's last bank in which it is released.
+    parameter RELEASE_STEP = 95,
     parameter ADDRESS_WIDTH = 9,
     parameter DRAIN_INDEX_WIDTH = 5,
     parameter BANK_BITS = BANK_WIDTH > 0 ? BANK_WIDTH : 1
@@ -38,7 +40,6 @@ module pot_linear_sequence #(
     output reg last,
     output reg taken,
     output reg [BANK_BITS-1:0] bank_later,
-    output reg half_later,
     output reg [DRAIN_WIDTH-1:0] place,
     output reg [DRAIN_INDEX_WIDTH-1:0] drain_index
 );
@@ -77,7 +78,8 @@ module pot_linear_sequence #(
     wire bank_done = go && draining && last_drain;
     wire bank_next = last_block ? bank_done : step_done;
     wire token_done = bank_done && last_bank && last_chunk;
-    assign release_ = step_done && last_bank && (RELEASE_EACH != 0 || last_chunk);
+    wire free = last_bank && (RELEASE_EACH != 0 || last_chunk);
+    assign release_ = go && !draining && step == RELEASE_STEP[STEP_WIDTH-1:0] && free;
 
     always @(posedge clk) begin
         if (go && !draining) step <= last_step ? {STEP_WIDTH{1'b0}} : step + 1'b1;
@@ -92,7 +94,7 @@ module pot_linear_sequence #(
         else if (DRAIN_WORD != 0 ? (draining ? bank_done : go) : go && !draining) address <= address + 1'b1;
         if (token_done) drains <= 1;
         else if (go && draining) drains <= drains + 1'b1;
-        if (release_) half <= !half;
+        if (step_done && free) half <= !half;
         if (bank_done) busy <= 1;
         else if (finished) busy <= 0;
 
@@ -101,7 +103,6 @@ module pot_linear_sequence #(
         last <= bank_done || rst;
         taken <= bank_done && !rst;
         bank_later <= bank;
-        half_later <= half;
         if (rests) place <= 0;
         else place <= drained;
         if (rests) drain_index <= 0;
