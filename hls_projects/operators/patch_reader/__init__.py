@@ -6,6 +6,7 @@ import numpy as np
 
 from hls_projects.dataflow.program import Read, Repeat, Write, free, take
 from hls_projects.operators.base import HardwareOperator, Stage, block_of, clocks
+from hls_projects.rtl.twin import Memory, Twin
 
 
 class PatchReader(HardwareOperator):
@@ -41,6 +42,11 @@ class PatchReader(HardwareOperator):
         write = clocks(codes, (Write("out"),), first=(take("rows"),), last=(free("rows"),))
         rows = grid // self.size("block_height")
         return (Stage("read", (Repeat(rows, read),)), Stage("write", (Repeat(rows, write),)))
+
+    def twin(self) -> Twin:
+        bits = self.out_dtype.bitwidth()
+        sizes = {name.upper(): self.size(name) for name in self.sizes}
+        return Twin(self.kernel, sizes | {"OUT_WIDTH": bits}, {"table": Memory.of(bits, self.array("table"))})
 
     def execute(self, pixels: np.ndarray) -> np.ndarray:
         grid, patch = self.size("image_size") // self.size("patch_size"), self.size("patch_size")

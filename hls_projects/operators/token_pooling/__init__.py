@@ -8,6 +8,7 @@ from qonnx.core.datatype import BaseDataType
 from hls_projects.dataflow.program import Read, Write, free, take
 from hls_projects.integer import requantize
 from hls_projects.operators.base import HardwareOperator, Stage, block_of, clocks, magnitude, shift_dtype, signed_width
+from hls_projects.rtl.twin import Twin, code_type
 
 
 class TokenPooling(HardwareOperator):
@@ -39,6 +40,12 @@ class TokenPooling(HardwareOperator):
             Stage("sum", block_of(tokens * channels, (Read("in0"),), "pooled")),
             Stage("scale", clocks(channels, (Write("out"),), first=(take("pooled"),), last=(free("pooled"),))),
         )
+
+    def twin(self) -> Twin:
+        total = signed_width(self.size("n_tokens") * magnitude(self.in_dtype()))
+        widths = {"SUM_WIDTH": total.bitwidth(), "PRODUCT_WIDTH": self.types()["accum_t"].bitwidth()}
+        sizes = {name.upper(): self.size(name) for name in self.sizes}
+        return Twin(self.kernel, sizes | code_type("IN", self.in_dtype()) | code_type("OUT", self.out_dtype) | widths)
 
     def execute(self, x: np.ndarray) -> np.ndarray:
         total = x.sum(axis=1, keepdims=True) if self.size("average") else x[:, :1]
