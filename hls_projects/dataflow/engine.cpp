@@ -28,10 +28,10 @@ struct End {
     int64_t waiting; // the process at the other end that waits for word `wanted`; -1 for none
 };
 
-// An end of a FIFO in its process. Word n needs word n - ahead of the other end to have moved before.
+// An end of a FIFO in its process. Word n needs word n - ahead of the other end to have moved `after` cycles before.
 struct Port {
     End *own, *other;
-    int64_t ahead;
+    int64_t ahead, after;
     int64_t stalls;
     bool writes;
 };
@@ -134,7 +134,7 @@ class Network {
                         process.cycle = cycle;
                         return;
                     }
-                    const int64_t possible = port.other->cycles[needed & port.other->mask] + 1;
+                    const int64_t possible = port.other->cycles[needed & port.other->mask] + port.after;
                     if (possible > ready) {
                         ready = possible;
                         last = &port;
@@ -196,7 +196,8 @@ class Network {
 // Sizes and places are numbers of elements, all arrays row by row.
 //
 // instructions: (., 4), of all processes one after another, from `code_starts` on; ports: (., 2), FIFO and
-// whether it is written, from `port_starts` on; moves: indices of ports. depths: by FIFO, 0 without a bound.
+// whether it is written, from `port_starts` on; moves: indices of ports. depths: by FIFO, 0 without a bound;
+// latencies: by FIFO, from a write to the first cycle in which the word can be read.
 // cycles: space for the cycles of end e (2 * FIFO + 1 where it is read) from `cycle_starts[e]` on, a power
 // of two of at least the FIFO's depth where `masks[e]` is that less one, all of its words where it is -1.
 // counts (ends), stalls (ports), blocked (processes; port or -1), picture_ends (processes, pictures; -1
@@ -205,6 +206,7 @@ class Network {
 extern "C" int64_t simulate_network(int64_t n_processes, int64_t n_fifos, int64_t pictures,
                                     const int64_t *instructions, const int64_t *code_starts, const int64_t *ports,
                                     const int64_t *port_starts, const int64_t *moves, const int64_t *depths,
+                                    const int64_t *latencies,
                                     int64_t *cycles, const int64_t *cycle_starts, const int64_t *masks,
                                     int64_t *counts, int64_t *stalls, int64_t *blocked, int64_t *picture_ends,
                                     int64_t bins, const int64_t *edges, int64_t *shares) {
@@ -217,7 +219,9 @@ extern "C" int64_t simulate_network(int64_t n_processes, int64_t n_fifos, int64_
         const int64_t fifo = ports[2 * port];
         const bool writes = ports[2 * port + 1];
         const int64_t ahead = !writes ? 0 : depths[fifo] ? depths[fifo] : INT64_MAX;
-        network.ports.push_back({&network.ends[2 * fifo + !writes], &network.ends[2 * fifo + writes], ahead, 0, writes});
+        const int64_t after = writes ? 1 : latencies[fifo];
+        End *own = &network.ends[2 * fifo + !writes], *other = &network.ends[2 * fifo + writes];
+        network.ports.push_back({own, other, ahead, after, 0, writes});
     }
     for (int64_t number = 0; number < n_processes; number++) {
         const Instruction *code = reinterpret_cast<const Instruction *>(instructions) + code_starts[number];
