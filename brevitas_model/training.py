@@ -50,6 +50,8 @@ GRADIENT_NORM = 1.0
 RANKING_STEPS = 32
 # What a model and the checkpoint that it starts from may differ in.
 NUMBER_FORMATS = {"weight_format", "weight_scaling", "activation_bits", "logit_bits"}
+# No weight has a shape or a place of its own for these; position embeddings lie row by row in any token_order.
+TOKEN_LAYOUT = {"attention", "tile_size", "context_tiles", "token_order"}
 # Names of the random streams that a seed and an epoch or view select.
 VIEW_STREAM, ORDER_STREAM, CALIBRATION_STREAM = range(3)
 
@@ -111,7 +113,9 @@ def calibrate(model: nn.Module, pixels: list[Tensor]) -> None:
 
 
 def carry_weights(source: nn.Module, model: nn.Module) -> None:
-    """Give ``model`` the weights of ``source``, whose number formats may be others.
+    """Give ``model`` the weights of ``source``, whose number formats, attention and tiles may be others.
+
+    Activation scales come along where both are quantized.
 
     Raises:
         CheckpointError: the shapes differ.
@@ -119,7 +123,8 @@ def carry_weights(source: nn.Module, model: nn.Module) -> None:
     if type(source) is not type(model):
         raise CheckpointError(f"the start is a {type(source).__name__}, not a {type(model).__name__}")
     shape, other = dataclasses.asdict(model.config), dataclasses.asdict(source.config)
-    different = [name for name in shape if name not in NUMBER_FORMATS and shape[name] != other[name]]
+    carried = set(shape) - NUMBER_FORMATS - TOKEN_LAYOUT
+    different = [name for name in shape if name in carried and shape[name] != other[name]]
     if different:
         words = ", ".join(f"{name} {other[name]} instead of {shape[name]}" for name in different)
         raise CheckpointError(f"the start is a model of another shape: {words}")

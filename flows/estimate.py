@@ -31,10 +31,10 @@ from flows.estimating import estimate_facts
 from flows.folded import at_clock, fold, options_of
 from flows.kept_graphs import lowered_graph
 from flows.settings import SHIPPED_CHECKPOINT, add_folding
+from flows.timing import timed
 from hls_projects import folding
 from hls_projects.conversion import ConversionError
-from hls_projects.dataflow import NetworkError, simulate
-from hls_projects.dataflow.sizing import PICTURES
+from hls_projects.dataflow import NetworkError
 from hls_projects.folding import FoldingError
 from hls_projects.lowering import LoweringError
 from hls_projects.simulation import SimulationError
@@ -74,7 +74,7 @@ def table(estimate: dict[str, Any]) -> str:
             f"{estimate['images_per_second']:,.0f} pictures a second on {estimate['target']} at "
             f"{estimate['clock_mhz']:g} MHz: one every {estimate['interval_cycles']:,} cycles "
             f"({estimate['simulated_interval_cycles']:,} simulated), as fast as {estimate['bottleneck']}",
-            f"latency {estimate['latency_cycles']:,} cycles, {milliseconds:.2f} ms (simulated); resources are calibrated",
+            f"latency {estimate['latency_cycles']:,} cycles, {milliseconds:.2f} ms (simulated); resources: calibrated",
         ]
     )
 
@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     except DecodeError as error:
         raise ConversionError(f"{lowered} is not an ONNX file") from error
     folded = fold(model, target, options)
-    estimate = estimate_facts(folded, simulate(folded.network, folded.depths, PICTURES), target)
+    estimate = estimate_facts(folded, timed(folded.network, folded.depths), target)
     print(table(estimate))
     if args.write_folding:
         write_whole(args.write_folding, folding.folding_file(folded.plan.foldings).encode())

@@ -45,12 +45,13 @@ from flows.searching.storage import one_line_failures
 INTERRUPTED = 130
 
 
-def add_training_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--recipe", type=Path, default=Path("search"), help="of a trial (default: search, shipped)")
+def add_training_arguments(parser: argparse.ArgumentParser, recipe: str = "search", what: str = "trial") -> None:
+    """Options of a command that makes many trainings, each of them a ``what``."""
+    parser.add_argument("--recipe", type=Path, default=Path(recipe), help=f"of a {what} (default: {recipe}, shipped)")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="override the recipe: schedule.batch_size=64"
     )
-    parser.add_argument("--epochs", type=positive, help="of a trial (default: the recipe's)")
+    parser.add_argument("--epochs", type=positive, help=f"of a {what} (default: the recipe's)")
     parser.add_argument("--images", type=positive, help="only the first so many training pictures")
     parser.add_argument("--data", type=Path, help="torchvision root of CIFAR-10 (default: CIFAR10_ROOT, else download)")
     parser.add_argument(

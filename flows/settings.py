@@ -46,15 +46,15 @@ class Settings:
     last: str
 
 
-class _Parser(argparse.ArgumentParser):
+class OneLineParser(argparse.ArgumentParser):
     """Says what is wrong in one line, without the usage in front of it."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"build: {message}; see --help\n")
+        self.exit(2, f"{Path(self.prog).stem}: {message}; see --help\n")
 
 
 def parse_settings(description: str, steps: list[str], argv: list[str] | None) -> Settings:
-    parser = _Parser(
+    parser = OneLineParser(
         prog="flows/build.py", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(

@@ -33,10 +33,10 @@ from flows.timing import chosen_depths
 from flows.timing_plot import save_plot
 from hls_projects import pipeline
 from hls_projects.conversion import ConversionError, make_graph
-from hls_projects.dataflow import Deadlock, Network, NetworkError, Sizing, Trace, explain, simulate, size_fifos
+from hls_projects.dataflow import Deadlock, Network, NetworkError, Sizing, Trace, explain, settled, simulate, size_fifos
 from hls_projects.dataflow.activity import timeline
 from hls_projects.dataflow.program import busy_cycles
-from hls_projects.dataflow.sizing import PICTURES, Depths
+from hls_projects.dataflow.sizing import Depths
 from hls_projects.folding import FoldingError
 from hls_projects.lowering import LoweringError
 from hls_projects.simulation import SimulationError
@@ -159,7 +159,7 @@ def run(args: argparse.Namespace) -> int:
     network, known = network_of(args, target)
     sizing = size_fifos(network) if args.size_fifos else None
     depths = depths_of(args, network, known, sizing)
-    trace = simulate(network, depths, args.pictures)
+    trace = simulate(network, depths, args.pictures) if args.pictures else settled(network, depths, record=True)
     found = explain(trace)
     print(describe(trace, found, target))
     if sizing:
@@ -182,7 +182,7 @@ def main(argv: list[str] | None = None) -> int:
     source.add_argument("--checkpoint", type=find_checkpoint, default=SHIPPED_CHECKPOINT, help="quantized checkpoint")
     source.add_argument("--lowered", type=Path, metavar="FILE", help="the lowered.onnx of a build instead")
     add_folding(parser)
-    parser.add_argument("--pictures", type=positive, default=PICTURES, help=f"how many run (default: {PICTURES})")
+    parser.add_argument("--pictures", type=positive, help="how many run (default: until the interval stays the same)")
     depths = parser.add_mutually_exclusive_group()
     depths.add_argument("--fifo-depths", type=Path, metavar="FILE", help="depths as a build wrote them")
     depths.add_argument("--fifo-length", type=positive, metavar="N", help="the same depth for every FIFO")
@@ -191,7 +191,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw what every process does when")
     args = parser.parse_args(argv)
-    if args.pictures < 2:
+    if args.pictures == 1:
         parser.error("--pictures must be at least 2, for an interval")
     try:
         return run(args)

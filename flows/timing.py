@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from hls_projects.dataflow import Network, NetworkError, Trace, explain, simulate, size_fifos
+from hls_projects.dataflow import Network, NetworkError, Trace, explain, settled, simulate
 from hls_projects.dataflow.activity import timeline
-from hls_projects.dataflow.sizing import PICTURES, Depths
+from hls_projects.dataflow.sizing import Depths, without_loss
 from hls_projects.pipeline import read_depths
 from hls_projects.targets import Target
 
@@ -20,16 +20,16 @@ def chosen_depths(network: Network, file: Path | None) -> Depths:
     Raises:
         NetworkError: a file that does not fit the network.
     """
-    return read_depths(file, network) if file else size_fifos(network).lossless.depths
+    return read_depths(file, network) if file else without_loss(network)
 
 
-def timed(network: Network, depths: Depths, pictures: int = PICTURES) -> Trace:
-    """A simulation that comes to its end.
+def timed(network: Network, depths: Depths) -> Trace:
+    """A simulation that comes to its end, of as many pictures as it takes until the interval stays the same.
 
     Raises:
         NetworkError: a deadlock, its circle and its remedy.
     """
-    trace = simulate(network, depths, pictures)
+    trace = settled(network, depths)
     if found := explain(trace):
         raise NetworkError(str(found))
     return trace
@@ -37,7 +37,7 @@ def timed(network: Network, depths: Depths, pictures: int = PICTURES) -> Trace:
 
 def timing_facts(trace: Trace, target: Target) -> dict[str, Any]:
     """The report's table of timing."""
-    short = simulate(trace.network, trace.depths, TIMELINE_PICTURES)
+    short = simulate(trace.network, trace.depths, TIMELINE_PICTURES, record=False)
     return {
         "interval_cycles": trace.interval(),
         "latency_cycles": trace.latency(),

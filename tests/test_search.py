@@ -377,13 +377,13 @@ def test_other_studies_are_refused(tmp_path: Path):
 def test_a_study_has_one_driver(tmp_path: Path):
     ledger = open_ledger(tmp_path)
     with Lease(ledger, tmp_path / "here"):
-        with pytest.raises(SearchError, match="another search runs in"), Lease(ledger, tmp_path / "here"):
+        with pytest.raises(SearchError, match="another process trains in"), Lease(ledger, tmp_path / "here"):
             pass
         with pytest.raises(SearchError, match=r"this study is driven from .*here, last sign of life"):
             Lease(ledger, tmp_path / "there").__enter__()
     with Lease(ledger, tmp_path / "there"):
         pass
-    with pytest.raises(SearchError, match=r"holds the trials of study s .*, not of study t"):
+    with pytest.raises(SearchError, match=r"holds the trainings of study s .*, not of study t"):
         Lease(open_ledger(tmp_path, TINY, "t"), tmp_path / "here").__enter__()
     ledger.study.set_user_attr("driver", {"place": "elsewhere:/x", "seen": time.time() - GRACE - 1})
     with Lease(ledger, tmp_path / "here"):  # silent for too long
@@ -765,7 +765,7 @@ def test_rank_trains_each_model_twice_and_goes_on(tmp_path: Path, capsys: pytest
     (tmp_path / "out" / "rank.json").unlink()
     assert search.main(argv) == 0 and capsys.readouterr().out == said
     assert {path: path.stat().st_mtime_ns for path in states} == states
-    assert "holds the trials of rank runs on 64 pictures" in refused([*argv[:-1], "100"], capsys)
+    assert "holds the trainings of rank runs on 64 pictures" in refused([*argv[:-1], "100"], capsys)
 
 
 def test_correlations():

@@ -367,6 +367,42 @@ def test_a_start_that_is_replaced_during_the_run(starts: Starts, tmp_path: Path)
     assert load_checkpoint(tmp_path / "run" / "model.safetensors")[1]["start"] == digest
 
 
+@pytest.mark.parametrize("start", ["pruned", "pot4"])
+@pytest.mark.parametrize(
+    "layout",
+    [
+        {"attention": "windowed", "tile_size": 4, "context_tiles": 0},
+        {"attention": "windowed", "tile_size": 4, "token_order": "blocks"},
+        {"tile_size": 5, "context_tiles": 3},
+    ],
+)
+def test_a_start_of_other_tiles(starts: Starts, tmp_path: Path, start: str, layout: dict[str, object]):
+    """Weights, position embeddings, masks and the scales of a quantized start are carried over as they are."""
+    source, _ = load_checkpoint(starts[start])
+    recipe = tiny_recipe(model=dataclasses.replace(source.config, **layout), start=str(starts[start]))
+    run = Run.start(tmp_path / "run", recipe, PICTURES)
+    assert run.model.config == recipe.model
+    assert same(run.model.state_dict(), source.state_dict())
+    assert same(run.masks, load_masks(starts[start], source)) and bool(run.masks) == (start == "pruned")
+    pictures = torch.from_numpy(PICTURES.images[:8]).float()
+    with torch.no_grad():
+        differs = not torch.equal(run.model.eval()(pictures), source(pictures))
+    assert differs == ("attention" in layout)
+    train_epoch(run)
+
+
+@pytest.mark.parametrize("start", ["float", "pot4"])
+def test_tokens_in_another_order_keep_their_positions(starts: Starts, tmp_path: Path, start: str):
+    """Where every token sees every token their order is none of the result's: embeddings lie row by row in a file."""
+    source, _ = load_checkpoint(starts[start])
+    for layout in ({"tile_size": 4}, {"attention": "windowed", "tile_size": 16, "context_tiles": 0}):
+        config = dataclasses.replace(source.config, token_order="blocks", **layout)
+        run = Run.start(tmp_path / "run", tiny_recipe(model=config, start=str(starts[start])), PICTURES)
+        pictures = torch.from_numpy(PICTURES.images[:8]).float()
+        with torch.no_grad():
+            assert torch.allclose(run.model.eval()(pictures), source(pictures), atol=1e-5)
+
+
 @pytest.mark.parametrize(
     "model, start, message",
     [

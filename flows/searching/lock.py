@@ -27,12 +27,12 @@ def lock_folder(out: Path, owner: str) -> TextIO:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         file.close()
-        raise SearchError(f"another search runs in {out}; wait for it or choose another --out") from error
+        raise SearchError(f"another process trains in {out}; wait for it or choose another --out") from error
     file.seek(0)
     there = file.read().strip()
     if there not in ("", owner):
         file.close()
-        raise SearchError(f"{out} holds the trials of {there}, not of {owner}; choose another --out")
+        raise SearchError(f"{out} holds the trainings of {there}, not of {owner}; choose another --out")
     if not there:
         file.write(owner)
         file.flush()

@@ -19,6 +19,7 @@ from hls_projects.dataflow.program import (
 )
 from hls_projects.dataflow.simulation import Trace, simulate
 from hls_projects.dataflow.sizing import Sizing, size_fifos
+from hls_projects.dataflow.steady import settled
 
 __all__ = [
     "Deadlock",
@@ -42,6 +43,7 @@ __all__ = [
     "flatten",
     "free",
     "instructions",
+    "settled",
     "simulate",
     "size_fifos",
     "take",

@@ -19,19 +19,22 @@ struct Instruction {
     int64_t kind, cycles, first, count;
 };
 
-// One end of a FIFO: cycles of its words, of which only the last are kept where nobody asked for all.
+// One end of a FIFO as the process at the other end sees it.
 struct End {
-    int64_t *cycles;
-    int64_t mask;
-    int64_t count;
-    int64_t wanted;
-    int64_t waiting; // the process at the other end that waits for word `wanted`; -1 for none
+    int64_t count;   // words that moved
+    int64_t wanted;  // the word that the other process waits for
+    int64_t waiting; // and its number; -1 for none
 };
 
-// An end of a FIFO in its process. Word n needs word n - ahead of the other end to have moved `after` cycles before.
+// An end of a FIFO as its own process sees it. A word needs another to have moved before at the other end:
+// `needed`, of which the cycles of `known` are known; none where that is negative; `after` cycles before. Of the
+// cycles only the last are kept where nobody asked for all.
 struct Port {
+    int64_t count, needed, known, after;
+    int64_t *cycles;
+    const int64_t *other_cycles;
+    int64_t mask;
     End *own, *other;
-    int64_t ahead, after;
     int64_t stalls;
     bool writes;
 };
@@ -80,7 +83,7 @@ class Network {
     std::vector<Port> ports;
     std::vector<Process> processes;
     std::vector<Shares> shares;
-    const int64_t *moves;
+    std::vector<Port *> moves;
     int64_t pictures;
 
     void run() {
@@ -104,6 +107,7 @@ class Network {
     void call_neighbours(const Process &process) {
         for (int64_t index = process.first_port; index < process.first_port + process.ports; index++) {
             End &end = *ports[index].own;
+            end.count = ports[index].count;
             if (end.waiting >= 0 && end.count > end.wanted) {
                 called.push_back(end.waiting);
                 end.waiting = -1;
@@ -121,20 +125,20 @@ class Network {
                 const int64_t start = cycle + at.cycles;
                 int64_t ready = start;
                 Port *last = nullptr;
-                for (int64_t move = at.first; move < at.first + at.count; move++) {
-                    Port &port = ports[moves[move]];
-                    const int64_t needed = port.own->count - port.ahead;
-                    if (needed < 0)
+                Port **const first = &moves[at.first], **const end = first + at.count;
+                for (Port **move = first; move != end; move++) {
+                    Port &port = **move;
+                    if (port.needed < 0)
                         continue;
-                    if (needed >= port.other->count) {
+                    if (port.needed >= port.known && port.needed >= (port.known = port.other->count)) {
                         port.other->waiting = process.number;
-                        port.other->wanted = needed;
-                        process.blocked = moves[move];
+                        port.other->wanted = port.needed;
+                        process.blocked = &port - ports.data();
                         process.place = place;
                         process.cycle = cycle;
                         return;
                     }
-                    const int64_t possible = port.other->cycles[needed & port.other->mask] + port.after;
+                    const int64_t possible = port.other_cycles[port.needed & port.mask] + port.after;
                     if (possible > ready) {
                         ready = possible;
                         last = &port;
@@ -144,10 +148,10 @@ class Network {
                     last->stalls += ready - start;
                 if (with_shares)
                     share(process, start, ready, last);
-                for (int64_t move = at.first; move < at.first + at.count; move++) {
-                    End &own = *ports[moves[move]].own;
-                    own.cycles[own.count & own.mask] = ready;
-                    own.count++;
+                for (Port **move = first; move != end; move++) {
+                    Port &port = **move;
+                    port.cycles[port.count++ & port.mask] = ready;
+                    port.needed++;
                 }
                 process.ends[pictures - process.pictures_left] = ready;
                 cycle = ready + 1;
@@ -199,30 +203,32 @@ class Network {
 // whether it is written, from `port_starts` on; moves: indices of ports. depths: by FIFO, 0 without a bound;
 // latencies: by FIFO, from a write to the first cycle in which the word can be read.
 // cycles: space for the cycles of end e (2 * FIFO + 1 where it is read) from `cycle_starts[e]` on, a power
-// of two of at least the FIFO's depth where `masks[e]` is that less one, all of its words where it is -1.
+// of two of at least the FIFO's depth where `masks[e]` is that less one, all of its words where it is -1;
+// the same at both ends.
 // counts (ends), stalls (ports), blocked (processes; port or -1), picture_ends (processes, pictures; -1
 // that did not end) are results, and so is shares (processes, bins, 3), for the times between `edges`,
 // unless there are no bins. Returns the last cycle in which a word moved, -1 where none did.
 extern "C" int64_t simulate_network(int64_t n_processes, int64_t n_fifos, int64_t pictures,
                                     const int64_t *instructions, const int64_t *code_starts, const int64_t *ports,
-                                    const int64_t *port_starts, const int64_t *moves, const int64_t *depths,
-                                    const int64_t *latencies,
+                                    const int64_t *port_starts, int64_t n_moves, const int64_t *moves,
+                                    const int64_t *depths, const int64_t *latencies,
                                     int64_t *cycles, const int64_t *cycle_starts, const int64_t *masks,
                                     int64_t *counts, int64_t *stalls, int64_t *blocked, int64_t *picture_ends,
                                     int64_t bins, const int64_t *edges, int64_t *shares) {
     Network network;
-    network.moves = moves;
     network.pictures = pictures;
-    for (int64_t end = 0; end < 2 * n_fifos; end++)
-        network.ends.push_back({cycles + cycle_starts[end], masks[end], 0, 0, -1});
+    network.ends.assign(2 * n_fifos, {0, 0, -1});
     for (int64_t port = 0; port < port_starts[n_processes]; port++) {
         const int64_t fifo = ports[2 * port];
         const bool writes = ports[2 * port + 1];
-        const int64_t ahead = !writes ? 0 : depths[fifo] ? depths[fifo] : INT64_MAX;
+        const int64_t own = 2 * fifo + !writes, other = 2 * fifo + writes;
+        const int64_t needed = !writes ? 0 : depths[fifo] ? -depths[fifo] : INT64_MIN;
         const int64_t after = writes ? 1 : latencies[fifo];
-        End *own = &network.ends[2 * fifo + !writes], *other = &network.ends[2 * fifo + writes];
-        network.ports.push_back({own, other, ahead, after, 0, writes});
+        network.ports.push_back({0, needed, 0, after, cycles + cycle_starts[own], cycles + cycle_starts[other], masks[own],
+                                 &network.ends[own], &network.ends[other], 0, writes});
     }
+    for (int64_t move = 0; move < n_moves; move++)
+        network.moves.push_back(&network.ports[moves[move]]);
     for (int64_t number = 0; number < n_processes; number++) {
         const Instruction *code = reinterpret_cast<const Instruction *>(instructions) + code_starts[number];
         const int64_t ports_here = port_starts[number + 1] - port_starts[number];

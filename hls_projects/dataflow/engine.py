@@ -52,7 +52,7 @@ def load_library() -> ctypes.CDLL:
         compile_programs(Path(folder), [ENGINE])
         library = ctypes.CDLL(str(ENGINE.path(Path(folder))))
     number, array = ctypes.c_int64, ctypes.c_void_p
-    library.simulate_network.argtypes = [*[number] * 3, *[array] * 14, number, *[array] * 2]
+    library.simulate_network.argtypes = [*[number] * 3, *[array] * 4, number, *[array] * 10, number, *[array] * 2]
     library.simulate_network.restype = number
     library.peak_occupancy.argtypes = [array, number, array, number]
     library.peak_occupancy.restype = number
@@ -83,11 +83,11 @@ def run_network(network: Network, depths: list[int | None], pictures: int, *, re
     processes, bins = len(network.processes), max(len(edges) - 1, 0)
     blocked, ends = np.zeros(processes, dtype=np.int64), np.zeros((processes, pictures), dtype=np.int64)
     edges, shares = edges.astype(np.int64), np.zeros((processes, bins, 3), dtype=np.int64)
-    program = (code.rows, code.row_starts, code.ports, code.port_starts, code.moves)
-    given = (*program, bounds, latencies, cycles, starts, masks)
-    arrays = [array.ctypes.data for array in (*given, counts, stalls, blocked, ends)]
+    programs = (code.rows, code.row_starts, code.ports, code.port_starts)
+    arrays = (code.moves, bounds, latencies, cycles, starts, masks, counts, stalls, blocked, ends)
     last = load_library().simulate_network(
-        processes, len(depths), pictures, *arrays, bins, edges.ctypes.data, shares.ctypes.data
+        *(processes, len(depths), pictures, *map(_address, programs), len(code.moves), *map(_address, arrays)),
+        *(bins, _address(edges), _address(shares)),
     )
     parts = [cycles[start : start + count] for start, count in zip(starts, counts, strict=False)] if record else []
     return Run(list(zip(parts[::2], parts[1::2], strict=True)), stalls, blocked, ends, last, shares)
@@ -97,6 +97,10 @@ def _kept(depth: int | None, words: int, record: bool) -> tuple[int, int]:
     """How many cycles of one end of a FIFO to keep, and the mask that turns the number of a word to its place."""
     size = words if record or depth is None else 1 << (depth - 1).bit_length()
     return (size, size - 1) if size < words else (words, -1)
+
+
+def _address(array: np.ndarray) -> int:
+    return array.ctypes.data
 
 
 def peak_occupancy(writes: np.ndarray, reads: np.ndarray) -> int:

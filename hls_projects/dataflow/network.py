@@ -39,6 +39,11 @@ class Process:
         return instructions(self.program)
 
     @property
+    def is_source(self) -> bool:
+        """Whether it only writes."""
+        return bool(self.words) and all(writes for _, writes in self.words)
+
+    @property
     def is_sink(self) -> bool:
         """Whether it only reads."""
         return bool(self.words) and not any(writes for _, writes in self.words)

@@ -145,6 +145,30 @@ def busy_cycles(program: Program) -> int:
     return total
 
 
+def cycles_with_words(program: Program) -> int:
+    """In how many cycles of a picture a word moves, or several together."""
+    found = 0
+    for step in program:
+        if isinstance(step, Repeat):
+            found += step.count * cycles_with_words(step.body)
+        else:
+            found += not isinstance(step, Wait)
+    return found
+
+
+def accompanied(program: Program, by: Read | Write) -> Program:
+    """``program`` with ``by`` in every cycle in which a word moves."""
+
+    def changed(step: Step) -> Step:
+        if isinstance(step, Wait):
+            return step
+        if isinstance(step, Repeat):
+            return Repeat(step.count, accompanied(step.body, by))
+        return Together((*(step.steps if isinstance(step, Together) else (step,)), by))
+
+    return tuple(map(changed, program))
+
+
 def renamed(program: Program, ports: Mapping[str, str]) -> Program:
     """``program`` with the FIFOs ``ports`` in the place of its own names; a name that is not there stays."""
     return tuple(_renamed(step, ports) for step in program)

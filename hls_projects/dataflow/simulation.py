@@ -35,7 +35,8 @@ class Trace:
             several words move together, the FIFO that let them move last, the first named of equals.
         blocked: the FIFO at which each process that did not end stands, and whether it wants to write;
             where several words are to move together, the first named that does not let its one.
-        ends: cycle of the last word of every picture that left the network, (pictures that did,).
+        ends: cycle in which each process moved the last word of each picture, (processes, pictures); -1
+            where it did not.
         last: the last cycle in which a word moved, -1 where none did.
     """
 
@@ -54,17 +55,28 @@ class Trace:
         return bool(self.blocked)
 
     def completions(self) -> np.ndarray:
-        """Cycle of the last word of every picture that left the network, (pictures,)."""
-        return self.ends
+        """Cycle of the last word of every picture that left the network, (pictures that did,)."""
+        sinks = self.ends[[process.is_sink for process in self.network.processes]]
+        return sinks[:, (sinks >= 0).all(axis=0)].max(axis=0)
 
     def latency(self) -> int:
         """Cycles from the start to the end of the first picture."""
         return int(self.completions()[0]) + 1
 
     def interval(self) -> int:
-        """Cycles between the ends of the last two pictures."""
-        ends = self.completions()
-        return int(ends[-1] - ends[-2])
+        """Cycles between the ends of pictures: the mean of the last two intervals, rounded up.
+
+        Where blocks of a whole picture are double buffered, long and short intervals may take turns.
+        """
+        return int(_interval(self.completions()))
+
+    def slowest(self) -> int:
+        """The largest interval of a process, as :meth:`interval`.
+
+        In a network that has more room than it needs, the pictures that leave show a process that is too
+        slow only when no slack is left elsewhere.
+        """
+        return int(_interval(self.ends).max())
 
     def slots(self, fifo: str) -> int:
         """Most slots of ``fifo`` in use in one cycle."""
@@ -74,6 +86,12 @@ class Trace:
         """Slots in use in the cycle of each write, that write's own among them, (writes,)."""
         writes, reads = self.writes[fifo], self.reads[fifo]
         return np.arange(1, len(writes) + 1) - np.searchsorted(reads, writes, side="left")
+
+
+def _interval(ends: np.ndarray) -> np.ndarray:
+    """Mean of the last two differences, or the last one where there is no more, rounded up; (..., N) to (...)."""
+    count = min(2, ends.shape[-1] - 1)
+    return -((ends[..., -1 - count] - ends[..., -1]) // count)
 
 
 def simulate(network: Network, depths: Mapping[str, int | None], pictures: int, *, record: bool = True) -> Trace:
@@ -99,8 +117,6 @@ def simulate(network: Network, depths: Mapping[str, int | None], pictures: int, 
     blocked = {
         process.name: ports[port] for process, port in zip(network.processes, run.blocked, strict=True) if port >= 0
     }
-    sinks = np.array([process.is_sink for process in network.processes])
-    ends = run.picture_ends[sinks]
     return Trace(
         network,
         dict(depths),
@@ -109,7 +125,7 @@ def simulate(network: Network, depths: Mapping[str, int | None], pictures: int, 
         {name: moves[1] for name, moves in zip(names, run.moves, strict=False)},
         stalls,
         blocked,
-        ends[:, (ends >= 0).all(axis=0)].max(axis=0),
+        run.picture_ends,
         run.last,
     )
 

@@ -6,6 +6,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
@@ -138,16 +139,34 @@ class HardwareOperator(CustomOp):
         """Multiply-accumulates of its matrix product for one picture; 0 where it has none."""
         return 0
 
+    def storage_bits(self) -> int:
+        """Bits of the tokens that the kernel keeps for later ones, keys or values; 0 where it keeps none."""
+        return 0
+
     def array_dtype(self, name: str) -> BaseDataType:
         """Type of an array argument; the narrowest that holds its values unless overridden."""
         array = self.array(name)
         return smallest_dtype(int(array.min()), int(array.max()))
 
     def size(self, name: str) -> int:
-        return int(self.get_nodeattr(name))
+        """An integer attribute."""
+        if name in self.fold_attributes():
+            return int(self.get_nodeattr(name))
+        if name not in self._kept:
+            self._kept[name] = int(self.get_nodeattr(name))
+        return self._kept[name]
 
     def array(self, name: str) -> np.ndarray:
-        return self.get_nodeattr(name).astype(np.int64)
+        """A tensor attribute, int64."""
+        if name not in self._kept:
+            self._kept[name] = self.get_nodeattr(name).astype(np.int64)
+            self._kept[name].setflags(write=False)
+        return self._kept[name]
+
+    @cached_property
+    def _kept(self) -> dict[str, int | np.ndarray]:
+        """What is read from the node once, and does not change: reading takes qonnx long."""
+        return {}
 
     def in_dtype(self, index: int = 0) -> BaseDataType:
         return DataType[self.get_nodeattr("in_dtypes")[index]]

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hls_projects.operators import AttentionScores, AttentionValues
 from hls_projects.operators.window import Window
+from hls_projects.testing import make_operator
 
 tilings = st.tuples(st.integers(1, 6), st.integers(1, 5), st.integers(0, 6))
 
@@ -73,3 +75,12 @@ def test_a_mask_with_one_wrong_element_is_of_no_window(tiling, data):
 )
 def test_other_masks_are_of_no_window(mask):
     assert Window.of_mask(mask) is None
+
+
+@pytest.mark.parametrize("operator", [AttentionScores, AttentionValues])
+@pytest.mark.parametrize("n_window", [4, 6])
+def test_storage_is_the_window_of_what_is_kept(operator, n_window):
+    """Codes of the second input, of all heads."""
+    sizes = {"n_tokens": 6, "tile_size": 2, "load_size": 2, "n_window": n_window, "n_heads": 3, "head_dim": 5}
+    made = make_operator(operator, ["INT8", "INT4"], "INT8", **sizes, out_shift=9)
+    assert made.storage_bits() == n_window * 3 * 5 * 4

@@ -80,11 +80,20 @@ WINDOW_SIZES = tuple(field.name for field in fields(Window))
 
 
 class WindowedOperator(HardwareOperator):
-    """An operator of attention; the fields of its :class:`Window` are among its ``sizes``."""
+    """An operator of attention; the fields of its :class:`Window` are among its ``sizes``.
+
+    What arrives at its second input, if it has one, is what it keeps the window of.
+    """
 
     @property
     def window(self) -> Window:
         return Window(*(self.size(name) for name in WINDOW_SIZES))
+
+    def storage_bits(self) -> int:
+        # What the next picture, or the next tile, is loaded into while this one is served.
+        slots = self.window.n_window + self.window.load_size
+        kept = self.input_shapes()[1:]
+        return sum(slots * width * self.in_dtype(1).bitwidth() for _, width in kept)
 
     def attention_stages(self, *, query: int, key: int, result: int, groups: int, steps: int) -> tuple[Stage, ...]:
         """The stages of a product of queries with windows of keys.

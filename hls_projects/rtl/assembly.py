@@ -22,8 +22,8 @@ from hls4ml.model.layers import Input, Layer
 from hls_projects import PROJECT
 from hls_projects.dataflow.sizing import Depths
 from hls_projects.pipeline import CLONE, PORT_DEPTH
-from hls_projects.rtl.sources import module_sources
-from hls_projects.rtl.twin import Twin
+from hls_projects.rtl.sources import sources
+from hls_projects.rtl.twin import LIBRARY, Twin
 
 TEMPLATES = Path(__file__).parent / "templates"
 SOURCES, MEMORIES, FILES = "sources", "memories", "files.f"
@@ -78,13 +78,14 @@ class Instance:
 
     Args:
         name: of the layer.
-        twin: what the operator says of it.
+        twin: what the operator says of it; folder: where its module is.
         inputs: FIFO by the prefix of the ports.
         output: FIFO.
     """
 
     name: str
     twin: Twin
+    folder: Path
     inputs: dict[str, str]
     output: str
 
@@ -147,7 +148,9 @@ class Assembly:
 
     def sources(self) -> list[Path]:
         """Files of all modules but the top one."""
-        return module_sources("fifo", "stream_fork", *(instance.module for instance in self.instances))
+        folders = {"fifo": LIBRARY, "stream_fork": LIBRARY}
+        folders |= {instance.module: instance.folder for instance in self.instances}
+        return sorted({path for module, folder in folders.items() for path in sources(module, folder)})
 
     def top(self) -> str:
         """The text of the top module."""
@@ -196,7 +199,7 @@ def _instance(layer: Layer) -> Instance:
     except (NotImplementedError, ValueError) as error:
         raise AssemblyError(f"layer {layer.name}: {error}") from error
     names = [layer.get_input_variable(name).name for name in layer.inputs]
-    return Instance(layer.name, twin, _ports(names), layer.get_output_variable().name)
+    return Instance(layer.name, twin, operator.header().parent, _ports(names), layer.get_output_variable().name)
 
 
 def _ports(fifos: Sequence[str]) -> dict[str, str]:

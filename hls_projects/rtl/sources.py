@@ -1,43 +1,31 @@
-"""Which files a Verilog module is made of."""
+"""Which Verilog files a module needs."""
 
 from __future__ import annotations
 
-import functools
 import re
 from pathlib import Path
 
 from hls_projects.rtl.twin import LIBRARY
 
-OPERATORS = LIBRARY.parent / "operators"
-# A module's name at the place of an instance: its parameters follow, or the instance's name and its ports.
-INSTANCE = re.compile(r"\b([A-Za-z_]\w*)\s*(?:#\s*\(|\s[A-Za-z_]\w*\s*\()")
-COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
+COMMENT = re.compile(r"//.*$", re.MULTILINE)
 
 
-def module_sources(*modules: str) -> list[Path]:
-    """Files of ``modules`` and of all that they instantiate, each module in a file of its own name.
+def sources(module: str, folder: Path) -> tuple[Path, ...]:
+    """The files of ``module`` and of all that it instantiates, each a module of the file's name.
 
-    Raises:
-        KeyError: no file of one of ``modules``.
+    Args:
+        folder: looked through before :data:`hls_projects.rtl.twin.LIBRARY`.
     """
-    found: dict[str, Path] = {}
-    wanted = list(modules)
-    while wanted:
-        name = wanted.pop()
-        if name not in found:
-            found[name] = _files()[name]
-            wanted += _instances(found[name])
-    return [found[name] for name in sorted(found)]
+    known = {path.stem: path for path in (*LIBRARY.glob("*.v"), *folder.glob("*.v"))}
+    found, waiting = [], [module]
+    while waiting:
+        path = known.pop(waiting.pop(), None)
+        if path is not None:
+            found.append(path)
+            waiting += [name for name in re.findall(r"\w+", code(path)) if name in known]
+    return tuple(sorted(found))
 
 
-@functools.cache
-def _files() -> dict[str, Path]:
-    """Files of the library and of the operators by their module."""
-    paths = sorted([*LIBRARY.glob("*.v"), *OPERATORS.glob("*/*.v")])
-    return {path.stem: path for path in paths}
-
-
-def _instances(path: Path) -> set[str]:
-    """Modules with a file of their own that the one in ``path`` may instantiate."""
-    text = COMMENT.sub("", path.read_text())
-    return set(INSTANCE.findall(text)) & set(_files())
+def code(path: Path) -> str:
+    """A file without its comments and the blanks at the ends of lines."""
+    return "\n".join(line.strip() for line in COMMENT.sub("", path.read_text()).splitlines() if line.strip())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import cached_property
 
 import numpy as np
 from qonnx.core.datatype import BaseDataType, DataType
@@ -67,7 +68,7 @@ class PotLinear(HardwareOperator):
         """Groups of ``pe`` outputs, worked on one after the other; the last may be smaller."""
         return math.ceil(self.size("n_out") / self.size("pe"))
 
-    @property
+    @cached_property
     def block_nonzeros(self) -> int:
         """Most weights that are not zero in a row's block."""
         rows, inputs = self.array("codes").shape
@@ -121,12 +122,9 @@ class PotLinear(HardwareOperator):
         return 1 + self.size("exponent_bits") + self.size("mantissa_bits")
 
     def get_nodeattr_types(self) -> dict[str, tuple]:
-        choices = {
-            "element": ("s", False, ELEMENTS[0], set(ELEMENTS)),
-            "sparse": ("i", False, 0, {0, 1}),
-            "result_buffers": ("i", False, 1, {1, 2}),
-        }
-        return super().get_nodeattr_types() | choices
+        element = ("s", False, ELEMENTS[0], set(ELEMENTS))
+        buffers = {"result_buffers": ("i", False, 1, {1, 2})}
+        return super().get_nodeattr_types() | {"element": element, "sparse": ("i", False, 0, {0, 1}), **buffers}
 
     def fold_attributes(self) -> tuple[str, ...]:
         return (*super().fold_attributes(), "element", "sparse")

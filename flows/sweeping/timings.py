@@ -1,0 +1,178 @@
+"""Timing and memory of a model's pipeline at one length of its FIFOs; kept, so that none is measured twice."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+import tempfile
+from bisect import bisect_left
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from brevitas_model.checkpoint import load_checkpoint, save_checkpoint
+from brevitas_model.config import ViTConfig
+from brevitas_model.files import write_whole
+from brevitas_model.models import build_model
+from brevitas_model.training import carry_weights
+from flows.kept_graphs import code_digest, lowered_graph
+from hls_projects import pipeline
+from hls_projects.conversion import make_graph
+from hls_projects.dataflow import Deadlock, Network, Sizing, Trace, explain, simulate, size_fifos
+from hls_projects.dataflow.program import busy_cycles
+from hls_projects.dataflow.sizing import Depths
+from hls_projects.targets import Target
+
+# Lengths of FIFOs that are no number: each FIFO as short as it can be without deadlock, or without loss of throughput.
+SMALLEST, LOSSLESS = "smallest", "lossless"
+Length = int | str
+Columns = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """The pipeline of the weights in ``checkpoint`` with the attention and tiles of ``config``."""
+
+    checkpoint: Path
+    config: ViTConfig
+    target: Target
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """Of everything that decides its timing."""
+        parts = [self.config.to_json(), repr(self.target)]
+        content = self.checkpoint.read_bytes() + code_digest() + Path(__file__).read_bytes()
+        return hashlib.sha256(content + "".join(parts).encode()).hexdigest()
+
+    @functools.cached_property
+    def pipeline(self) -> tuple[Network, int]:
+        """Its network, and the bits of its keys and values."""
+        with tempfile.TemporaryDirectory() as name:
+            model = build_model(self.config)
+            carry_weights(load_checkpoint(self.checkpoint)[0], model)
+            file = Path(name) / "model.safetensors"
+            save_checkpoint(file, model.eval(), {})
+            graph = make_graph(lowered_graph(file), self.target, Path(name) / "hls")
+        return pipeline.network(graph), pipeline.store_bits(graph)
+
+    @functools.cached_property
+    def sizing(self) -> Sizing:
+        return size_fifos(self.pipeline[0])
+
+    def depths(self, length: Length) -> Depths:
+        """The depth of every FIFO that can be sized."""
+        if isinstance(length, int):
+            return common_depth(self.pipeline[0], length)
+        return {SMALLEST: self.sizing.smallest, LOSSLESS: self.sizing.lossless}[length].depths
+
+    def measure(self, length: Length, pictures: int) -> Columns:
+        """See :func:`measure`, to which bits of memory are added."""
+        network, store_bits = self.pipeline
+        depths = self.depths(length)
+        fifo_bits = network.storage_bits(depths)
+        memory = {"fifo_bits": fifo_bits, "store_bits": store_bits, "memory_bits": fifo_bits + store_bits}
+        return memory | measure(network, depths, pictures)
+
+
+def common_depth(network: Network, length: int) -> Depths:
+    return {fifo.name: length for fifo in network.sizable}
+
+
+def measure(network: Network, depths: Depths, pictures: int) -> Columns:
+    """Timing of a run of ``pictures`` pictures, as close to each other as the pipeline takes them.
+
+    Returns:
+        ``latency_cycles``: until the first picture is done, from an empty pipeline;
+        ``interval_cycles``: between the last two pictures;
+        ``transit_cycles``: of the last picture, from its first pixel in to its logits out, with other pictures
+        before it;
+        ``bottleneck_cycles``: a picture keeps the slowest process busy;
+        ``stall_empty_cycles``, ``stall_full_cycles``: that all processes together waited in the run, without the
+        source and the sink; these are None where the pipeline stands still, which ``deadlock`` says and
+        ``remedy`` would heal.
+    """
+    trace = simulate(network, depths, pictures)
+    found = explain(trace)
+    columns: Columns = {
+        "pictures": pictures,
+        "latency_cycles": None,
+        "interval_cycles": None,
+        "transit_cycles": None,
+        "bottleneck_cycles": max(busy_cycles(process.program) for process in network.processes),
+        "stall_empty_cycles": None,
+        "stall_full_cycles": None,
+        "deadlock": found is not None,
+        "remedy": _remedy(network, found) if found else "",
+    }
+    if found:
+        return columns
+    return columns | {
+        "latency_cycles": trace.latency(),
+        "interval_cycles": trace.interval(),
+        "transit_cycles": _transit(trace),
+        "stall_empty_cycles": _stalled(trace, writes=False),
+        "stall_full_cycles": _stalled(trace, writes=True),
+    }
+
+
+def _transit(trace: Trace) -> int:
+    network = trace.network
+    first = next(fifo.name for fifo in network.fifos if network.writer(fifo.name).name == pipeline.SOURCE)
+    entered = trace.writes[first][:: network.words[first]]
+    return int(trace.completions()[-1] - entered[-1]) + 1
+
+
+def _stalled(trace: Trace, *, writes: bool) -> int:
+    inner = (ports for name, ports in trace.stalls.items() if name not in (pipeline.SOURCE, pipeline.SINK))
+    return sum(cycles for ports in inner for (_, is_write), cycles in ports.items() if is_write is writes)
+
+
+def _remedy(network: Network, found: Deadlock) -> str:
+    """What would free the pipeline: deeper single FIFOs where one is enough, or the length that is enough for all."""
+    length = shortest_length(network)
+    deeper = [f"{name} of depth {depth}" for name, depth in found.remedies.items()]
+    return " or ".join(deeper + ([f"every FIFO of depth {length}"] if length else [])) or found.remedy()
+
+
+def shortest_length(network: Network) -> int | None:
+    """The smallest depth that, given to every FIFO, lets pictures through; None where there is none."""
+
+    def runs(length: int) -> bool:
+        return not simulate(network, common_depth(network, length), 1).deadlock
+
+    most = max(network.words[fifo.name] for fifo in network.sizable)
+    return 1 + bisect_left(range(1, most), True, key=runs) if runs(most) else None
+
+
+@dataclass(frozen=True)
+class Timings:
+    """What was measured, in a file.
+
+    Args:
+        path: made with the first measurement; whole after each.
+        pictures: of a run.
+    """
+
+    path: Path
+    pictures: int
+
+    def of(self, hardware: Hardware, length: Length) -> Columns:
+        """The columns of a point, measured unless they were with the same weights, pictures and code."""
+        known = self._read()
+        facts = dataclasses.asdict(hardware.config)
+        place = [facts[name] for name in ("attention", "tile_size", "context_tiles", "token_order")]
+        name = " ".join(map(str, (*place, length, self.pictures, hardware.target.name)))
+        if known.get(name, {}).get("digest") != hardware.digest:
+            known[name] = {"digest": hardware.digest, "columns": hardware.measure(length, self.pictures)}
+            write_whole(self.path, (json.dumps(known, indent=1) + "\n").encode())
+        return known[name]["columns"]
+
+    def _read(self) -> dict[str, Any]:
+        """What the file holds; nothing where it is none, as all of it can be measured again."""
+        try:
+            known = json.loads(self.path.read_text())
+        except (FileNotFoundError, ValueError):
+            return {}
+        return known if isinstance(known, dict) else {}
