@@ -92,21 +92,37 @@ def without_deadlock(network: Network, depths: Depths) -> Depths:
     return shrink(single, shrink(groups(network, depths), depths, fine), fine)
 
 
+def in_use(network: Network) -> Depths:
+    """Slots in use at the steady pace with FIFOs without bounds: depths that cost no throughput, soon told.
+
+    Raises:
+        NetworkError: a network that stands still whatever the depths are.
+    """
+    return _in_use(*_at_pace(network))
+
+
+def _at_pace(network: Network) -> tuple[Network, int]:
+    """``network`` with sources as slow as its slowest process, and the pictures until it is steady."""
+    free = settled(network, dict.fromkeys((fifo.name for fifo in network.sizable), None))
+    if free.deadlock:
+        waits = ", ".join(wait.process for wait in circle(free))
+        raise NetworkError(f"no depth frees the circle of {waits}")
+    return paced(network, free.slowest()), in_flight(free) + CHECKED_PICTURES
+
+
+def _in_use(slow: Network, pictures: int) -> Depths:
+    used = simulate(slow, dict.fromkeys((fifo.name for fifo in slow.sizable), None), pictures)
+    return {fifo.name: used.slots(fifo.name) for fifo in slow.sizable}
+
+
 def without_loss(network: Network) -> Depths:
     """Smallest depths, group by group, with the interval that FIFOs without bounds give.
 
     Raises:
         NetworkError: a network that stands still whatever the depths are.
     """
-    unbounded = dict.fromkeys((fifo.name for fifo in network.sizable), None)
-    free = settled(network, unbounded)
-    if free.deadlock:
-        waits = ", ".join(wait.process for wait in circle(free))
-        raise NetworkError(f"no depth frees the circle of {waits}")
-    slow = paced(network, free.slowest())
-    enough = in_flight(free) + CHECKED_PICTURES
-    used = simulate(slow, unbounded, enough)
-    start = {name: used.slots(name) for name in unbounded}
+    slow, enough = _at_pace(network)
+    start = _in_use(slow, enough)
     alike = groups(network, start)
     costly = sum(_bits(network, start, group) >= COSTLY * network.storage_bits(start) for group in alike)
     whole = _keeps(slow, enough, _all_ends)
