@@ -35,6 +35,7 @@ from flows.timing import timed
 from hls_projects import folding
 from hls_projects.conversion import ConversionError
 from hls_projects.dataflow import NetworkError
+from hls_projects.dataflow.sizing import in_use
 from hls_projects.folding import FoldingError
 from hls_projects.lowering import LoweringError
 from hls_projects.simulation import SimulationError
@@ -89,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
         model = ModelWrapper(str(lowered))
     except DecodeError as error:
         raise ConversionError(f"{lowered} is not an ONNX file") from error
-    folded = fold(model, target, options)
+    folded = fold(model, target, options, in_use)
     estimate = estimate_facts(folded, timed(folded.network, folded.depths), target)
     print(table(estimate))
     if args.write_folding:

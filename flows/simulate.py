@@ -56,7 +56,12 @@ def network_of(args: argparse.Namespace, target: Target) -> tuple[Network, Depth
     A file of a build has its folding; a checkpoint gets one for the target.
     """
     if not args.lowered:
-        folded = fold(ModelWrapper(str(lowered_graph(args.checkpoint))), target, options_of(args), args.fifo_depths)
+        folded = fold(
+            ModelWrapper(str(lowered_graph(args.checkpoint))),
+            target,
+            options_of(args),
+            lambda network: chosen_depths(network, args.fifo_depths),
+        )
         return folded.network, folded.depths
     if not args.lowered.is_file():
         raise CheckpointError(f"{args.lowered} does not exist")

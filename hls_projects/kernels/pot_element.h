@@ -47,9 +47,9 @@ template <typename CONFIG_T> struct shift_element {
 
     template <class x_T> void add(x_T x, unsigned code) {
 #pragma HLS INLINE
-        const typename CONFIG_T::product_t product = times_significand<typename CONFIG_T::product_t, CONFIG_T>(x, code)
+        const typename CONFIG_T::accum_t product = times_significand<typename CONFIG_T::accum_t, CONFIG_T>(x, code)
                                                      << pot_code<CONFIG_T>::shift(code);
-        sum += pot_code<CONFIG_T>::negative(code) ? typename CONFIG_T::product_t(-product) : product;
+        sum += pot_code<CONFIG_T>::negative(code) ? typename CONFIG_T::accum_t(-product) : product;
     }
 
     typename CONFIG_T::accum_t drain() { return sum; }
@@ -96,8 +96,8 @@ template <typename CONFIG_T> struct dsp_element {
     template <class x_T> void add(x_T x, unsigned code) {
 #pragma HLS INLINE
         const int size = int(pot_code<CONFIG_T>::significand(code) << pot_code<CONFIG_T>::shift(code));
-        const typename CONFIG_T::product_t weight = pot_code<CONFIG_T>::negative(code) ? -size : size;
-        sum += weight * typename CONFIG_T::product_t(x);
+        const typename CONFIG_T::accum_t weight = pot_code<CONFIG_T>::negative(code) ? -size : size;
+        sum += weight * typename CONFIG_T::accum_t(x);
     }
 
     typename CONFIG_T::accum_t drain() { return sum; }

@@ -172,14 +172,8 @@ class PotLinear(HardwareOperator):
         peak = (sums << self.array("acc_shift")) + np.abs(self.array("bias"))
         return {
             "accum_t": signed_width(int(peak.max()), shifts=int(self.array("out_shift").max())),
-            "product_t": signed_width(self.largest_weight() * magnitude(self.in_dtype())),
             "bucket_t": signed_width(self._bucket_peak()),
         }
-
-    def largest_weight(self) -> int:
-        """Of the format, in units of its smallest magnitude."""
-        mantissa = self.size("mantissa_bits")
-        return (2 ** (mantissa + 1) - 1) << max(2 ** self.size("exponent_bits") - 2, 0)
 
     def _bucket_peak(self) -> int:
         """Bound of the sum of what a row's weights of one exponent multiply."""
