@@ -142,8 +142,8 @@ def requantization(operator: PotLinear, lowest: int, sum_width: int) -> tuple[di
     """Parameters and constants of the requantizer.
 
     All rows get one right shift, the largest; a row's sum and bias are shifted left by what its own is smaller. A word
-    is the row's left shift less the smallest one, then its bias with a half of the result's unit for rounding; rows that
-    fill up the last group have zeros.
+    is the row's left shift less the smallest one, then its bias with a half of the result's unit for rounding; rows
+    that fill up the last group have zeros.
     """
     out_shift, bias = operator.array("out_shift"), operator.array("bias")
     right = int(out_shift.max())

@@ -65,7 +65,6 @@ module pot_element_bucket #(
     endgenerate
 
     localparam ADDRESS_WIDTH = BANK_WIDTH + PLACE_WIDTH;
-    (* ram_style = "distributed" *) reg [SUM_WIDTH-1:0] buckets[0:(1<<ADDRESS_WIDTH)-1];
     wire [ADDRESS_WIDTH-1:0] address;
     generate
         if (BANK_WIDTH > 0) begin : banks
@@ -75,10 +74,12 @@ module pot_element_bucket #(
             assign address = place;
         end
     endgenerate
-    wire [SUM_WIDTH-1:0] bucket = buckets[address];
 
     reg [SUM_WIDTH-1:0] sum;
-    wire [SUM_WIDTH-1:0] next;
+    wire [SUM_WIDTH-1:0] bucket, next;
+    pot_bucket_ram #(.WIDTH(SUM_WIDTH), .ADDRESS_WIDTH(ADDRESS_WIDTH)) buckets(
+        .clk(clk), .write(run), .address(address), .in(next), .out(bucket)
+    );
     // (i0 & ~i1) + (i2 ^ i3 ^ i4)
     carry_lut #(.WIDTH(SUM_WIDTH), .INIT(64'hd22d_2dd2_2222_2222)) adder(
         .i0(bucket), .i1({SUM_WIDTH{first}}), .i2({{SUM_WIDTH - FACTOR_WIDTH{addend[FACTOR_WIDTH-1]}}, addend}),
@@ -86,7 +87,6 @@ module pot_element_bucket #(
         .carry_in(sign), .sum(next)
     );
     always @(posedge clk) begin
-        if (run) buckets[address] <= next;
         if (last) sum <= 0;
         else if (drain) sum <= next;
     end
