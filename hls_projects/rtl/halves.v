@@ -17,6 +17,6 @@ module halves #(
     assign last = address == LOWER[ADDRESS-1:0] || end_of_upper;
     always @(posedge clk) begin
         if (rst) address <= 0;
-        else if (step) address <= end_of_upper ? {ADDRESS{1'b0}} : address + 1;
+        else if (step) address <= end_of_upper && 2 * WORDS != 1 << ADDRESS ? {ADDRESS{1'b0}} : address + 1;
     end
 endmodule
