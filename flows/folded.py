@@ -19,10 +19,14 @@ from hls_projects.conversion import make_graph
 from hls_projects.dataflow import Network
 from hls_projects.dataflow.sizing import Depths
 from hls_projects.folding import Choice, FoldingError, Plan
+from hls_projects.operators import HardwareOperator
 from hls_projects.targets import Target
 
 # FIFOs are known when all else is; a plan that leaves them too little room is made again.
 ROUNDS = 4
+
+
+Operators = dict[str, HardwareOperator]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,9 +79,10 @@ def fold(model: ModelWrapper, target: Target, options: FoldOptions, depths_file:
     """
     target = at_clock(target, options.clock_mhz)
     operators = folding.operators_of(model)
+    table = None if options.file else folding.choices_of(operators, use_zeros=not options.dense)
     fixed = Resources()
     for _ in range(ROUNDS):
-        plan = _plan(operators, target, options, fixed)
+        plan = _plan(operators, table, target, options, fixed)
         folding.apply(operators, {name: chosen for name, chosen in plan.foldings.items() if chosen})
         network = network_of(model, target)
         depths = chosen_depths(network, depths_file)
@@ -88,17 +93,19 @@ def fold(model: ModelWrapper, target: Target, options: FoldOptions, depths_file:
     raise FoldingError(folding.too_small(plan.resources, target, options.fill))
 
 
-def _plan(operators: dict, target: Target, options: FoldOptions, fixed: Resources) -> Plan:
-    if options.file:
+def _plan(
+    operators: Operators, table: folding.Table | None, target: Target, options: FoldOptions, fixed: Resources
+) -> Plan:
+    if table is None:
         folding.apply(operators, folding.read_foldings(options.file))
         return current_plan(operators, fixed)
     if options.fps:
         interval = math.floor(target.clock_mhz * 1e6 / options.fps)
-        return folding.for_interval(operators, target, options.fill, fixed, interval, use_zeros=not options.dense)
-    return folding.fastest(operators, target, options.fill, fixed, use_zeros=not options.dense)
+        return folding.for_interval(table, target, options.fill, fixed, interval)
+    return folding.fastest(table, target, options.fill, fixed)
 
 
-def current_plan(operators: dict, fixed: Resources) -> Plan:
+def current_plan(operators: Operators, fixed: Resources) -> Plan:
     """The plan that the nodes have."""
     return Plan({name: Choice(o.folding_now(), o.cost()) for name, o in operators.items()}, fixed)
 

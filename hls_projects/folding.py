@@ -126,14 +126,20 @@ def choices(operator: HardwareOperator, *, use_zeros: bool = True) -> list[Choic
     return kept
 
 
-def fastest(operators: Mapping[str, HardwareOperator], target: Target, fill: float, fixed: Resources, *,
-            use_zeros: bool = True) -> Plan:  # fmt: skip
+Table = Mapping[str, Sequence[Choice]]
+
+
+def choices_of(operators: Mapping[str, HardwareOperator], *, use_zeros: bool = True) -> Table:
+    """:func:`choices` of every operator."""
+    return {name: choices(operator, use_zeros=use_zeros) for name, operator in operators.items()}
+
+
+def fastest(table: Table, target: Target, fill: float, fixed: Resources) -> Plan:
     """The plan with the shortest interval that takes at most the share ``fill`` of each resource.
 
     Raises:
         FoldingError: not even the smallest plan does; which resource is short, and by how much.
     """
-    table = {name: choices(operator, use_zeros=use_zeros) for name, operator in operators.items()}
     candidates = sorted({choice.cost.cycles for row in table.values() for choice in row})
     start = bisect_left(candidates, max(min(choice.cost.cycles for choice in row) for row in table.values()))
     plans: dict[int, Plan] = {}
@@ -148,15 +154,13 @@ def fastest(operators: Mapping[str, HardwareOperator], target: Target, fill: flo
     return plans[candidates[place]]
 
 
-def for_interval(operators: Mapping[str, HardwareOperator], target: Target, fill: float, fixed: Resources,
-                 interval: int, *, use_zeros: bool = True) -> Plan:  # fmt: skip
+def for_interval(table: Table, target: Target, fill: float, fixed: Resources, interval: int) -> Plan:
     """The plan with the smallest share of the scarcest resource whose interval is at most ``interval`` cycles.
 
     Raises:
         FoldingError: no folding is that fast, or what is does not fit; then what is short and which
             throughput would fit.
     """
-    table = {name: choices(operator, use_zeros=use_zeros) for name, operator in operators.items()}
     quickest = {name: min(choice.cost.cycles for choice in row) for name, row in table.items()}
     slowest = max(quickest, key=quickest.__getitem__)
     if quickest[slowest] > interval:
@@ -167,7 +171,7 @@ def for_interval(operators: Mapping[str, HardwareOperator], target: Target, fill
         )
     plan = _plan(table, target, fixed, interval)
     if share(plan.resources, target) > fill:
-        best = fastest(operators, target, fill, fixed, use_zeros=use_zeros)
+        best = fastest(table, target, fill, fixed)
         most = target.clock_mhz * 1e6 / best.interval_cycles
         raise FoldingError(f"{too_small(plan.resources, target, fill)}; {most:,.0f} pictures a second would fit")
     return plan

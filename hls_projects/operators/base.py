@@ -6,6 +6,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
@@ -148,10 +149,24 @@ class HardwareOperator(CustomOp):
         return smallest_dtype(int(array.min()), int(array.max()))
 
     def size(self, name: str) -> int:
-        return int(self.get_nodeattr(name))
+        """An integer attribute."""
+        if name in self.fold_attributes():
+            return int(self.get_nodeattr(name))
+        if name not in self._kept:
+            self._kept[name] = int(self.get_nodeattr(name))
+        return self._kept[name]
 
     def array(self, name: str) -> np.ndarray:
-        return self.get_nodeattr(name).astype(np.int64)
+        """A tensor attribute, int64."""
+        if name not in self._kept:
+            self._kept[name] = self.get_nodeattr(name).astype(np.int64)
+            self._kept[name].setflags(write=False)
+        return self._kept[name]
+
+    @cached_property
+    def _kept(self) -> dict[str, int | np.ndarray]:
+        """What is read from the node once, and does not change: reading takes qonnx long."""
+        return {}
 
     def in_dtype(self, index: int = 0) -> BaseDataType:
         return DataType[self.get_nodeattr("in_dtypes")[index]]

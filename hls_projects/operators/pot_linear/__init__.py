@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import cached_property
 
 import numpy as np
 from qonnx.core.datatype import BaseDataType, DataType
@@ -67,7 +68,7 @@ class PotLinear(HardwareOperator):
         """Groups of ``pe`` outputs, worked on one after the other; the last may be smaller."""
         return math.ceil(self.size("n_out") / self.size("pe"))
 
-    @property
+    @cached_property
     def block_nonzeros(self) -> int:
         """Most weights that are not zero in a row's block."""
         rows, inputs = self.array("codes").shape
