@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hls_projects.cost import Demand, block_rams
 from hls_projects.operators.base import magnitude, signed_width
 from hls_projects.operators.window import WindowedOperator
 
 # Two products in a DSP: hls_projects/rtl/multiply_accumulate_pair.v says why.
 PACKED_WIDTH, PACKED_PRODUCT, PACKED_SHIFT = 8, 1 << 15, 15
+# Address bits of the blocks of queries and of results, four of each.
+BLOCK_BITS = 2
 
 
 def product_parameters(operator: WindowedOperator, inputs: str, n_products: int) -> dict[str, int]:
@@ -50,3 +57,91 @@ def _check(operator: WindowedOperator) -> None:
     if operator.size("packed") and not (fits and shift <= PACKED_SHIFT):
         types = f"{operator.in_dtype(0).name} times {stored.name} shifted by {shift}"
         raise ValueError(f"{name}: two products of {types} do not fit a DSP; set packed to 0")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of the module that ``attention_core.v`` derives from its parameters, for its cost.
+
+    Args:
+        heads: that are worked on in parallel; ``lanes`` sums of each.
+        slices: DSPs of a head; ``quads`` fours of them, of which one sum leaves at a time.
+        word: bits of a DSP's sums that are held until they leave.
+        stored, shared, result: address bits of the memories.
+    """
+
+    heads: int
+    lanes: int
+    slices: int
+    quads: int
+    word: int
+    stored: int
+    shared: int
+    result: int
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, int], lanes: str, groups_of: int, steps: int) -> Shape:
+        """From the parameters of a twin.
+
+        Args:
+            lanes: the parameter of parallel sums of a head.
+            groups_of: how many sums a head has in all; ``steps`` products each, for one load of keys.
+        """
+        heads, packed = parameters["PARALLEL_HEADS"], parameters["PACKED"]
+        passes = -(-parameters["N_HEADS"] // heads)
+        units = parameters["N_WINDOW"] // parameters["LOAD_SIZE"]
+        parallel = parameters[lanes]
+        groups = -(-groups_of // parallel)
+        slices = -(-parallel // 2) if packed else parallel
+        sums = units if lanes == "PARALLEL_CHANNELS" else 1
+        of_results = _bits(parallel) + _bits(groups) + _bits(units // sums)
+        return cls(
+            heads=heads,
+            lanes=parallel,
+            slices=slices,
+            quads=-(-slices // 4),
+            word=1 + parameters["SUM_WIDTH"] * (1 + packed) - parameters["OUT_SHIFT"],
+            stored=_bits(passes) + _bits(units + 1) + _bits(groups) + _bits(steps),
+            shared=BLOCK_BITS + _bits(passes) + _bits(sums) + _bits(steps),
+            result=BLOCK_BITS + _bits(passes) + _bits(heads) + of_results,
+        )
+
+    def demand(self, operator: WindowedOperator) -> Demand:
+        """See :meth:`hls_projects.operators.base.HardwareOperator.demand`."""
+        return Demand(
+            type(operator).__name__, self._features(operator), self._block_rams(operator), self.heads * self.slices
+        )
+
+    def _features(self, operator: WindowedOperator) -> dict[str, float]:
+        packed, sums = operator.size("packed"), self.heads * self.slices
+        return {
+            "one": 1,
+            "address_bits": self.stored + self.shared,
+            "result_address_bits": self.result,
+            "lanes": self.heads * self.lanes,
+            "heads": self.heads,
+            "held_bits": sums * self.word,
+            "chosen_bits": self.heads * self.quads * self.word,
+            "pairs": sums * packed,
+            "word_bits": self.word,
+            "joined_bits": self.word * math.ceil(self.heads * self.quads / 6),
+            "several_loads": int(operator.size("n_window") > operator.size("load_size")),
+        }
+
+    def _block_rams(self, operator: WindowedOperator) -> float:
+        """Of the stored, the shared and the resulting elements."""
+        shared, stored = (operator.in_dtype(index).bitwidth() for index in (0, 1))
+        return (
+            element_rams(stored, self.heads * self.lanes, self.stored)
+            + element_rams(shared, self.heads, self.shared)
+            + block_rams(operator.out_dtype.bitwidth(), 1 << self.result)
+        )
+
+
+def element_rams(width: int, elements: int, address: int) -> float:
+    """Block RAMs of ``element_ram.v``."""
+    return block_rams(width * elements, 1 << address, element=width if elements > 1 else 0)
+
+
+def _bits(count: int) -> int:
+    return (count - 1).bit_length()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from hls_projects.cost import Demand, rom_luts
 from hls_projects.operators.base import HardwareOperator, Stage, elementwise
 from hls_projects.rtl.twin import Memory, Twin, code_type
 
@@ -37,6 +38,10 @@ class ActivationTable(HardwareOperator):
             code_type("IN", self.in_dtype()) | {"OUT_WIDTH": bits},
             {"table": Memory.of(bits, self.array("table"))},
         )
+
+    def demand(self) -> Demand:
+        bits, codes = self.out_dtype.bitwidth(), len(self.array("table"))
+        return Demand("ActivationTable", {"one": 1, "out_bits": bits, "table_luts": rom_luts(bits, codes)})
 
     def execute(self, x: np.ndarray) -> np.ndarray:
         return self.array("table")[x - int(self.in_dtype().min())]

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
+from hls_projects.cost import Demand
 from hls_projects.integer import exact_matmul, requantize
 from hls_projects.operators.base import Folding, Stage, divisors, magnitude, shift_dtype, signed_width
-from hls_projects.operators.products import product_parameters
+from hls_projects.operators.products import Shape, product_parameters
 from hls_projects.operators.window import WINDOW_SIZES, WindowedOperator
 from hls_projects.rtl.twin import Twin
 
@@ -67,6 +68,11 @@ class AttentionScores(WindowedOperator):
 
     def twin(self) -> Twin:
         return Twin(self.kernel, product_parameters(self, "QK", self.size("head_dim")))
+
+    def demand(self) -> Demand:
+        return Shape.of(self.twin().parameters, "PARALLEL_KEYS", self.size("load_size"), self.size("head_dim")).demand(
+            self
+        )
 
     def execute(self, q: np.ndarray, k: np.ndarray) -> np.ndarray:
         tokens, heads, channels = (self.size(name) for name in ("n_tokens", "n_heads", "head_dim"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from qonnx.core.datatype import BaseDataType, DataType
 
+from hls_projects.cost import Demand, block_rams, lut_ram
 from hls_projects.dataflow.program import Read, Repeat, Write, claim, fill, free, take
 from hls_projects.integer import requantize, significand, smallest_dtype
 from hls_projects.operators.base import HardwareOperator, Stage, block_of, clocks, magnitude, shift_dtype, signed_width
@@ -118,6 +119,21 @@ class IntegerLayerNorm(HardwareOperator):
         codes = code_type("IN", self.in_dtype()) | code_type("OUT", self.out_dtype)
         parameters = {"N_IN": size("n_in")} | codes | mean | centring | product
         return Twin(self.kernel, parameters, {"inverse_table": Memory.of(bits, table)})
+
+    def demand(self) -> Demand:
+        found, channels = self.twin().parameters, self.size("n_in")
+        words = lut_ram(found["IN_WIDTH"], 2 * channels) + lut_ram(found["CENTRED_WIDTH"], 2 * channels)
+        features = {
+            "one": 1,
+            "sum_bits": found["SUM_WIDTH"] + found["MULTIPLIER_WIDTH"] + found["MEAN_WIDTH"],
+            "difference_bits": found["DIFFERENCE_WIDTH"],
+            "squares_bits": found["SQUARES_WIDTH"],
+            "factor_bits": max(found["INVERSE_WIDTH"] + found["SHIFTS"], found["SQUARES_WIDTH"]),
+            "product_bits": found["CENTRED_WIDTH"] + found["INVERSE_WIDTH"] + found["SHIFTS"],
+            "address_bits": channels.bit_length(),
+            "words_luts": words,
+        }
+        return Demand("IntegerLayerNorm", features, BRAM36=block_rams(found["INVERSE_WIDTH"], 256), DSP=2)
 
     def execute(self, x: np.ndarray) -> np.ndarray:
         scaled = x.sum(axis=-1, keepdims=True) * self.size("mean_multiplier")

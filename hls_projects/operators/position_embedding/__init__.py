@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
+from hls_projects.cost import Demand, block_ram_choice, block_rams
 from hls_projects.dataflow.program import Repeat, Write
 from hls_projects.integer import requantize
 from hls_projects.operators.base import HardwareOperator, Stage, elementwise, magnitude, shift_dtype, signed_width
@@ -53,6 +54,19 @@ class PositionEmbedding(HardwareOperator):
             | {"SUM_WIDTH": self.types()["accum_t"].bitwidth()},
             {"table": Memory.of(stored.bitwidth(), self.array("table"))},
         )
+
+    def demand(self) -> Demand:
+        words, stored = len(self.array("table")), self.array_dtype("table").bitwidth()
+        features = {
+            "one": 1,
+            "sum_bits": self.types()["accum_t"].bitwidth(),
+            "rounded_bits": self.size("out_shift"),
+            "out_bits": self.out_dtype.bitwidth(),
+            "address_bits": words.bit_length(),
+            "prefix": int(self.size("n_prefix") > 0),
+            "choice_luts": block_ram_choice(stored, words),
+        }
+        return Demand("PositionEmbedding", features, BRAM36=block_rams(stored, words))
 
     def execute(self, x: np.ndarray) -> np.ndarray:
         padded = np.pad(x << self.size("in_shift"), ((0, 0), (self.size("n_prefix"), 0), (0, 0)))

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from qonnx.core.datatype import BaseDataType, DataType
 
+from hls_projects.cost import Demand
 from hls_projects.dataflow.program import Program, Read, Repeat, Write, claim, fill, free, take
 from hls_projects.integer import decode_pot, exact_matmul, requantize
 from hls_projects.operators.base import (
@@ -23,6 +24,7 @@ from hls_projects.operators.base import (
     signed_width,
 )
 from hls_projects.operators.pot_linear import layout
+from hls_projects.operators.pot_linear.demand import demand
 from hls_projects.operators.pot_linear.layout import BLOCK, ELEMENTS
 from hls_projects.rtl.twin import Twin
 
@@ -74,6 +76,18 @@ class PotLinear(HardwareOperator):
         rows, inputs = self.array("codes").shape
         padded = np.pad(self.weights() != 0, ((0, 0), (0, -inputs % BLOCK)))
         return max(int(padded.reshape(rows, -1, BLOCK).sum(axis=-1).max()), 1)
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Parameters of the twin that do not depend on how many outputs are worked on in parallel, remembered."""
+        kind = self.element, self.size("sparse")
+        if kind not in self._widths:
+            self._widths[kind] = layout.widths(self, layout.Parts.of(self.weights()))
+        return self._widths[kind]
+
+    @cached_property
+    def _widths(self) -> dict[tuple[str, int], dict[str, int]]:
+        return {}
 
     @property
     def n_steps(self) -> int:
@@ -166,6 +180,9 @@ class PotLinear(HardwareOperator):
 
     def twin(self) -> Twin:
         return layout.twin(self)
+
+    def demand(self) -> Demand:
+        return demand(self)
 
     def types(self) -> dict[str, BaseDataType]:
         sums = np.abs(self.weights()).sum(axis=1) * magnitude(self.in_dtype())

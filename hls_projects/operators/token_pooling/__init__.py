@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
+from hls_projects.cost import Demand, lut_ram
 from hls_projects.dataflow.program import Read, Write, free, take
 from hls_projects.integer import requantize
 from hls_projects.operators.base import HardwareOperator, Stage, block_of, clocks, magnitude, shift_dtype, signed_width
@@ -46,6 +47,19 @@ class TokenPooling(HardwareOperator):
         widths = {"SUM_WIDTH": total.bitwidth(), "PRODUCT_WIDTH": self.types()["accum_t"].bitwidth()}
         sizes = {name.upper(): self.size(name) for name in self.sizes}
         return Twin(self.kernel, sizes | code_type("IN", self.in_dtype()) | code_type("OUT", self.out_dtype) | widths)
+
+    def demand(self) -> Demand:
+        found = self.twin().parameters
+        features = {
+            "one": 1,
+            "sum_bits": found["SUM_WIDTH"],
+            "product_bits": found["PRODUCT_WIDTH"] * (bin(self.size("multiplier")).count("1") - 1),
+            "rounded_bits": found["OUT_SHIFT"],
+            "out_bits": found["OUT_WIDTH"],
+            "address_bits": self.size("n_in").bit_length() + self.size("n_tokens").bit_length(),
+            "sums_luts": lut_ram(found["SUM_WIDTH"], self.size("n_in")) * self.size("average"),
+        }
+        return Demand("TokenPooling", features)
 
     def execute(self, x: np.ndarray) -> np.ndarray:
         total = x.sum(axis=1, keepdims=True) if self.size("average") else x[:, :1]
