@@ -12,6 +12,7 @@ module fifo (
     output wire out_valid,
     input wire out_ready
 );
+    /* verilator no_inline_module */
     reg [31:0] used = 0;
     wire in = in_valid && in_ready;
     wire out = out_valid && out_ready;
