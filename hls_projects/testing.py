@@ -95,6 +95,16 @@ def pictures(operator: HardwareOperator, count: int, seed: int = 0) -> list[np.n
     return [draw(index) for index in range(len(operator.input_shapes()))]
 
 
+def mixed_codes(dtype: str, *shape: int, seed: int = 0) -> np.ndarray:
+    """Codes of a qonnx type without hypothesis: a third at the ends, a third about zero, the rest anywhere."""
+    random = np.random.default_rng(seed)
+    low, high = limits(DataType[dtype])
+    ends = random.choice([low, low + 1, high - 1, high], shape)
+    small = np.clip(random.integers(-3, 4, shape), low, high)
+    anywhere = random.integers(low, high, shape, endpoint=True)
+    return np.choose(random.integers(0, 3, shape), [ends, small, anywhere])
+
+
 def limits(dtype: BaseDataType) -> tuple[int, int]:
     """Smallest and largest code."""
     bits = dtype.bitwidth()

@@ -204,7 +204,8 @@ def _runtime() -> tuple[tuple[str, ...], tuple[Path, ...]]:
     _run([*_cpp(), *flags, "-x", "c++-header", str(header), "-o", f"{header}.gch"])
     objects = tuple(_scratch() / f"{name}.o" for name in ("verilated", "verilated_threads"))
     for path in objects:
-        _run([*_cpp(), *flags, "-c", str(include / f"{path.stem}.cpp"), "-o", str(path)])
+        # The last of the flags of optimisation counts; the library takes long with any.
+        _run([*_cpp(), "-O0", *flags, "-c", str(include / f"{path.stem}.cpp"), "-o", str(path)])
     return ("-include", str(header), *flags), objects
 
 

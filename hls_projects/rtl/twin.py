@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from qonnx.core.datatype import BaseDataType
+
 LIBRARY = Path(__file__).parent
 
 
@@ -60,3 +62,8 @@ class Twin:
         """Write the files that :meth:`files` names into ``folder``."""
         for name, memory in self.memories.items():
             (folder / f"{prefix}{name}.hex").write_text(memory.hex())
+
+
+def code_type(name: str, dtype: BaseDataType) -> dict[str, int]:
+    """Parameters of a module for the codes of ``dtype``: ``<name>_WIDTH``, and ``<name>_SIGNED`` as 0 or 1."""
+    return {f"{name}_WIDTH": dtype.bitwidth(), f"{name}_SIGNED": int(dtype.signed())}

@@ -6,7 +6,7 @@ import numpy as np
 
 from hls_projects.dataflow.program import Program
 from hls_projects.operators.base import HardwareOperator, word_by_word
-from hls_projects.rtl.twin import Memory, Twin
+from hls_projects.rtl.twin import Memory, Twin, code_type
 
 
 class ActivationTable(HardwareOperator):
@@ -32,11 +32,11 @@ class ActivationTable(HardwareOperator):
         return word_by_word(self.size("n_tokens"), self.size("n_in"))
 
     def twin(self) -> Twin:
-        widths = {"IN_WIDTH": self.in_dtype().bitwidth(), "OUT_WIDTH": self.out_dtype.bitwidth()}
+        bits = self.out_dtype.bitwidth()
         return Twin(
             self.kernel,
-            widths | {"IN_SIGNED": int(self.in_dtype().signed())},
-            {"table": Memory.of(widths["OUT_WIDTH"], self.array("table"))},
+            code_type("IN", self.in_dtype()) | {"OUT_WIDTH": bits},
+            {"table": Memory.of(bits, self.array("table"))},
         )
 
     def execute(self, x: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ module activation_table #(
     input wire out_ready,
     output reg [OUT_WIDTH-1:0] out_data
 );
-    (* rom_style = "distributed" *) reg [OUT_WIDTH-1:0] table_words[0:(1<<IN_WIDTH)-1];
+    reg [OUT_WIDTH-1:0] table_words[0:(1<<IN_WIDTH)-1];
     initial $readmemh(TABLE_FILE, table_words);
 
     localparam [IN_WIDTH-1:0] LOWEST = IN_SIGNED << (IN_WIDTH - 1);

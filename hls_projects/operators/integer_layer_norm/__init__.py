@@ -8,6 +8,7 @@ from qonnx.core.datatype import BaseDataType, DataType
 from hls_projects.dataflow.program import Program
 from hls_projects.integer import requantize, significand, smallest_dtype
 from hls_projects.operators.base import HardwareOperator, magnitude, shift_dtype, signed_width, word_by_word
+from hls_projects.rtl.twin import Memory, Twin, code_type
 
 
 class IntegerLayerNorm(HardwareOperator):
@@ -79,6 +80,39 @@ class IntegerLayerNorm(HardwareOperator):
 
     def program(self) -> Program:
         return word_by_word(self.size("n_tokens"), 3 * self.size("n_in") + 1)
+
+    def twin(self) -> Twin:
+        types, size = self.types(), self.size
+        _, exponents = significand(np.array([1, self.square_peak()]))
+        lowest, highest = (int(k >> 1) for k in exponents)
+        # A left shift that is larger than the last right shift is one of the table.
+        shift = size("out_shift") + highest - size("headroom")
+        table = self.array("inverse_table") << max(-shift, 0)
+        bits = smallest_dtype(0, int(table.max())).bitwidth()
+        mean = {
+            "SUM_WIDTH": signed_width(size("n_in") * magnitude(self.in_dtype())).bitwidth(),
+            "MEAN_MULTIPLIER": size("mean_multiplier"),
+            "MULTIPLIER_WIDTH": size("mean_multiplier").bit_length(),
+            "MEAN_SHIFT": size("mean_shift"),
+            "MEAN_WIDTH": size("mean_bits"),
+            "MEAN_ALIGN": size("mean_align"),
+        }
+        centring = {
+            "X_SHIFT": size("x_shift"),
+            "DIFFERENCE_WIDTH": types["difference_t"].bitwidth() + 1,
+            "CENTRED_WIDTH": size("centred_bits"),
+            "CENTRED_SHIFT": size("centred_shift"),
+            "SQUARES_WIDTH": types["square_t"].bitwidth(),
+        }
+        product = {
+            "INVERSE_WIDTH": bits,
+            "HIGHEST": highest,
+            "SHIFTS": highest - lowest,
+            "OUT_SHIFT": max(shift, 0),
+        }
+        codes = code_type("IN", self.in_dtype()) | code_type("OUT", self.out_dtype)
+        parameters = {"N_IN": size("n_in")} | codes | mean | centring | product
+        return Twin(self.kernel, parameters, {"inverse_table": Memory.of(bits, table)})
 
     def execute(self, x: np.ndarray) -> np.ndarray:
         scaled = x.sum(axis=-1, keepdims=True) * self.size("mean_multiplier")

@@ -9,6 +9,7 @@ from hls_projects.dataflow.program import Program
 from hls_projects.integer import requantize, significand, smallest_dtype
 from hls_projects.operators.base import shift_dtype, signed_width, word_by_word
 from hls_projects.operators.window import WINDOW_SIZES, WindowedOperator
+from hls_projects.rtl.twin import Memory, Twin, code_type
 
 
 class IntegerSoftmax(WindowedOperator):
@@ -58,6 +59,30 @@ class IntegerSoftmax(WindowedOperator):
 
     def program(self) -> Program:
         return word_by_word(self.size("n_tokens"), self.size("n_heads") * (3 * self.size("n_window") + 1))
+
+    def twin(self) -> Twin:
+        _, (lowest, highest) = significand(np.array(self.sum_bounds()))
+        widths = {name: self.array_dtype(name).bitwidth() for name in self.arrays}
+        rows = {
+            "N_WINDOW": self.size("n_window"),
+            "SKIP": self.size("n_window") - self.size("load_size"),
+            "LOAD_SIZE": self.size("load_size"),
+            "ROWS": self.size("n_heads") * self.size("tile_size"),
+            "TILES": self.size("n_tokens") // self.size("tile_size"),
+        }
+        arithmetic = {
+            "EXP_WIDTH": widths["exp_table"],
+            "SUM_WIDTH": self.types()["sum_t"].bitwidth(),
+            "RECIPROCAL_WIDTH": widths["reciprocal_table"],
+            "HIGHEST": int(highest),
+            "SHIFTS": int(highest - lowest),
+            "OUT_SHIFT": self.size("out_shift") + int(highest),
+        }
+        return Twin(
+            self.kernel,
+            rows | arithmetic | code_type("IN", self.in_dtype()) | code_type("OUT", self.out_dtype),
+            {name: Memory.of(widths[name], self.array(name)) for name in self.arrays},
+        )
 
     def execute(self, scores: np.ndarray) -> np.ndarray:
         rows = scores.reshape(-1, self.size("n_tokens"), self.size("n_heads"), self.size("n_window"))

@@ -6,6 +6,7 @@ import numpy as np
 
 from hls_projects.dataflow.program import Program, Read, Repeat, Write
 from hls_projects.operators.base import HardwareOperator
+from hls_projects.rtl.twin import Memory, Twin
 
 
 class PatchReader(HardwareOperator):
@@ -38,6 +39,11 @@ class PatchReader(HardwareOperator):
         patches = self.size("block_height") * (image // self.size("patch_size"))
         row = (Repeat(image * height, (Read("in0"),)), Repeat(patches, (Write("out"),)))
         return (Repeat(image // height, row),)
+
+    def twin(self) -> Twin:
+        bits = self.out_dtype.bitwidth()
+        sizes = {name.upper(): self.size(name) for name in self.sizes}
+        return Twin(self.kernel, sizes | {"OUT_WIDTH": bits}, {"table": Memory.of(bits, self.array("table"))})
 
     def execute(self, pixels: np.ndarray) -> np.ndarray:
         grid, patch = self.size("image_size") // self.size("patch_size"), self.size("patch_size")

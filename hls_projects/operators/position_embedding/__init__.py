@@ -8,6 +8,7 @@ from qonnx.core.datatype import BaseDataType
 from hls_projects.dataflow.program import Program, Repeat, Wait, Write
 from hls_projects.integer import requantize
 from hls_projects.operators.base import HardwareOperator, magnitude, shift_dtype, signed_width, word_by_word
+from hls_projects.rtl.twin import Memory, Twin, code_type
 
 
 class PositionEmbedding(HardwareOperator):
@@ -38,6 +39,21 @@ class PositionEmbedding(HardwareOperator):
         channels = self.size("n_in")
         stored = Repeat(self.size("n_prefix"), (Wait(channels), Write("out")))
         return (stored, *word_by_word(self.size("n_patches"), channels))
+
+    def twin(self) -> Twin:
+        stored = self.array_dtype("table")
+        sizes = {"N_WORDS": len(self.array("table")), "N_STORED": self.size("n_prefix") * self.size("n_in")}
+        shifts = {name.upper(): self.size(name) for name in ("in_shift", "out_shift")}
+        return Twin(
+            self.kernel,
+            sizes
+            | shifts
+            | code_type("IN", self.in_dtype())
+            | code_type("TABLE", stored)
+            | code_type("OUT", self.out_dtype)
+            | {"SUM_WIDTH": self.types()["accum_t"].bitwidth()},
+            {"table": Memory.of(stored.bitwidth(), self.array("table"))},
+        )
 
     def execute(self, x: np.ndarray) -> np.ndarray:
         padded = np.pad(x << self.size("in_shift"), ((0, 0), (self.size("n_prefix"), 0), (0, 0)))

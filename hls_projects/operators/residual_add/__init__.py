@@ -8,6 +8,7 @@ from qonnx.core.datatype import BaseDataType
 from hls_projects.dataflow.program import Program
 from hls_projects.integer import requantize
 from hls_projects.operators.base import HardwareOperator, magnitude, shift_dtype, signed_width, word_by_word
+from hls_projects.rtl.twin import Twin, code_type
 
 
 class ResidualAdd(HardwareOperator):
@@ -36,6 +37,17 @@ class ResidualAdd(HardwareOperator):
 
     def program(self) -> Program:
         return word_by_word(self.size("n_tokens"), self.size("n_in"), inputs=2)
+
+    def twin(self) -> Twin:
+        shifts = {"IN0_SHIFT": self.size("a_shift"), "IN1_SHIFT": self.size("b_shift")}
+        return Twin(
+            self.kernel,
+            code_type("IN0", self.in_dtype(0))
+            | code_type("IN1", self.in_dtype(1))
+            | code_type("OUT", self.out_dtype)
+            | shifts
+            | {"SUM_WIDTH": self.types()["accum_t"].bitwidth(), "OUT_SHIFT": self.size("out_shift")},
+        )
 
     def execute(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         total = (a << self.size("a_shift")) + (b << self.size("b_shift"))

@@ -8,6 +8,7 @@ from qonnx.core.datatype import BaseDataType
 from hls_projects.dataflow.program import Program, Read, Repeat, Wait, Write
 from hls_projects.integer import requantize
 from hls_projects.operators.base import HardwareOperator, magnitude, shift_dtype, signed_width
+from hls_projects.rtl.twin import Twin, code_type
 
 
 class TokenPooling(HardwareOperator):
@@ -36,6 +37,12 @@ class TokenPooling(HardwareOperator):
     def program(self) -> Program:
         tokens, channels = self.size("n_tokens"), self.size("n_in")
         return (Repeat(tokens, (Read("in0"), Wait(channels))), Wait(channels), Write("out"))
+
+    def twin(self) -> Twin:
+        total = signed_width(self.size("n_tokens") * magnitude(self.in_dtype()))
+        widths = {"SUM_WIDTH": total.bitwidth(), "PRODUCT_WIDTH": self.types()["accum_t"].bitwidth()}
+        sizes = {name.upper(): self.size(name) for name in self.sizes}
+        return Twin(self.kernel, sizes | code_type("IN", self.in_dtype()) | code_type("OUT", self.out_dtype) | widths)
 
     def execute(self, x: np.ndarray) -> np.ndarray:
         total = x.sum(axis=1, keepdims=True) if self.size("average") else x[:, :1]
