@@ -39,6 +39,28 @@ def product_parameters(operator: WindowedOperator, inputs: str, n_products: int)
     return parameters | widths
 
 
+def stage_clocks(operator: WindowedOperator) -> dict[str, int]:
+    """Clocks of the module's stages, which all run at the same time.
+
+    Returns:
+        ``load_keys``: of ``load_size`` keys, or values, once for as many queries; ``load``, ``work`` and ``store``:
+        of one query. A picture of ``n_tokens`` queries takes ``n_tokens`` times the slowest of the last three,
+        or its loads of keys if they take longer.
+    """
+    heads, channels, window, load = (operator.size(name) for name in ("n_heads", "head_dim", "n_window", "load_size"))
+    parallel_heads, lanes = (operator.size(name) for name in operator.folding[:2])
+    scores = operator.folding[1] == "parallel_keys"
+    # A load's keys, or the channels, pass over the lanes in groups.
+    sums = window // load * -(-load // lanes) if scores else -(-channels // lanes)
+    work = -(-heads // parallel_heads) * sums * max(channels if scores else window, parallel_heads * lanes)
+    return {
+        "load_keys": load * heads * channels,
+        "load": heads * (channels if scores else window),
+        "work": work,
+        "store": heads * (window if scores else channels),
+    }
+
+
 def _product(operator: WindowedOperator) -> int:
     return magnitude(operator.in_dtype(0)) * magnitude(operator.in_dtype(1))
 
