@@ -28,6 +28,8 @@ from hls_projects.operators.pot_linear.demand import demand
 from hls_projects.operators.pot_linear.layout import BLOCK, ELEMENTS
 from hls_projects.rtl.twin import Twin
 
+RAM_STYLES = ("block", "distributed")
+
 
 class PotLinear(HardwareOperator):
     """``y[t, n] = requantize((sum_k w[n, k] * x[t, k] << acc_shift[n]) + bias[n], out_shift[n])``.
@@ -42,6 +44,8 @@ class PotLinear(HardwareOperator):
         element: one of :data:`ELEMENTS`.
         sparse: 1 where weights that are zero take no time, as far as every row has as few of them as any
             in each block of :data:`BLOCK` inputs.
+        ram_style: of the RAM with the tokens that come in, ``"block"`` or ``"distributed"``, as FINN names them.
+        ram_style: of the RAM with the tokens that come in, ``"block"`` or ``"distributed"``, as FINN has it.
         result_buffers: 2 where the twin keeps an output's finished sum beside the one that is read out, for groups
             that are worked on in fewer clocks than ``pe``.
     """
@@ -64,6 +68,10 @@ class PotLinear(HardwareOperator):
     @property
     def element(self) -> str:
         return self.get_nodeattr("element")
+
+    @property
+    def ram_style(self) -> str:
+        return self.get_nodeattr("ram_style")
 
     @property
     def n_groups(self) -> int:
@@ -107,6 +115,7 @@ class PotLinear(HardwareOperator):
         self.check_choice("element", *ELEMENTS)
         self.check_choice("sparse", 0, 1)
         self.check_choice("result_buffers", 1, 2)
+        self.check_choice("ram_style", *RAM_STYLES)
 
     def constants(self) -> dict[str, int]:
         return {
@@ -144,19 +153,21 @@ class PotLinear(HardwareOperator):
         return 1 + self.size("exponent_bits") + self.size("mantissa_bits")
 
     def get_nodeattr_types(self) -> dict[str, tuple]:
-        own = {"element": ("s", False, ELEMENTS[0]), "sparse": ("i", False, 0), "result_buffers": ("i", False, 1)}
+        words = {"element": ("s", False, ELEMENTS[0]), "ram_style": ("s", False, RAM_STYLES[0])}
+        own = words | {"sparse": ("i", False, 0), "result_buffers": ("i", False, 1)}
         return super().get_nodeattr_types() | own
 
     def fold_attributes(self) -> tuple[str, ...]:
-        return (*super().fold_attributes(), "element", "sparse")
+        return (*super().fold_attributes(), "element", "sparse", "ram_style")
 
     def foldings(self) -> Iterator[Folding]:
         outputs = self.size("n_out")
         for pe in sorted({math.ceil(outputs / groups) for groups in range(1, outputs + 1)}):
             for element, sparse in layout.KINDS:
-                folding = {"pe": pe, "simd": 1, "element": element, "sparse": sparse}
-                if not sparse or self.can_skip_zeros():
-                    yield folding
+                if sparse and not self.can_skip_zeros():
+                    continue
+                for ram_style in RAM_STYLES:
+                    yield {"pe": pe, "simd": 1, "element": element, "sparse": sparse, "ram_style": ram_style}
 
     def can_skip_zeros(self) -> bool:
         """Whether the twin has a form that spends no time on zeros for this pattern of them."""
