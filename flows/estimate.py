@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf.message import DecodeError
-from hls_projects.cost import KINDS, CostError
 from qonnx.core.modelwrapper import ModelWrapper
 
 from brevitas_model.checkpoint import CheckpointError, find_checkpoint
@@ -34,6 +33,7 @@ from flows.settings import SHIPPED_CHECKPOINT, add_folding
 from flows.timing import timed
 from hls_projects import folding
 from hls_projects.conversion import ConversionError
+from hls_projects.cost import KINDS, CostError
 from hls_projects.dataflow import NetworkError
 from hls_projects.dataflow.sizing import in_use
 from hls_projects.folding import FoldingError

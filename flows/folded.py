@@ -10,12 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hls_projects.cost import Resources, clone_resources, fifo_resources
 from qonnx.core.modelwrapper import ModelWrapper
 
 from flows.settings import FILL, Settings
 from hls_projects import folding, pipeline
 from hls_projects.conversion import make_graph
+from hls_projects.cost import Resources, clone_resources, fifo_resources
 from hls_projects.dataflow import Network
 from hls_projects.dataflow.sizing import Depths, in_use
 from hls_projects.folding import Choice, FoldingError, Plan

@@ -229,14 +229,13 @@ class PotLinear(HardwareOperator):
         return around(self.n_groups, group, (take("tokens"),), (free("tokens"),))
 
     def _write(self, pe: int, groups: int) -> Program:
-        def group(outputs: int) -> Program:
-            if self.out_word() == 1:
-                return clocks(outputs, (Write("out"),), first=(take("groups"),), last=(free("groups"),))
-            return clocks(outputs, first=(take("groups"),), last=(free("groups"),))
+        output = (Write("out"),)
+        every, logits = (output, ()) if self.out_word() == 1 else ((), output)
 
-        last = group(self.size("n_out") - pe * (groups - 1))
-        logits = () if self.out_word() == 1 else (Write("out"),)
-        return (Repeat(groups - 1, group(pe)), *last, *logits)
+        def group(outputs: int, last: Ports) -> Program:
+            return clocks(outputs, every, first=(take("groups"),), last=(*last, free("groups")))
+
+        return (Repeat(groups - 1, group(pe, ())), *group(self.size("n_out") - pe * (groups - 1), logits))
 
     def execute(self, x: np.ndarray) -> np.ndarray:
         x = x.reshape(-1, *self.input_shapes()[0])
