@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from onnx import NodeProto, helper, numpy_helper
+from onnx import NodeProto, TensorProto, helper, numpy_helper
 from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.base import CustomOp
@@ -121,13 +121,15 @@ class HardwareOperator(CustomOp):
         *,
         in_dtypes: list[BaseDataType],
         out_dtype: BaseDataType,
-        **attributes: int | np.ndarray,
+        **attributes: int | str | np.ndarray,
     ) -> NodeProto:
         """A node of this operator."""
-        plain = {
-            key: numpy_helper.from_array(np.asarray(value, dtype=np.int64), key) if key in cls.arrays else int(value)
-            for key, value in attributes.items()
-        }
+
+        def plain(key: str, value: int | str | np.ndarray) -> int | str | TensorProto:
+            if key in cls.arrays:
+                return numpy_helper.from_array(np.asarray(value, dtype=np.int64), key)
+            return value if isinstance(value, str) else int(value)
+
         return helper.make_node(
             cls.__name__,
             inputs,
@@ -136,7 +138,7 @@ class HardwareOperator(CustomOp):
             domain=DOMAIN,
             in_dtypes=[dtype.name for dtype in in_dtypes],
             out_dtype=out_dtype.name,
-            **plain,
+            **{key: plain(key, value) for key, value in attributes.items()},
         )
 
     # qonnx's interface

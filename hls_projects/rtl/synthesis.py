@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hls_projects.rtl.twin import Memory, Twin
+from hls_projects.operators import HardwareOperator
+from hls_projects.rtl.twin import LIBRARY, Memory, Twin
 
 # Cells by the LUTs that they occupy (UG474: a RAM or a shift register takes whole LUTs of a SLICEM).
 LUT_RAM = {"RAM32M": 4, "RAM64M": 4, "RAM32X1S": 1, "RAM32X2S": 2, "RAM64X1S": 1, "RAM128X1S": 2, "RAM256X1S": 4}
@@ -92,6 +93,22 @@ def synthesise(
         if run.returncode:
             raise SynthesisError(f"yosys ended with {run.returncode} on {top}: {run.stderr[-2000:].strip()}")
         return count(_report((work / "stat.json").read_text()))
+
+
+def synthesise_twin(operator: HardwareOperator) -> Resources:
+    """Map an operator's twin.
+
+    Raises:
+        SynthesisError: see there.
+        NotImplementedError, ValueError: the operator has no twin, or not with its folding.
+    """
+    twin = operator.twin()
+    return synthesise(twin.module, twin.parameters, sources(operator.header().parent), twin.memories)
+
+
+def sources(folder: Path) -> list[Path]:
+    """Every Verilog file of an operator's folder and of the library; modules that are not needed cost nothing."""
+    return sorted(folder.glob("*.v")) + sorted(LIBRARY.glob("*.v"))
 
 
 def count(stat: Mapping) -> Resources:

@@ -8,6 +8,8 @@ from qonnx.core.datatype import BaseDataType, DataType
 from hls_projects.dataflow.program import Program
 from hls_projects.integer import decode_pot, exact_matmul, requantize
 from hls_projects.operators.base import HardwareOperator, magnitude, signed_width, word_by_word
+from hls_projects.operators.pot_linear import layout
+from hls_projects.rtl.twin import Twin
 
 
 class PotLinear(HardwareOperator):
@@ -19,6 +21,10 @@ class PotLinear(HardwareOperator):
         codes: (n_out, n_in), sign | exponent | mantissa; ``w`` is their value in units of the
             smallest magnitude.
         bias, acc_shift, out_shift: (n_out,), on the accumulator's grid; shifts are >= 0.
+        element: the twin's processing element, ``shift``, ``bucket`` or ``dsp``.
+        sparse: 1 where the twin stores and works on weights other than zero only, 8 of every 16 of a row.
+        result_buffers: 2 where the twin keeps an output's finished sum beside the one that is read out, for groups
+            that are worked on in fewer clocks than ``pe``.
     """
 
     kernel = "pot_linear"
@@ -50,6 +56,17 @@ class PotLinear(HardwareOperator):
         if name == "codes":
             return DataType[f"UINT{1 + self.size('exponent_bits') + self.size('mantissa_bits')}"]
         return super().array_dtype(name)
+
+    def get_nodeattr_types(self) -> dict[str, tuple]:
+        twins = {
+            "element": ("s", False, "shift", set(layout.ELEMENTS)),
+            "sparse": ("i", False, 0, {0, 1}),
+            "result_buffers": ("i", False, 1, {1, 2}),
+        }
+        return super().get_nodeattr_types() | twins
+
+    def twin(self) -> Twin:
+        return layout.twin(self)
 
     def types(self) -> dict[str, BaseDataType]:
         sums = np.abs(self.weights()).sum(axis=1) * magnitude(self.in_dtype())
