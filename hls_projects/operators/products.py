@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hls_projects.cost import Demand, block_rams
 from hls_projects.operators.base import magnitude, signed_width
 from hls_projects.operators.window import WindowedOperator
+from hls_projects.rtl.twin import code_type
 
 # Two products in a DSP: hls_projects/rtl/multiply_accumulate_pair.v says why.
 PACKED_WIDTH, PACKED_PRODUCT, PACKED_SHIFT = 8, 1 << 15, 15
@@ -30,8 +31,7 @@ def product_parameters(operator: WindowedOperator, inputs: str, n_products: int)
     sizes = ("n_heads", "head_dim", "n_tokens", "load_size", "n_window", "out_shift", *operator.folding)
     parameters = {name.upper(): operator.size(name) for name in sizes}
     for index, letter in enumerate(inputs):
-        dtype = operator.in_dtype(index)
-        parameters |= {f"{letter}_WIDTH": dtype.bitwidth(), f"{letter}_SIGNED": int(dtype.signed())}
+        parameters |= code_type(letter, operator.in_dtype(index))
     # To a sum half a step of the output is added, for its rounding.
     shift = operator.size("out_shift")
     peak = n_products * _product(operator) + (1 << shift >> 1)
