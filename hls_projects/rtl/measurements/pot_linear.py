@@ -41,10 +41,11 @@ def points() -> Iterator[Point]:
         yield 96, 96, pe, "bucket", 1, 0, 1
     for n_in, n_out, pe in ((96, 192, 39), (96, 192, 48), (192, 96, 32), (192, 96, 48), (48, 96, 14)):
         yield n_in, n_out, pe, "bucket", 1, 0, 1
-    yield 96, 192, 39, "bucket", 1, 0, 2
+    for n_in, n_out, pe in ((96, 192, 39), (192, 96, 32)):
+        yield n_in, n_out, pe, "bucket", 1, 0, 2
     for pe in (16, 24, 48):
         yield 96, 96, pe, "shift", 0, 0, 1
-    for pe in (8, 16, 24, 48):
+    for pe in (8, 16, 20, 24, 32, 48):
         yield 96, 96, pe, "dsp", 0, 0, 1
     yield 96, 192, 48, "dsp", 0, 0, 1
     yield 192, 96, 48, "dsp", 0, 0, 1
