@@ -25,6 +25,8 @@ class PotLinear(HardwareOperator):
         sparse: 1 where the twin stores and works on weights other than zero only, 8 of every 16 of a row.
         result_buffers: 2 where the twin keeps an output's finished sum beside the one that is read out, for groups
             that are worked on in fewer clocks than ``pe``.
+        ram_style: whether the twin keeps tokens in ``block`` RAM, half a BRAM36 for small ones, or in
+            ``distributed`` RAM of look-up tables.
     """
 
     kernel = "pot_linear"
@@ -62,6 +64,7 @@ class PotLinear(HardwareOperator):
             "element": ("s", False, "shift", set(layout.ELEMENTS)),
             "sparse": ("i", False, 0, {0, 1}),
             "result_buffers": ("i", False, 1, {1, 2}),
+            "ram_style": ("s", False, "block", {"block", "distributed"}),
         }
         return super().get_nodeattr_types() | twins
 

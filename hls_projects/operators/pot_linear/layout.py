@@ -107,6 +107,7 @@ def twin(operator: PotLinear) -> Twin:
         "FACTOR_BITS": _factor_bits(operator),
         "SUM_WIDTH": sum_width,
         "RESULTS": operator.size("result_buffers"),
+        "BLOCK_RAM": int(operator.get_nodeattr("ram_style") == "block"),
     }
     return Twin(operator.kernel, parameters | requantized, memories)
 

@@ -80,7 +80,7 @@ def test_any_layer(element, sparse, formats):
     [
         ((16, 40), {"element": "bucket", "pe": 20}),
         ((8, 40), {"element": "shift", "pe": 13}),
-        ((48, 15), {"element": "dsp", "pe": 7}),
+        ((48, 15), {"element": "dsp", "pe": 7, "ram_style": "distributed"}),
         ((16, 40), {"element": "bucket", "pe": 40, "result_buffers": 2}),
         ((32, 41), {"element": "bucket", "sparse": 1, "pe": 9}),
         ((64, 38), {"element": "bucket", "sparse": 1, "pe": 13}),
