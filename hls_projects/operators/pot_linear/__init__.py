@@ -44,7 +44,6 @@ class PotLinear(HardwareOperator):
         element: one of :data:`ELEMENTS`.
         sparse: 1 where weights that are zero take no time, as far as every row has as few of them as any
             in each block of :data:`BLOCK` inputs.
-        ram_style: of the RAM with the tokens that come in, ``"block"`` or ``"distributed"``, as FINN names them.
         ram_style: of the RAM with the tokens that come in, ``"block"`` or ``"distributed"``, as FINN has it.
         result_buffers: 2 where the twin keeps an output's finished sum beside the one that is read out, for groups
             that are worked on in fewer clocks than ``pe``.

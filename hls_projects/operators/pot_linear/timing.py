@@ -10,14 +10,15 @@ a clock; ``powers`` counts the powers of two from the layer's lowest to its high
     load     = n_in clocks a token, while the token before is worked on
     work     = steps + drain clocks a group
     write    = pe clocks a group, while the next one is worked on; a group's last clock waits until the group before
-               is read out, so that groups are pe + addition + 1 clocks apart at least
+               is nearly read out, so that groups are ``apart`` clocks apart at least
+    apart    = pe + addition - 2 (for pe up to 3, addition + 2)
 
-Dense, where the stream never waits: ``interval = groups * max(steps + drain, pe + addition + 1)`` a token.
+Dense, where the stream never waits: ``interval = groups * max(steps + drain, apart)`` a token.
 
 Sparse, groups are worked on in chunks of up to ``32 >> bit_length(powers)``, block by block of 16 inputs: 8 clocks a
 group of the chunk, but 16 at least, for that many inputs are loaded meanwhile; the last block's groups drain one after
-the other, ``8 + drain`` clocks each, or ``pe + addition + 1``. Two ``result_buffers`` let one group wait. These waits
-depend on each other; :func:`interval` follows them.
+the other, ``8 + drain`` clocks each, or ``apart``. Two ``result_buffers`` let one group wait. These waits depend on
+each other; :func:`interval` follows them.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ SETTLED = 6
 # From the choice of a sum to its code at the output, but for the levels of the tree that reads it out.
 REQUANTIZE = 4
 FAN_IN = 6
+# Choices before the last one at which the work may go on, and at which waiting results move up.
+EARLY, MOVE_EARLY = 3, 1
 
 
 def powers(operator: PotLinear) -> int:
@@ -64,8 +67,8 @@ def latency(operator: PotLinear) -> int:
     tree, inputs = 1, -(-operator.size("pe") // FAN_IN)
     while inputs > 1:
         tree, inputs = tree + 1, -(-inputs // FAN_IN)
-    move = 1 if operator.size("result_buffers") == 2 else 0
-    return _Clock(operator).first() + addition(operator) + 1 + 2 * move + tree + REQUANTIZE
+    move = operator.size("result_buffers") - 1
+    return _Clock(operator).first() + addition(operator) + 1 + move + tree + REQUANTIZE
 
 
 def _ends(operator: PotLinear) -> list[int]:
@@ -141,10 +144,12 @@ class _Clock:
         last = max(self.now + self.drain - 1, self.results_free)
         self.captures.append(last)
         self.now = last + 1
-        ready = last + self.addition + 1
+        known = last + self.addition
         if self.buffers == 1:
-            self.results_free = ready + self.pe
+            self.read_out = known + self.pe
+            told = self.read_out - min(EARLY, self.pe - 1)
         else:
-            moved = max(ready, self.read_out)
+            told = max(known, self.read_out - min(EARLY, self.pe - 1))
+            moved = max(known, self.read_out - min(MOVE_EARLY, self.pe - 1))
             self.read_out = moved + 1 + self.pe
-            self.results_free = moved + 1
+        self.results_free = told + 1
