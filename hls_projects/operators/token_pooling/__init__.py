@@ -41,6 +41,9 @@ class TokenPooling(HardwareOperator):
             Stage("scale", clocks(channels, (Write("out"),), first=(take("pooled"),), last=(free("pooled"),))),
         )
 
+    def output_latency(self) -> int:
+        return 2
+
     def twin(self) -> Twin:
         total = signed_width(self.size("n_tokens") * magnitude(self.in_dtype()))
         widths = {"SUM_WIDTH": total.bitwidth(), "PRODUCT_WIDTH": self.types()["accum_t"].bitwidth()}
