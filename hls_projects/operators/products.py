@@ -50,3 +50,8 @@ def _check(operator: WindowedOperator) -> None:
     if operator.size("packed") and not (fits and shift <= PACKED_SHIFT):
         types = f"{operator.in_dtype(0).name} times {stored.name} shifted by {shift}"
         raise ValueError(f"{name}: two products of {types} do not fit a DSP; set packed to 0")
+
+
+def sum_clocks(operator: WindowedOperator) -> int:
+    """Clocks from the last step of a sum to its result in the output's FIFO, but for those of the stages."""
+    return 10 + operator.size("packed")
