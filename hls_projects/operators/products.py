@@ -167,3 +167,8 @@ def element_rams(width: int, elements: int, address: int) -> float:
 
 def _bits(count: int) -> int:
     return (count - 1).bit_length()
+
+
+def sum_clocks(operator: WindowedOperator) -> int:
+    """Clocks from the last step of a sum to its result in the output's FIFO, but for those of the stages."""
+    return 10 + operator.size("packed")

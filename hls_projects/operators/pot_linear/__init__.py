@@ -10,20 +10,9 @@ import numpy as np
 from qonnx.core.datatype import BaseDataType, DataType
 
 from hls_projects.cost import Demand
-from hls_projects.dataflow.program import Program, Read, Repeat, Write, claim, fill, free, take
 from hls_projects.integer import decode_pot, exact_matmul, requantize
-from hls_projects.operators.base import (
-    Folding,
-    HardwareOperator,
-    Ports,
-    Stage,
-    around,
-    block_of,
-    clocks,
-    magnitude,
-    signed_width,
-)
-from hls_projects.operators.pot_linear import layout
+from hls_projects.operators.base import Folding, HardwareOperator, Stage, magnitude, signed_width
+from hls_projects.operators.pot_linear import layout, timing
 from hls_projects.operators.pot_linear.demand import demand
 from hls_projects.operators.pot_linear.layout import BLOCK, ELEMENTS
 from hls_projects.rtl.twin import Twin
@@ -102,10 +91,6 @@ class PotLinear(HardwareOperator):
         if not self.size("sparse"):
             return self.size("n_in")
         return math.ceil(self.size("n_in") / BLOCK) * self.block_nonzeros
-
-    def drain_cycles(self) -> int:
-        """Clocks between the last product of a group and its sums."""
-        return 2 ** self.size("exponent_bits") - 1 if self.element == "bucket" else 0
 
     def check_folding(self) -> None:
         super().check_folding()
@@ -212,29 +197,13 @@ class PotLinear(HardwareOperator):
         return int(max(sums)) * magnitude(self.in_dtype())
 
     def stages(self) -> tuple[Stage, ...]:
-        inputs, pe, groups = self.size("n_in"), self.size("pe"), self.n_groups
-        load = block_of(inputs, (Read("in0"),), "tokens")
-        programs = {"load": load, "multiply": self._multiply(), "write": self._write(pe, groups)}
-        return tuple(Stage(name, (Repeat(self.size("n_tokens"), program),)) for name, program in programs.items())
+        return timing.stages(self)
 
-    def _multiply(self) -> Program:
-        steps, drain = math.ceil(self.n_steps / self.size("simd")), self.drain_cycles()
+    def buffers(self, block: str) -> int:
+        return 1 if block in timing.SINGLE_BLOCKS else super().buffers(block)
 
-        def group(first: Ports, last: Ports) -> Program:
-            if drain == 0:
-                return clocks(steps, first=first, last=(claim("groups"), *last, fill("groups")))
-            return (*clocks(steps, first=first), *clocks(drain, first=(claim("groups"),), last=(*last, fill("groups"))))
-
-        return around(self.n_groups, group, (take("tokens"),), (free("tokens"),))
-
-    def _write(self, pe: int, groups: int) -> Program:
-        output = (Write("out"),)
-        every, logits = (output, ()) if self.out_word() == 1 else ((), output)
-
-        def group(outputs: int, last: Ports) -> Program:
-            return clocks(outputs, every, first=(take("groups"),), last=(*last, free("groups")))
-
-        return (Repeat(groups - 1, group(pe, ())), *group(self.size("n_out") - pe * (groups - 1), logits))
+    def output_latency(self) -> int:
+        return timing.output_latency(self)
 
     def execute(self, x: np.ndarray) -> np.ndarray:
         x = x.reshape(-1, *self.input_shapes()[0])
