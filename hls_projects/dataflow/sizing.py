@@ -32,6 +32,8 @@ FINENESS = 64
 COSTLY = 1 / 32
 # With two slots a word can go in in every cycle while the one before goes out.
 SHALLOW = 2
+# A shift register of so many words takes the same lookup tables as a shorter one.
+ALONE = 32
 Depths = dict[str, int]
 Group = tuple[str, ...]
 
@@ -58,10 +60,9 @@ class Sizing:
 def size_fifos(network: Network) -> Sizing:
     """Size the FIFOs of ``network``.
 
-    No single FIFO of ``smallest`` can be made smaller. In ``lossless`` no FIFO deeper than
-    :data:`SHALLOW` can be made smaller by more than a :data:`FINENESS`-th of its depth, and not all FIFOs
-    between the same ports of processes of the same kinds can be given a lower ceiling; single ones of
-    :data:`SHALLOW` words might do with fewer.
+    No single FIFO of ``smallest`` can be made smaller. In ``lossless`` none of the :func:`groups` can be
+    given a lower ceiling, and no single FIFO deeper than :data:`ALONE` can be made smaller, but for a
+    :data:`FINENESS`-th of the depth.
 
     Raises:
         NetworkError: a network that stands still whatever the depths are.
@@ -152,13 +153,15 @@ def _keeps(network: Network, pictures: int, ends: Callable[[Trace], np.ndarray])
 def groups(network: Network, depths: Depths) -> list[Group]:
     """FIFOs between the same ports of processes of the same kinds, which tend to need the same.
 
-    Those whose ``depths`` take most bits come first.
+    Arms of long and of short branches are told apart by their ``depths``, to a power of two. Groups that
+    take most bits come first.
     """
     found: dict[tuple, list[str]] = {}
     for fifo in network.sizable:
         writer, reader = network.ends[fifo.name]
         ports = list(writer.words).index((fifo.name, True)), list(reader.words).index((fifo.name, False))
-        key = (writer.kind, reader.kind, *ports, fifo.word_bits, network.words[fifo.name])
+        size = depths[fifo.name].bit_length(), fifo.word_bits, network.words[fifo.name]
+        key = (writer.kind, reader.kind, *ports, *size)
         found.setdefault(key, []).append(fifo.name)
     return sorted(map(tuple, found.values()), key=lambda group: _bits(network, depths, group), reverse=True)
 
@@ -177,7 +180,7 @@ def shrink(
         first: so many groups are lowered one after another, before all others. Of those most need no more
             than :data:`SHALLOW`, and are told from the rest by halving all of them.
         fineness: FIFOs deeper than :data:`SHALLOW` may keep up to that part of their depth too much. Those
-            of a group are tried one by one after the group.
+            deeper than :data:`ALONE` are tried one by one after the group.
     """
     chosen = depths
     for group in groups[:first]:
@@ -185,9 +188,8 @@ def shrink(
     chosen, deep = _lower_all(chosen, groups, SHALLOW, fine)
     for group in deep:
         chosen = _lower(chosen, group, SHALLOW, fine, fineness)
-    for group in deep:
-        for name in group if len(group) > 1 else ():
-            chosen = _lower(chosen, (name,), 0, fine, fineness)
+    for name in [name for group in deep if len(group) > 1 for name in group if chosen[name] > ALONE]:
+        chosen = _lower(chosen, (name,), 0, fine, fineness)
     for ceiling in range(SHALLOW - 1, 0, -1):
         shallow = [group for group in groups if _deepest(chosen, group) == ceiling + 1]
         chosen, _ = _lower_all(chosen, shallow, ceiling, fine)

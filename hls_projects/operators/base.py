@@ -84,6 +84,14 @@ class HardwareOperator(CustomOp):
         The stages are those of the kernel, in the order of their calls.
         """
 
+    def buffers(self, block: str) -> int:
+        """Buffers of a block between two stages: one is filled while the other is read."""
+        return 2
+
+    def output_latency(self) -> int:
+        """Clocks from the write of an element in :meth:`stages` to the word in the FIFO: registers on its way."""
+        return 1
+
     def in_word(self, index: int = 0) -> int:
         """Elements of a word of an input's stream."""
         return 1
