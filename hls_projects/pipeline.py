@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,14 @@ from hls4ml.model.layers import Input, Layer
 from hls_projects.dataflow import Fifo, Network, NetworkError, Process, Program, Read, Repeat, Together, Write
 from hls_projects.dataflow.program import renamed, words
 from hls_projects.dataflow.sizing import Depths
+from hls_projects.operators import HardwareOperator
 
 # Slots of the core's own ports: what a register slice of AXI4-Stream holds.
 PORT_DEPTH = 2
-# Blocks of a hls::stream_of_blocks: one is filled while the other is read.
-BLOCKS = 2
+# Clocks from a write to the first one in which the word can be read: a FIFO's storage and its output register.
+FIFO_CLOCKS = 2
+# Of the register in a copy of a stream.
+CLONE_CLOCKS = 1
 SOURCE, SINK = "source", "sink"
 # hls4ml's layer that copies a stream.
 CLONE = "Clone"
@@ -42,7 +46,8 @@ def network(graph: ModelGraph) -> Network:
     for layer in layers:
         for variable in layer.variables.values():
             bits = int(variable.shape[-1]) * variable.type.precision.width
-            fifos.append(Fifo(variable.name, bits, PORT_DEPTH if variable.name in ports else None))
+            depth = PORT_DEPTH if variable.name in ports else None
+            fifos.append(Fifo(variable.name, bits, depth, FIFO_CLOCKS + _latency(layer)))
         if isinstance(layer, Input):
             processes.append(Process(SOURCE, SOURCE, _end(layer, Write)))
         else:
@@ -65,14 +70,34 @@ def _parts(layer: Layer) -> tuple[list[Process], list[Fifo]]:
     if operator is None:
         raise NetworkError(f"layer {layer.name} is a {layer.class_name}, whose timing is not known")
     ports = {f"in{index}": name for index, name in enumerate(inputs)} | {"out": layer.get_output_variable().name}
+    return operator_parts(layer.name, operator, ports)
+
+
+def operator_parts(
+    layer: str, operator: HardwareOperator, ports: Mapping[str, str]
+) -> tuple[list[Process], list[Fifo]]:
+    """The processes of an operator's stages, and what hands blocks from one to the next.
+
+    Args:
+        layer: its name.
+        ports: FIFO by the name that the stages have for it.
+    """
     processes, inner = [], {}
     for stage in operator.stages():
-        name = f"{layer.name}.{stage.name}" if stage.name else layer.name
-        names = {port: f"{layer.name}.{port}" for port, _ in words(stage.program)} | ports
-        inner |= {names[port]: None for port, _ in words(stage.program) if port not in ports}
-        processes.append(Process(name, layer.class_name, renamed(stage.program, names)))
+        name = f"{layer}.{stage.name}" if stage.name else layer
+        own = {port: f"{layer}.{port}" for port, _ in words(stage.program) if port not in ports}
+        inner |= {full: operator.buffers(port.split(".")[0]) for port, full in own.items()}
+        processes.append(Process(name, type(operator).__name__, renamed(stage.program, own | dict(ports))))
     # The memory of a block is the operator's, so no words are stored here.
-    return processes, [Fifo(name, 0, BLOCKS) for name in inner]
+    return processes, [Fifo(name, 0, buffers) for name, buffers in inner.items()]
+
+
+def _latency(layer: Layer) -> int:
+    """Clocks from the write of a process to its word at the FIFO."""
+    if layer.class_name == CLONE:
+        return CLONE_CLOCKS
+    operator = layer.get_attr("operator")
+    return 0 if operator is None else operator.output_latency()
 
 
 def _end(layer: Layer, step: type[Read] | type[Write]) -> Program:
@@ -82,12 +107,6 @@ def _end(layer: Layer, step: type[Read] | type[Write]) -> Program:
 def _words(layer: Layer) -> int:
     """Words a picture in a layer's output."""
     return math.prod(int(size) for size in layer.get_output_variable().shape[:-1])
-
-
-def store_bits(graph: ModelGraph) -> int:
-    """Bits of the keys and values that the operators of ``graph`` keep."""
-    operators = (layer.get_attr("operator") for layer in graph.get_layers())
-    return sum(operator.storage_bits() for operator in operators if operator is not None)
 
 
 def set_depths(graph: ModelGraph, depths: Depths) -> None:

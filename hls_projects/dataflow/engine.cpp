@@ -27,10 +27,10 @@ struct End {
 };
 
 // An end of a FIFO as its own process sees it. A word needs another to have moved before at the other end:
-// `needed`, of which the cycles of `known` are known; none where that is negative. Of the cycles only the last
-// are kept where nobody asked for all.
+// `needed`, of which the cycles of `known` are known; none where that is negative; `after` cycles before. Of the
+// cycles only the last are kept where nobody asked for all.
 struct Port {
-    int64_t count, needed, known;
+    int64_t count, needed, known, after;
     int64_t *cycles;
     const int64_t *other_cycles;
     int64_t mask;
@@ -138,7 +138,7 @@ class Network {
                         process.cycle = cycle;
                         return;
                     }
-                    const int64_t possible = port.other_cycles[port.needed & port.mask] + 1;
+                    const int64_t possible = port.other_cycles[port.needed & port.mask] + port.after;
                     if (possible > ready) {
                         ready = possible;
                         last = &port;
@@ -200,7 +200,8 @@ class Network {
 // Sizes and places are numbers of elements, all arrays row by row.
 //
 // instructions: (., 4), of all processes one after another, from `code_starts` on; ports: (., 2), FIFO and
-// whether it is written, from `port_starts` on; moves: indices of ports. depths: by FIFO, 0 without a bound.
+// whether it is written, from `port_starts` on; moves: indices of ports. depths: by FIFO, 0 without a bound;
+// latencies: by FIFO, from a write to the first cycle in which the word can be read.
 // cycles: space for the cycles of end e (2 * FIFO + 1 where it is read) from `cycle_starts[e]` on, a power
 // of two of at least the FIFO's depth where `masks[e]` is that less one, all of its words where it is -1;
 // the same at both ends.
@@ -210,7 +211,7 @@ class Network {
 extern "C" int64_t simulate_network(int64_t n_processes, int64_t n_fifos, int64_t pictures,
                                     const int64_t *instructions, const int64_t *code_starts, const int64_t *ports,
                                     const int64_t *port_starts, int64_t n_moves, const int64_t *moves,
-                                    const int64_t *depths,
+                                    const int64_t *depths, const int64_t *latencies,
                                     int64_t *cycles, const int64_t *cycle_starts, const int64_t *masks,
                                     int64_t *counts, int64_t *stalls, int64_t *blocked, int64_t *picture_ends,
                                     int64_t bins, const int64_t *edges, int64_t *shares) {
@@ -222,7 +223,8 @@ extern "C" int64_t simulate_network(int64_t n_processes, int64_t n_fifos, int64_
         const bool writes = ports[2 * port + 1];
         const int64_t own = 2 * fifo + !writes, other = 2 * fifo + writes;
         const int64_t needed = !writes ? 0 : depths[fifo] ? -depths[fifo] : INT64_MIN;
-        network.ports.push_back({0, needed, 0, cycles + cycle_starts[own], cycles + cycle_starts[other], masks[own],
+        const int64_t after = writes ? 1 : latencies[fifo];
+        network.ports.push_back({0, needed, 0, after, cycles + cycle_starts[own], cycles + cycle_starts[other], masks[own],
                                  &network.ends[own], &network.ends[other], 0, writes});
     }
     for (int64_t move = 0; move < n_moves; move++)

@@ -57,11 +57,14 @@ class Fifo:
         name: unique in its network.
         word_bits: width; 0 for tokens without a value.
         fixed_depth: slots, where they are not the designer's to choose (the ports of the core).
+        latency: cycles from a word's write to the first in which it can be read, at least one; it takes a
+            slot meanwhile.
     """
 
     name: str
     word_bits: int
     fixed_depth: int | None = None
+    latency: int = 1
 
 
 def block_fifos(block: str, depth: int = 2) -> tuple[Fifo, Fifo]:

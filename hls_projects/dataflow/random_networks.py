@@ -21,7 +21,8 @@ class _Maker:
 
     def fifo(self, words: int) -> str:
         name = f"f{len(self.fifos)}"
-        self.fifos.append(Fifo(name, self.random.choice([8, 16, 64])))
+        bits, latency = self.random.choice([8, 16, 64]), self.random.choice([1, 1, 2, 4])
+        self.fifos.append(Fifo(name, bits, latency=latency))
         self.open.append((name, words))
         return name
 

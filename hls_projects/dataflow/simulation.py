@@ -1,12 +1,13 @@
 """Cycle-exact simulation of a network.
 
 A FIFO holds a word from the cycle of its write to that of its read: written in cycle t, it can be read
-from cycle t + 1 on, and the slot of a word read in cycle t takes the next word from cycle t + 1 on. With
-sequential processes that wait for empty and full FIFOs, the cycle of every read and write then follows
-from earlier ones (the n-th write comes after the read that frees its slot, the n-th read after the n-th
-write), whatever order they are computed in (Kahn, "The semantics of a simple language for parallel
-programming", 1974). So no clock is ticked: each process runs until it needs a cycle that is not known yet.
-Words that move together in one cycle move in the first that suits all of them, which depends on nothing else.
+from cycle t + latency on, by default t + 1, and the slot of a word read in cycle t takes the next word from
+cycle t + 1 on. With sequential processes that wait for empty and full FIFOs, the cycle of every read and
+write then follows from earlier ones (the n-th write comes after the read that frees its slot, the n-th read
+after the n-th write), whatever order they are computed in (Kahn, "The semantics of a simple language for
+parallel programming", 1974). So no clock is ticked: each process runs until it needs a cycle that is not
+known yet. Words that move together in one cycle move in the first that suits all of them, which depends on
+nothing else.
 """
 
 from __future__ import annotations

@@ -82,6 +82,7 @@ def staged(depth: int) -> Network:
 def ticking(network: Network, depths: dict[str, int], pictures: int) -> tuple[dict, dict, set[str]]:
     """Writes and reads by FIFO and the processes that did not end, clock by clock."""
     used = {fifo.name: 0 for fifo in network.fifos}
+    latency = {fifo.name: fifo.latency for fifo in network.fifos}
     depth = {fifo.name: fifo.fixed_depth or depths[fifo.name] for fifo in network.fifos}
     writes, reads = ({name: [] for name in used} for _ in range(2))
     left = {}
@@ -93,13 +94,14 @@ def ticking(network: Network, depths: dict[str, int], pictures: int) -> tuple[di
     clock = quiet = 0
     while any(left.values()) and quiet < QUIET_CYCLES:
         before, moved = dict(used), False
+        there = {name: sum(clock - w >= latency[name] for w in writes[name]) - len(reads[name]) for name in used}
         for name, steps in left.items():
             if not steps:
                 continue
             delay, step = steps[0]
             if waited[name] < delay:
                 waited[name] += 1
-            elif all(before[port] < depth[port] if is_write else before[port] for port, is_write in step.ends):
+            elif all(before[port] < depth[port] if is_write else there[port] for port, is_write in step.ends):
                 for port, is_write in step.ends:
                     used[port] += 1 if is_write else -1
                     (writes if is_write else reads)[port].append(clock)
@@ -134,6 +136,13 @@ def test_a_word_a_clock():
     trace = simulate(copying(0), {"a": 2, "b": 2}, 3)
     assert trace.reads["a"].tolist() == list(range(1, 13)) and trace.interval() == 4
     assert trace.stalls["copy"] == {("a", False): 1}
+
+
+def test_a_word_on_its_way_takes_a_slot():
+    ends = Process("source", "source", (Repeat(4, (Write("a"),)),)), Process("sink", "sink", (Repeat(4, (Read("a"),)),))
+    trace = simulate(Network(ends, (Fifo("a", 8, latency=3),)), {"a": 2}, 1)
+    assert trace.writes["a"].tolist() == [0, 1, 4, 5]
+    assert trace.reads["a"].tolist() == [3, 4, 7, 8]
 
 
 def test_two_buffers_let_stages_overlap_and_one_does_not():

@@ -16,6 +16,7 @@ from hls_projects.dataflow.simulation import Trace
 RTL = Path(__file__).parent / "rtl"
 MARGIN = 50
 MAX_PORTS = 32
+MAX_LATENCY = 8
 Events = dict[str, np.ndarray]
 
 
@@ -87,8 +88,16 @@ def _longest_wait(trace: Trace) -> int:
 def _network(index: int, trace: Trace, numbers: dict[tuple[int, str], int], code: list[int]) -> dict[str, Any]:
     """What the template needs of one network, whose programs are appended to ``code``."""
     wires = {fifo.name: f"fifo{numbers[index, fifo.name]}" for fifo in trace.network.fifos}
+    slow = next((fifo.name for fifo in trace.network.fifos if fifo.latency > MAX_LATENCY), None)
+    if slow:
+        raise VerilatorError(f"FIFO {slow} has a latency above {MAX_LATENCY}, the most in Verilog")
     fifos = [
-        {"wire": wires[f.name], "id": numbers[index, f.name], "depth": f.fixed_depth or trace.depths[f.name]}
+        {
+            "wire": wires[f.name],
+            "id": numbers[index, f.name],
+            "depth": f.fixed_depth or trace.depths[f.name],
+            "latency": f.latency,
+        }
         for f in trace.network.fifos
     ]
     processes = []

@@ -84,6 +84,14 @@ class HardwareOperator(CustomOp):
         The stages are those of the kernel, in the order of their calls.
         """
 
+    def buffers(self, block: str) -> int:
+        """Buffers of a block between two stages: one is filled while the other is read."""
+        return 2
+
+    def output_latency(self) -> int:
+        """Clocks from the write of an element in :meth:`stages` to the word in the FIFO: registers on its way."""
+        return 1
+
     def in_word(self, index: int = 0) -> int:
         """Elements of a word of an input's stream."""
         return 1
@@ -91,6 +99,38 @@ class HardwareOperator(CustomOp):
     def out_word(self) -> int:
         """Elements of a word of the output's stream."""
         return 1
+
+    def check_folding(self) -> None:
+        """Every attribute of ``folding`` has a value that the kernel can work with.
+
+        Raises:
+            ValueError: one has not.
+        """
+        for name in self.folding:
+            if self.size(name) < 1:
+                raise self.misfit(name, "at least 1")
+
+    def check_divisor(self, name: str, whole: str) -> None:
+        """The attribute of folding ``name`` divides the size ``whole``.
+
+        Raises:
+            ValueError: it does not.
+        """
+        if self.size(name) < 1 or self.size(whole) % self.size(name):
+            raise self.misfit(name, f"a divisor of {whole}, {self.size(whole)}")
+
+    def check_choice(self, name: str, *choices: int | str) -> None:
+        """The attribute ``name`` is one of ``choices``.
+
+        Raises:
+            ValueError: it is not.
+        """
+        if self.get_nodeattr(name) not in choices:
+            raise self.misfit(name, " or ".join(map(str, choices)))
+
+    def misfit(self, name: str, wanted: str) -> ValueError:
+        """What to raise where the attribute ``name`` is not as ``wanted``."""
+        return ValueError(f"node {self.onnx_node.name}: {name} must be {wanted}, not {self.get_nodeattr(name)}")
 
     def twin(self) -> Twin:
         """The operator in Verilog: the module of ``<kernel>.v`` beside the kernel, its parameters and memories."""

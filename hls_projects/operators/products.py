@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hls_projects.cost import Demand, block_rams
 from hls_projects.operators.base import magnitude, signed_width
 from hls_projects.operators.window import WindowedOperator
+from hls_projects.rtl.twin import code_type
 
 # Two products in a DSP: hls_projects/rtl/multiply_accumulate_pair.v says why.
 PACKED_WIDTH, PACKED_PRODUCT, PACKED_SHIFT = 8, 1 << 15, 15
@@ -30,13 +31,34 @@ def product_parameters(operator: WindowedOperator, inputs: str, n_products: int)
     sizes = ("n_heads", "head_dim", "n_tokens", "load_size", "n_window", "out_shift", *operator.folding)
     parameters = {name.upper(): operator.size(name) for name in sizes}
     for index, letter in enumerate(inputs):
-        dtype = operator.in_dtype(index)
-        parameters |= {f"{letter}_WIDTH": dtype.bitwidth(), f"{letter}_SIGNED": int(dtype.signed())}
+        parameters |= code_type(letter, operator.in_dtype(index))
     # To a sum half a step of the output is added, for its rounding.
     shift = operator.size("out_shift")
     peak = n_products * _product(operator) + (1 << shift >> 1)
     widths = {"SUM_WIDTH": signed_width(peak, shifts=shift).bitwidth(), "OUT_WIDTH": operator.out_dtype.bitwidth()}
     return parameters | widths
+
+
+def stage_clocks(operator: WindowedOperator) -> dict[str, int]:
+    """Clocks of the module's stages, which all run at the same time.
+
+    Returns:
+        ``load_keys``: of ``load_size`` keys, or values, once for as many queries; ``load``, ``work`` and ``store``:
+        of one query. A picture of ``n_tokens`` queries takes ``n_tokens`` times the slowest of the last three,
+        or its loads of keys if they take longer.
+    """
+    heads, channels, window, load = (operator.size(name) for name in ("n_heads", "head_dim", "n_window", "load_size"))
+    parallel_heads, lanes = (operator.size(name) for name in operator.folding[:2])
+    scores = operator.folding[1] == "parallel_keys"
+    # A load's keys, or the channels, pass over the lanes in groups.
+    sums = window // load * -(-load // lanes) if scores else -(-channels // lanes)
+    work = -(-heads // parallel_heads) * sums * max(channels if scores else window, parallel_heads * lanes)
+    return {
+        "load_keys": load * heads * channels,
+        "load": heads * (channels if scores else window),
+        "work": work,
+        "store": heads * (window if scores else channels),
+    }
 
 
 def _product(operator: WindowedOperator) -> int:
@@ -145,3 +167,8 @@ def element_rams(width: int, elements: int, address: int) -> float:
 
 def _bits(count: int) -> int:
     return (count - 1).bit_length()
+
+
+def sum_clocks(operator: WindowedOperator) -> int:
+    """Clocks from the last step of a sum to its result in the output's FIFO, but for those of the stages."""
+    return 10 + operator.size("packed")

@@ -124,7 +124,7 @@ def run_twin(
         for stream in inputs:
             (Path(work) / f"{stream.name}.hex").write_text("".join(f"{word:x}\n" for word in stream.words))
         options = [f"+seed={stalls}", f"+patience={patience}", f"+expected={len(output.words)}"]
-        said = _run([str(program), *options], cwd=Path(work))
+        said = run_tool([str(program), *options], cwd=Path(work))
         moved = [list(map(int, (Path(work) / f"{stream.name}.log").read_text().split())) for stream in inputs]
         log = [line.split() for line in (Path(work) / "out.log").read_text().splitlines()]
     counts = [(stream.name, len(taken), len(stream.words)) for stream, taken in zip(inputs, moved, strict=True)]
@@ -186,26 +186,26 @@ def _compiled(bench: str, folder: Path, source: str) -> Path:
     (work / "twin_bench.v").write_text(bench)
     libraries = [option for path in (folder, LIBRARY, TESTBENCH) for option in ("-y", str(path))]
     command = ["--cc", "-Wall", "--top-module", "twin_bench", "--Mdir", ".", "-O3", "--x-assign", "unique"]
-    _run([_verilator(), *command, *libraries, "twin_bench.v"], cwd=work)
+    run_tool([verilator(), *command, *libraries, "twin_bench.v"], cwd=work)
     sources = sorted(path.name for path in work.glob("V*.cpp"))
     (work / "all.cpp").write_text("".join(f'#include "{name}"\n' for name in (*sources, TESTBENCH / "main.cpp")))
     flags, runtime = _runtime()
-    _run([*_cpp(), *flags, "-I.", "all.cpp", *map(str, runtime), "-o", "bench"], cwd=work)
+    run_tool([*_cpp(), *flags, "-I.", "all.cpp", *map(str, runtime), "-o", "bench"], cwd=work)
     return work / "bench"
 
 
 @functools.cache
 def _runtime() -> tuple[tuple[str, ...], tuple[Path, ...]]:
     """Flags for a precompiled header, and the objects of Verilator's own library."""
-    include = Path(_run([_verilator(), "--getenv", "VERILATOR_ROOT"]).strip()) / "include"
+    include = Path(run_tool([verilator(), "--getenv", "VERILATOR_ROOT"]).strip()) / "include"
     header = _scratch() / "runtime.h"
     header.write_text('#include "verilated.h"\n')
     flags = (f"-isystem{include}", f"-isystem{include / 'vltstd'}")
-    _run([*_cpp(), *flags, "-x", "c++-header", str(header), "-o", f"{header}.gch"])
+    run_tool([*_cpp(), *flags, "-x", "c++-header", str(header), "-o", f"{header}.gch"])
     objects = tuple(_scratch() / f"{name}.o" for name in ("verilated", "verilated_threads"))
     for path in objects:
         # The last of the flags of optimisation counts; the library takes long with any.
-        _run([*_cpp(), "-O0", *flags, "-c", str(include / f"{path.stem}.cpp"), "-o", str(path)])
+        run_tool([*_cpp(), "-O0", *flags, "-c", str(include / f"{path.stem}.cpp"), "-o", str(path)])
     return ("-include", str(header), *flags), objects
 
 
@@ -213,24 +213,29 @@ def _cpp() -> list[str]:
     return [compiler(), "-std=c++17", OPTIMISATION, "-w", "-pthread"]
 
 
-def _verilator() -> str:
+def verilator() -> str:
+    """Path of Verilator.
+
+    Raises:
+        TwinError: there is none.
+    """
     found = shutil.which("verilator")
     if found is None:
         raise TwinError("no verilator on the path; install it (Debian and Ubuntu: apt-get install verilator)")
     return found
 
 
-def _run(command: Iterable[str], cwd: Path | None = None) -> str:
+def run_tool(command: Iterable[str], cwd: Path | None = None, *, timeout_s: float = TIMEOUT_S) -> str:
     """Output of a command.
 
     Raises:
-        TwinError: it fails, or takes minutes.
+        TwinError: it fails, or takes too long.
     """
     command = list(command)
     try:
-        run = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+        run = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=timeout_s)
     except subprocess.TimeoutExpired as error:
-        raise TwinError(f"{Path(command[0]).name} is not done after {TIMEOUT_S} s") from error
+        raise TwinError(f"{Path(command[0]).name} is not done after {timeout_s:g} s") from error
     if run.returncode:
         name = Path(command[0]).name
         raise TwinError(f"{name} ended with {run.returncode}: {(run.stderr or run.stdout)[:4000].strip()}")

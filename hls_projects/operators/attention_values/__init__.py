@@ -10,7 +10,7 @@ from qonnx.core.datatype import BaseDataType
 from hls_projects.cost import Demand
 from hls_projects.integer import exact_matmul, requantize
 from hls_projects.operators.base import Folding, Stage, divisors, magnitude, shift_dtype, signed_width
-from hls_projects.operators.products import Shape, product_parameters
+from hls_projects.operators.products import Shape, product_parameters, sum_clocks
 from hls_projects.operators.window import WINDOW_SIZES, WindowedOperator
 from hls_projects.rtl.twin import Twin
 
@@ -45,12 +45,20 @@ class AttentionValues(WindowedOperator):
         shift = self.size("out_shift")
         return {"accum_t": signed_width(peak, shifts=shift), "shift_t": shift_dtype(shift)}
 
+    def check_folding(self) -> None:
+        self.check_choice("packed", 0, 1)
+        self.check_divisor("parallel_heads", "n_heads")
+        self.check_divisor("parallel_channels", "head_dim")
+
     def stages(self) -> tuple[Stage, ...]:
         heads, channels, slots = (self.size(name) for name in ("n_heads", "head_dim", "n_window"))
         groups = heads // self.size("parallel_heads") * (channels // self.size("parallel_channels"))
         return self.attention_stages(
             query=heads * slots, key=heads * channels, result=heads * channels, groups=groups, steps=slots
         )
+
+    def output_latency(self) -> int:
+        return sum_clocks(self)
 
     def foldings(self) -> Iterator[Folding]:
         for heads in divisors(self.size("n_heads")):

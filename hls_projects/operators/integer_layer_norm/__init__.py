@@ -9,6 +9,7 @@ from hls_projects.cost import DSP_WIDTH, Demand, Rom, lut_ram
 from hls_projects.dataflow.program import Read, Repeat, Write, claim, fill, free, take
 from hls_projects.integer import requantize, significand, smallest_dtype
 from hls_projects.operators.base import HardwareOperator, Stage, block_of, clocks, magnitude, shift_dtype, signed_width
+from hls_projects.rtl.clocks import scale_factor_clocks
 from hls_projects.rtl.twin import Memory, Twin, code_type
 
 
@@ -56,8 +57,7 @@ class IntegerLayerNorm(HardwareOperator):
 
     def shifts(self) -> tuple[int, int]:
         """Smallest and largest shift of the last requantization."""
-        _, exponents = significand(np.array([1, self.square_peak()]))
-        low, high = (self.size("out_shift") + int(k >> 1) for k in exponents)
+        low, high = (self.size("out_shift") + exponent for exponent in self._exponents())
         if low < 0:
             raise ValueError(f"{self.onnx_node.name}: headroom {self.size('headroom')} is too small")
         return low, high
@@ -82,15 +82,31 @@ class IntegerLayerNorm(HardwareOperator):
     def stages(self) -> tuple[Stage, ...]:
         tokens, channels = self.size("n_tokens"), self.size("n_in")
         mean = block_of(channels, (Read("in0"),), "tokens")
-        squares = clocks(channels, first=(take("tokens"), claim("centred")), last=(free("tokens"), fill("centred")))
-        products = clocks(channels, (Write("out"),), first=(take("centred"),), last=(free("centred"),))
+        squares = clocks(channels, first=(claim("centred"),), last=(free("tokens"), fill("centred")))
+        products = clocks(channels, (Write("out"),), last=(free("centred"),))
+        # The mean and the inverse root come a bit a clock.
+        mean_clocks = max(self.size("mean_multiplier").bit_length(), self.size("mean_shift"))
+        squares = (*clocks(mean_clocks + 4, first=(take("tokens"),)), *squares)
+        products = (*clocks(self._inverse_clocks() + 1, first=(take("centred"),)), *products)
         programs = {"mean": mean, "squares": squares, "products": products}
         return tuple(Stage(name, (Repeat(tokens, program),)) for name, program in programs.items())
 
+    def output_latency(self) -> int:
+        return 3
+
+    def _exponents(self) -> tuple[int, int]:
+        """Half the exponents of the smallest and the largest sum of squares."""
+        _, exponents = significand(np.array([1, self.square_peak()]))
+        low, high = (int(exponent >> 1) for exponent in exponents)
+        return low, high
+
+    def _inverse_clocks(self) -> int:
+        low, high = self._exponents()
+        return scale_factor_clocks(self.types()["square_t"].bitwidth(), high - low)
+
     def twin(self) -> Twin:
         types, size = self.types(), self.size
-        _, exponents = significand(np.array([1, self.square_peak()]))
-        lowest, highest = (int(k >> 1) for k in exponents)
+        lowest, highest = self._exponents()
         # A left shift that is larger than the last right shift is one of the table.
         shift = size("out_shift") + highest - size("headroom")
         table = self.array("inverse_table") << max(-shift, 0)

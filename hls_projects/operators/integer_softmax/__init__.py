@@ -10,6 +10,7 @@ from hls_projects.dataflow.program import Read, Repeat, Write, claim, fill, free
 from hls_projects.integer import requantize, significand, smallest_dtype
 from hls_projects.operators.base import Stage, block_of, clocks, shift_dtype, signed_width
 from hls_projects.operators.window import WINDOW_SIZES, WindowedOperator
+from hls_projects.rtl.clocks import scale_factor_clocks
 from hls_projects.rtl.twin import Memory, Twin, code_type
 
 
@@ -61,10 +62,20 @@ class IntegerSoftmax(WindowedOperator):
     def stages(self) -> tuple[Stage, ...]:
         rows, slots = self.size("n_tokens") * self.size("n_heads"), self.size("n_window")
         maximum = block_of(slots, (Read("in0"),), "rows")
-        exponentials = clocks(slots, first=(take("rows"), claim("exps")), last=(free("rows"), fill("exps")))
-        products = clocks(slots, (Write("out"),), first=(take("exps"),), last=(free("exps"),))
+        exponentials = clocks(slots, first=(claim("exps"),), last=(free("rows"), fill("exps")))
+        exponentials = (*clocks(3, first=(take("rows"),)), *exponentials)
+        # The reciprocal comes a bit a clock.
+        products = clocks(slots, (Write("out"),), last=(free("exps"),))
+        products = (*clocks(self._reciprocal_clocks() + 1, first=(take("exps"),)), *products)
         programs = {"maximum": maximum, "exponentials": exponentials, "products": products}
         return tuple(Stage(name, (Repeat(rows, program),)) for name, program in programs.items())
+
+    def output_latency(self) -> int:
+        return 3
+
+    def _reciprocal_clocks(self) -> int:
+        _, (lowest, highest) = significand(np.array(self.sum_bounds()))
+        return scale_factor_clocks(self.types()["sum_t"].bitwidth(), int(highest - lowest))
 
     def twin(self) -> Twin:
         _, (lowest, highest) = significand(np.array(self.sum_bounds()))

@@ -44,6 +44,9 @@ class PatchReader(HardwareOperator):
         rows = grid // self.size("block_height")
         return (Stage("read", (Repeat(rows, read),)), Stage("write", (Repeat(rows, write),)))
 
+    def output_latency(self) -> int:
+        return 2
+
     def twin(self) -> Twin:
         bits = self.out_dtype.bitwidth()
         sizes = {name.upper(): self.size(name) for name in self.sizes}

@@ -10,23 +10,14 @@ import numpy as np
 from qonnx.core.datatype import BaseDataType, DataType
 
 from hls_projects.cost import Demand
-from hls_projects.dataflow.program import Program, Read, Repeat, Write, claim, fill, free, take
 from hls_projects.integer import decode_pot, exact_matmul, requantize
-from hls_projects.operators.base import (
-    Folding,
-    HardwareOperator,
-    Ports,
-    Stage,
-    around,
-    block_of,
-    clocks,
-    magnitude,
-    signed_width,
-)
-from hls_projects.operators.pot_linear import layout
+from hls_projects.operators.base import Folding, HardwareOperator, Stage, magnitude, signed_width
+from hls_projects.operators.pot_linear import layout, timing
 from hls_projects.operators.pot_linear.demand import demand
 from hls_projects.operators.pot_linear.layout import BLOCK, ELEMENTS
 from hls_projects.rtl.twin import Twin
+
+RAM_STYLES = ("block", "distributed")
 
 
 class PotLinear(HardwareOperator):
@@ -42,6 +33,7 @@ class PotLinear(HardwareOperator):
         element: one of :data:`ELEMENTS`.
         sparse: 1 where weights that are zero take no time, as far as every row has as few of them as any
             in each block of :data:`BLOCK` inputs.
+        ram_style: of the RAM with the tokens that come in, ``"block"`` or ``"distributed"``, as FINN has it.
         result_buffers: 2 where the twin keeps an output's finished sum beside the one that is read out, for groups
             that are worked on in fewer clocks than ``pe``.
     """
@@ -64,6 +56,10 @@ class PotLinear(HardwareOperator):
     @property
     def element(self) -> str:
         return self.get_nodeattr("element")
+
+    @property
+    def ram_style(self) -> str:
+        return self.get_nodeattr("ram_style")
 
     @property
     def n_groups(self) -> int:
@@ -96,9 +92,14 @@ class PotLinear(HardwareOperator):
             return self.size("n_in")
         return math.ceil(self.size("n_in") / BLOCK) * self.block_nonzeros
 
-    def drain_cycles(self) -> int:
-        """Clocks between the last product of a group and its sums."""
-        return 2 ** self.size("exponent_bits") - 1 if self.element == "bucket" else 0
+    def check_folding(self) -> None:
+        super().check_folding()
+        if self.size("pe") > self.size("n_out"):
+            raise self.misfit("pe", f"at most n_out, {self.size('n_out')}")
+        self.check_choice("element", *ELEMENTS)
+        self.check_choice("sparse", 0, 1)
+        self.check_choice("result_buffers", 1, 2)
+        self.check_choice("ram_style", *RAM_STYLES)
 
     def constants(self) -> dict[str, int]:
         return {
@@ -136,20 +137,21 @@ class PotLinear(HardwareOperator):
         return 1 + self.size("exponent_bits") + self.size("mantissa_bits")
 
     def get_nodeattr_types(self) -> dict[str, tuple]:
-        element = ("s", False, ELEMENTS[0], set(ELEMENTS))
-        buffers = {"result_buffers": ("i", False, 1, {1, 2})}
-        return super().get_nodeattr_types() | {"element": element, "sparse": ("i", False, 0, {0, 1}), **buffers}
+        words = {"element": ("s", False, ELEMENTS[0]), "ram_style": ("s", False, RAM_STYLES[0])}
+        own = words | {"sparse": ("i", False, 0), "result_buffers": ("i", False, 1)}
+        return super().get_nodeattr_types() | own
 
     def fold_attributes(self) -> tuple[str, ...]:
-        return (*super().fold_attributes(), "element", "sparse")
+        return (*super().fold_attributes(), "element", "sparse", "ram_style")
 
     def foldings(self) -> Iterator[Folding]:
         outputs = self.size("n_out")
         for pe in sorted({math.ceil(outputs / groups) for groups in range(1, outputs + 1)}):
             for element, sparse in layout.KINDS:
-                folding = {"pe": pe, "simd": 1, "element": element, "sparse": sparse}
-                if not sparse or self.can_skip_zeros():
-                    yield folding
+                if sparse and not self.can_skip_zeros():
+                    continue
+                for ram_style in RAM_STYLES:
+                    yield {"pe": pe, "simd": 1, "element": element, "sparse": sparse, "ram_style": ram_style}
 
     def can_skip_zeros(self) -> bool:
         """Whether the twin has a form that spends no time on zeros for this pattern of them."""
@@ -195,31 +197,15 @@ class PotLinear(HardwareOperator):
         return int(max(sums)) * magnitude(self.in_dtype())
 
     def stages(self) -> tuple[Stage, ...]:
-        inputs, pe, groups = self.size("n_in"), self.size("pe"), self.n_groups
-        load = block_of(inputs, (Read("in0"),), "tokens")
-        programs = {"load": load, "multiply": self._multiply(), "write": self._write(pe, groups)}
-        return tuple(Stage(name, (Repeat(self.size("n_tokens"), program),)) for name, program in programs.items())
+        return timing.stages(self)
 
-    def _multiply(self) -> Program:
-        steps, drain = math.ceil(self.n_steps / self.size("simd")), self.drain_cycles()
+    def buffers(self, block: str) -> int:
+        return 1 if block in timing.SINGLE_BLOCKS else super().buffers(block)
 
-        def group(first: Ports, last: Ports) -> Program:
-            if drain == 0:
-                return clocks(steps, first=first, last=(claim("groups"), *last, fill("groups")))
-            return (*clocks(steps, first=first), *clocks(drain, first=(claim("groups"),), last=(*last, fill("groups"))))
-
-        return around(self.n_groups, group, (take("tokens"),), (free("tokens"),))
-
-    def _write(self, pe: int, groups: int) -> Program:
-        def group(outputs: int) -> Program:
-            if self.out_word() == 1:
-                return clocks(outputs, (Write("out"),), first=(take("groups"),), last=(free("groups"),))
-            return clocks(outputs, first=(take("groups"),), last=(free("groups"),))
-
-        last = group(self.size("n_out") - pe * (groups - 1))
-        logits = () if self.out_word() == 1 else (Write("out"),)
-        return (Repeat(groups - 1, group(pe)), *last, *logits)
+    def output_latency(self) -> int:
+        return timing.output_latency(self)
 
     def execute(self, x: np.ndarray) -> np.ndarray:
+        x = x.reshape(-1, *self.input_shapes()[0])
         total = (exact_matmul(x, self.weights().T) << self.array("acc_shift")) + self.array("bias")
         return requantize(total, self.array("out_shift"), self.out_dtype)

@@ -22,7 +22,8 @@ def demand(operator: PotLinear) -> Demand:
     """See :meth:`hls_projects.operators.base.HardwareOperator.demand`."""
     sizes = Sizes(operator)
     kind = f"PotLinear {sizes.element}{' sparse' if sizes.sparse else ''}"
-    return Demand(kind, sizes.features(), sizes.block_rams(), sizes.pe if sizes.element == "dsp" else 0)
+    dsps = sizes.pe if sizes.element == "dsp" else 0
+    return Demand(kind, sizes.features(), sizes.block_rams(), dsps, sizes.token_luts())
 
 
 class Sizes:
@@ -82,8 +83,19 @@ class Sizes:
     def block_rams(self) -> float:
         """Of the weights, and of the token where it is kept."""
         weights = block_rams(self.pe * self.found["WORD_WIDTH"], self.weight_words)
-        token = block_rams(self.in_bits, 2 << max((self.inputs - 1).bit_length(), 1))
-        return weights + (0 if self.sparse and self.chunks == 1 else token)
+        return weights + (block_rams(self.in_bits, self.token_words) if self.operator.ram_style == "block" else 0)
+
+    def token_luts(self) -> float:
+        """Of the token, where it is kept in LUTs: RAMs of 64 words, and what chooses among them."""
+        if self.operator.ram_style == "block":
+            return 0
+        choice = math.ceil(self.in_bits * (math.ceil(self.token_words / 64) - 1) / 2)
+        return lut_ram(self.in_bits, self.token_words) + choice
+
+    @property
+    def token_words(self) -> int:
+        """Two tokens; none where blocks of inputs go to the elements at once."""
+        return 0 if self.sparse and self.chunks == 1 else 2 << max((self.inputs - 1).bit_length(), 1)
 
     @property
     def weight_words(self) -> int:

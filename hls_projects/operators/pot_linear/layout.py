@@ -102,6 +102,7 @@ def twin(operator: PotLinear) -> Twin:
         "OUT_WIDTH": operator.out_dtype.bitwidth(),
         "OUT_SIGNED": int(operator.out_dtype.signed()),
         "OUT_WORDS": operator.out_word(),
+        "BLOCK_RAM": int(operator.ram_style == "block"),
         "RESULTS": operator.size("result_buffers"),
     }
     return Twin(operator.kernel, parameters | found, memories)

@@ -1,150 +1,151 @@
-"""Clocks of the linear layer's twin.
+"""Clocks of the linear layer, those of its twin in Verilog.
 
 With ``pe`` elements a token has ``groups = ceil(n_out / pe)`` groups of outputs, worked on one after the other, a step
 a clock; ``powers`` counts the powers of two from the layer's lowest to its highest one. ::
 
-    steps    = n_in, or sparse 8 for every 16 inputs
+    steps    = ceil(n_in / simd), or sparse 8 for every 16 inputs
     drain    = powers for the element bucket, else 1
     addition = clocks from a step to its addition: 2 for bucket, 3 for shift and dsp,
                and 1 more with mantissa bits, but for dsp
     load     = n_in clocks a token, while the token before is worked on
-    work     = steps + drain clocks a group
-    write    = pe clocks a group, while the next one is worked on; a group's last clock waits until the group before
-               is read out, so that groups are pe + addition + 1 clocks apart at least
+    multiply = steps + drain clocks a group
+    write    = addition + pe clocks a group, while the next one is worked on, whose last clock waits for the end;
+               with two ``result_buffers`` 1 + pe, and the next group can be done meanwhile
 
-Dense, where the stream never waits: ``interval = groups * max(steps + drain, pe + addition + 1)`` a token.
+Dense, where the stream never waits, a token takes ``groups * max(steps + drain, pe + addition + 1)`` clocks.
 
 Sparse, groups are worked on in chunks of up to ``32 >> bit_length(powers)``, block by block of 16 inputs: 8 clocks a
 group of the chunk, but 16 at least, for that many inputs are loaded meanwhile; the last block's groups drain one after
-the other, ``8 + drain`` clocks each, or ``pe + addition + 1``. Two ``result_buffers`` let one group wait. These waits
-depend on each other; :func:`interval` follows them.
+the other. Where there is more than one chunk, the blocks are loaded again from the token for each of them.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from hls_projects.operators.pot_linear.layout import BLOCK, KEPT, Parts, chunks
+import numpy as np
+
+from hls_projects.dataflow.program import Program, Read, Repeat, Write, claim, fill, free, take
+from hls_projects.operators.base import Ports, Stage, around, block_of, clocks
+from hls_projects.operators.pot_linear.layout import BLOCK, KEPT, chunks
 
 if TYPE_CHECKING:
     from hls_projects.operators.pot_linear import PotLinear
 
-# Tokens after which the waits repeat themselves.
-SETTLED = 6
 # From the choice of a sum to its code at the output, but for the levels of the tree that reads it out.
 REQUANTIZE = 4
 FAN_IN = 6
+# Blocks of one buffer: registers that the elements write into.
+SINGLE_BLOCKS = ("groups", "results")
 
 
 def powers(operator: PotLinear) -> int:
     """How many powers of two there are from the layer's lowest to its highest."""
-    return Parts.of(operator.weights()).powers
+    weights = np.abs(operator.weights())
+    units = (weights & -weights)[weights > 0]
+    return int(units.max() // units.min()).bit_length() if units.size else 1
 
 
 def drain(operator: PotLinear) -> int:
     """Clocks after the steps of a group."""
-    return powers(operator) if operator.get_nodeattr("element") == "bucket" else 1
+    return powers(operator) if operator.element == "bucket" else 1
 
 
 def addition(operator: PotLinear) -> int:
     """Clocks from a step to its addition."""
-    element = operator.get_nodeattr("element")
-    factors = element != "dsp" and operator.size("mantissa_bits") > 0
-    return (2 if element == "bucket" else 3) + int(factors)
+    factors = operator.element != "dsp" and operator.size("mantissa_bits") > 0
+    return (2 if operator.element == "bucket" else 3) + int(factors)
 
 
-def interval(operator: PotLinear) -> int:
-    """Clocks between two tokens where neither input nor output ever waits."""
-    ends = _ends(operator)
-    return ends[-1] - ends[-2]
-
-
-def latency(operator: PotLinear) -> int:
-    """Clocks from the first word of the first token to its first result, on a stream without gaps."""
-    tree, inputs = 1, -(-operator.size("pe") // FAN_IN)
+def output_latency(operator: PotLinear) -> int:
+    """Clocks from the choice of a result to the word in the FIFO, but for those of the stage ``write``."""
+    tree, inputs = 1, math.ceil(operator.size("pe") / FAN_IN)
     while inputs > 1:
-        tree, inputs = tree + 1, -(-inputs // FAN_IN)
-    move = 1 if operator.size("result_buffers") == 2 else 0
-    return _Clock(operator).first() + addition(operator) + 1 + 2 * move + tree + REQUANTIZE
+        tree, inputs = tree + 1, math.ceil(inputs / FAN_IN)
+    moved = int(operator.size("result_buffers") == 2)
+    again = int(bool(operator.size("sparse")) and len(chunks(operator, powers(operator))) > 1)
+    return moved + again + tree + REQUANTIZE
 
 
-def _ends(operator: PotLinear) -> list[int]:
-    clock = _Clock(operator)
-    return [clock.token() for _ in range(SETTLED)]
+def stages(operator: PotLinear) -> tuple[Stage, ...]:
+    """See :meth:`hls_projects.operators.HardwareOperator.stages`.
 
-
-class _Clock:
-    """Follows the work of one token after the other.
-
-    A block of inputs is the token, or sparse its 16 inputs once a chunk. It can be loaded from the clock after the
-    second last block was released, or the first clock, 0.
+    ``again`` is there where the blocks of a token are loaded more than once, ``move`` where results are buffered.
     """
+    multiply = _sparse(operator) if operator.size("sparse") else _dense(operator)
+    programs = {**_load(operator), "multiply": multiply, **_read_out(operator)}
+    return tuple(Stage(name, (Repeat(operator.size("n_tokens"), program),)) for name, program in programs.items())
 
-    def __init__(self, operator: PotLinear) -> None:
-        self.sparse = bool(operator.size("sparse"))
-        self.chunks = chunks(operator, powers(operator))
-        self.inputs = operator.size("n_in")
-        self.drain, self.addition, self.pe = drain(operator), addition(operator), operator.size("pe")
-        self.buffers = operator.size("result_buffers")
-        self.now = 0
-        self.results_free = 0
-        self.read_out = -1
-        self.loaded = [0]
-        self.released = [-1, -1]
-        self.tokens_loaded = [0]
-        self.tokens_released = [-1, -1]
-        self.captures: list[int] = []
 
-    def first(self) -> int:
-        """The last clock of the first group."""
-        self.token()
-        return self.captures[0]
+def _load(operator: PotLinear) -> dict[str, Program]:
+    inputs, whole = operator.size("n_in"), block_of(operator.size("n_in"), (Read("in0"),), "tokens")
+    if not operator.size("sparse"):
+        return {"load": whole}
+    blocks, times = math.ceil(inputs / BLOCK), len(chunks(operator, powers(operator)))
+    if times == 1:
+        return {"load": (Repeat(blocks, block_of(BLOCK, (Read("in0"),), "inputs")),)}
 
-    def token(self) -> int:
-        """Work on a token; its last clock."""
-        if not self.sparse:
-            self._load(self.inputs, 0)
-            for _ in self.chunks:
-                self.now += self.inputs
-                released = self.now - 1
-                self._drain()
-            self.released.append(released)
-            return self.captures[-1]
-        whole = self._load_token() if len(self.chunks) > 1 else 0
-        blocks = self.inputs // BLOCK
-        for banks in self.chunks:
-            for block in range(blocks):
-                self._load(BLOCK, whole)
-                for _ in range(banks):
-                    self.now += KEPT
-                    released = self.now - 1
-                    if block == blocks - 1:
-                        self._drain()
-                self.released.append(released - (len(self.chunks) > 1))
-        if len(self.chunks) > 1:
-            self.tokens_released.append(self.loaded[-1] - 1)
-        return self.captures[-1]
+    def block(first: Ports, last: Ports) -> Program:
+        return clocks(BLOCK, first=(*first, claim("inputs")), last=(*last, fill("inputs")))
 
-    def _load_token(self) -> int:
-        """The clock from which on the blocks of a token can be loaded."""
-        start = max(self.tokens_loaded[-1], self.tokens_released[-2] + 1)
-        self.tokens_loaded.append(start + self.inputs)
-        return self.tokens_loaded[-1]
+    return {"load": whole, "again": around(times * blocks, block, (take("tokens"),), (free("tokens"),))}
 
-    def _load(self, words: int, earliest: int) -> None:
-        """Wait for a block; through the token's RAM it comes a clock later."""
-        start = max(self.loaded[-1], self.released[-2] + 1, earliest)
-        self.loaded.append(start + words)
-        self.now = max(self.now, self.loaded[-1] + (earliest > 0))
 
-    def _drain(self) -> None:
-        last = max(self.now + self.drain - 1, self.results_free)
-        self.captures.append(last)
-        self.now = last + 1
-        ready = last + self.addition + 1
-        if self.buffers == 1:
-            self.results_free = ready + self.pe
-        else:
-            moved = max(ready, self.read_out)
-            self.read_out = moved + 1 + self.pe
-            self.results_free = moved + 1
+def _dense(operator: PotLinear) -> Program:
+    steps = math.ceil(operator.size("n_in") / operator.size("simd"))
+
+    def group(first: Ports, last: Ports) -> Program:
+        return _group(operator, steps, first, last)
+
+    return around(operator.n_groups, group, (take("tokens"),), (free("tokens"),))
+
+
+def _sparse(operator: PotLinear) -> Program:
+    steps = max(KEPT, operator.block_nonzeros)
+
+    def group(first: Ports, last: Ports) -> Program:
+        return _group(operator, steps, first, last)
+
+    begin, end = (take("inputs"),), (free("inputs"),)
+    blocks = math.ceil(operator.size("n_in") / BLOCK)
+    program: Program = ()
+    for banks in chunks(operator, powers(operator)):
+        before = Repeat(blocks - 1, clocks(steps * banks, first=begin, last=end))
+        program = (*program, before, *around(banks, group, begin, end))
+    return program
+
+
+def _group(operator: PotLinear, steps: int, first: Ports, last: Ports) -> Program:
+    """The steps of a group, beside whose first and last one ``first`` and ``last`` move, and its drain."""
+    return (*clocks(steps, first=first, last=last), *clocks(drain(operator), last=(claim("groups"), fill("groups"))))
+
+
+def _read_out(operator: PotLinear) -> dict[str, Program]:
+    if operator.size("result_buffers") == 1:
+        return {"write": _write(operator, clocks(addition(operator), first=(take("groups"),)), free("groups"))}
+    ends = free("groups"), claim("results"), fill("results")
+    move = Repeat(operator.n_groups, clocks(addition(operator) + 1, first=(take("groups"),), last=ends))
+    return {"move": (move,), "write": _write(operator, (), free("results"), take("results"))}
+
+
+def _write(operator: PotLinear, begin: Program, end: Read, start: Read | None = None) -> Program:
+    """``pe`` clocks a group.
+
+    Args:
+        begin: what comes before them.
+        start, end: what moves beside the first and the last of them.
+    """
+    pe, groups = operator.size("pe"), operator.n_groups
+    single = operator.out_word() == 1
+    first = () if start is None else (start,)
+
+    def group(codes: int) -> Program:
+        """The last ones are idle if there are fewer ``codes``."""
+        every = (Write("out"),) if single else ()
+        if codes == pe:
+            return (*begin, *clocks(pe, every, first=first, last=(end,)))
+        return (*begin, *clocks(codes, every, first=first), *clocks(pe - codes, last=(end,)))
+
+    token = (Repeat(groups - 1, group(pe)), *group(operator.size("n_out") - pe * (groups - 1)))
+    return token if single else (*token, Write("out"))

@@ -6,9 +6,9 @@ import numpy as np
 from qonnx.core.datatype import BaseDataType
 
 from hls_projects.cost import Demand
-from hls_projects.dataflow.program import Read, Write, free, take
+from hls_projects.dataflow.program import Read, Repeat, Together, Write
 from hls_projects.integer import requantize
-from hls_projects.operators.base import HardwareOperator, Stage, block_of, clocks, magnitude, shift_dtype, signed_width
+from hls_projects.operators.base import HardwareOperator, Stage, magnitude, shift_dtype, signed_width
 from hls_projects.rtl.twin import Twin, code_type
 
 
@@ -37,10 +37,12 @@ class TokenPooling(HardwareOperator):
 
     def stages(self) -> tuple[Stage, ...]:
         tokens, channels = self.size("n_tokens"), self.size("n_in")
-        return (
-            Stage("sum", block_of(tokens * channels, (Read("in0"),), "pooled")),
-            Stage("scale", clocks(channels, (Write("out"),), first=(take("pooled"),), last=(free("pooled"),))),
-        )
+        results = Repeat(channels, (Together((Read("in0"), Write("out"))),))
+        others = Repeat((tokens - 1) * channels, (Read("in0"),))
+        return (Stage("", (others, results) if self.size("average") else (results, others)),)
+
+    def output_latency(self) -> int:
+        return 2
 
     def twin(self) -> Twin:
         total = signed_width(self.size("n_tokens") * magnitude(self.in_dtype()))
