@@ -63,14 +63,12 @@ class Demand:
         kind: which table of coefficients the features have, such as ``ResidualAdd``.
         features: counts that LUTs and flip-flops grow with, such as bits of adders.
         BRAM36, DSP: counted, see :class:`Resources`.
-        LUT: of RAMs that a folding puts into LUTs, counted beside what features tell.
     """
 
     kind: str
     features: Mapping[str, float]
     BRAM36: float = 0.0
     DSP: float = 0.0
-    LUT: float = 0.0
 
 
 KINDS = tuple(field.name for field in fields(Resources))
@@ -102,7 +100,7 @@ def resources(demand: Demand) -> Resources:
         differ = ", ".join(sorted(coefficients["LUT"].keys() ^ demand.features.keys()))
         raise CostError(f"{demand.kind} was calibrated with other features ({differ}); run hls_projects.rtl.calibrate")
     found = {name: weighted(row, demand.features) for name, row in coefficients.items()}
-    return Resources(LUT=found["LUT"] + demand.LUT, FF=found["FF"], BRAM36=demand.BRAM36, DSP=demand.DSP)
+    return Resources(**found, BRAM36=demand.BRAM36, DSP=demand.DSP)
 
 
 def weighted(coefficients: Mapping[str, float], features: Mapping[str, float]) -> float:

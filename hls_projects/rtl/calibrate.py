@@ -23,7 +23,7 @@ from hls_projects.rtl.calibration import table
 from hls_projects.rtl.calibration.fit import Sample, fit, report
 from hls_projects.rtl.calibration.grid import FAMILIES, Family, Point
 from hls_projects.rtl.calibration.table import Row, digest
-from hls_projects.rtl.hierarchy import hierarchy
+from hls_projects.rtl.sources import sources
 from hls_projects.rtl.synthesis import SynthesisError, synthesise
 
 
@@ -78,7 +78,7 @@ def measure(family: Family, most: int | None, jobs: int, folder: Path) -> None:
 def measured(family: Family, point: Point) -> Row:
     """A point, synthesised."""
     design = family.design(point)
-    files = hierarchy(design.twin.module, design.folder)
+    files = sources(design.twin.module, design.folder)
     return Row(
         point, digest(design), synthesise(design.twin.module, design.twin.parameters, files, design.twin.memories)
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hls_projects.cost import MODEL
 from hls_projects.rtl.calibration.grid import Design, Family, Point
-from hls_projects.rtl.hierarchy import code, hierarchy
+from hls_projects.rtl.sources import code, sources
 from hls_projects.rtl.synthesis import Resources
 
 MEASURED = ("lut", "lut_ram", "ff", "carry4", "bram36", "dsp")
@@ -37,7 +37,7 @@ def digest(design: Design) -> str:
     twin = design.twin
     parts = [twin.module, *sorted(f"{name}={value}" for name, value in twin.parameters.items())]
     parts += [f"{name} {memory.width} {memory.hex()}" for name, memory in sorted(twin.memories.items())]
-    parts += [code(path) for path in hierarchy(twin.module, design.folder)]
+    parts += [code(path) for path in sources(twin.module, design.folder)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
