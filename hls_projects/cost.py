@@ -14,9 +14,15 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
+import numpy as np
+
 MODEL = Path(__file__).parent / "rtl" / "measurements" / "model.json"
 # Words by data bits of a block RAM of 18 Kib with one port each way, as powers of two (UG473, tables 1-7 and 1-9).
 RAMB18 = ((1, 14), (2, 13), (4, 12), (9, 11), (18, 10), (36, 9))
+# Words of a bit that are one LUT, and what Yosys takes a RAM of 18 Kib to be worth (synth_xilinx, brams_xc4v.txt).
+BITS_A_LUT, LUTS_A_RAMB18 = 64, 129
+# Bits of the wider factor of a DSP48E1 (UG479).
+DSP_WIDTH = 25
 # Up to so many words a FIFO lies in shift registers and in LUT RAM, see hls_projects/rtl/fifo.v.
 FIFO_LINES, FIFO_LUT_RAM = 32, 128
 
@@ -57,14 +63,12 @@ class Demand:
         kind: which table of coefficients the features have, such as ``ResidualAdd``.
         features: counts that LUTs and flip-flops grow with, such as bits of adders.
         BRAM36, DSP: counted, see :class:`Resources`.
-        LUT: of RAMs that a folding puts into LUTs, counted beside what features tell.
     """
 
     kind: str
     features: Mapping[str, float]
     BRAM36: float = 0.0
     DSP: float = 0.0
-    LUT: float = 0.0
 
 
 KINDS = tuple(field.name for field in fields(Resources))
@@ -96,7 +100,7 @@ def resources(demand: Demand) -> Resources:
         differ = ", ".join(sorted(coefficients["LUT"].keys() ^ demand.features.keys()))
         raise CostError(f"{demand.kind} was calibrated with other features ({differ}); run hls_projects.rtl.calibrate")
     found = {name: weighted(row, demand.features) for name, row in coefficients.items()}
-    return Resources(LUT=found["LUT"] + demand.LUT, FF=found["FF"], BRAM36=demand.BRAM36, DSP=demand.DSP)
+    return Resources(**found, BRAM36=demand.BRAM36, DSP=demand.DSP)
 
 
 def weighted(coefficients: Mapping[str, float], features: Mapping[str, float]) -> float:
@@ -147,6 +151,36 @@ def lut_ram(width: int, words: int, readers: int = 1) -> int:
     """LUTs of a RAM in LUTs: four hold 6 bits of 32 words for one reader, 2 bits for three of them."""
     bits = (6 if readers == 1 else 2) // (1 if words <= 32 else 2)
     return 4 * math.ceil(width / bits) * math.ceil(words / 64) * math.ceil(readers / 3)
+
+
+@dataclass(frozen=True)
+class Rom:
+    """A memory that is only read, as Yosys maps it: as logic, or as block RAM where that is cheaper.
+
+    Args:
+        luts: of six inputs, each with a function of its own; several words to a LUT's input are a multiplexer's.
+        choice_luts: of the multiplexer behind them, or behind the block RAMs.
+        BRAM36: block RAMs.
+    """
+
+    luts: int
+    choice_luts: int
+    BRAM36: float
+
+    @classmethod
+    def of(cls, width: int, words: np.ndarray) -> Rom:
+        """From its contents, integers of ``width`` bits."""
+        rams = block_rams(width, len(words))
+        if width * len(words) / BITS_A_LUT > 2 * rams * LUTS_A_RAMB18:
+            return cls(0, block_ram_choice(width, len(words)), rams)
+        blocks = math.ceil(len(words) / BITS_A_LUT)
+        padded = np.pad(words.astype(np.int64), (0, blocks * BITS_A_LUT - len(words))).reshape(blocks, 1, BITS_A_LUT)
+        bits = ((padded >> np.arange(width)[:, None]) & 1).reshape(-1, BITS_A_LUT)
+        # A function and its inverse are one; constants and inputs take no LUT.
+        functions = np.unique(bits ^ bits[:, :1], axis=0)
+        inputs = (np.arange(BITS_A_LUT) >> np.arange(6)[:, None]) & 1
+        free = sum(1 for function in functions if not function.any() or (function == inputs).all(axis=1).any())
+        return cls(len(functions) - free, width * (math.ceil(blocks / 4) - 1), 0.0)
 
 
 def rom_luts(width: int, words: int) -> int:

@@ -217,9 +217,13 @@ class HardwareOperator(CustomOp):
             self._kept[name].setflags(write=False)
         return self._kept[name]
 
+    def set_nodeattr(self, name: str, value: int | str) -> None:
+        self._kept.pop(name, None)
+        super().set_nodeattr(name, value)
+
     @cached_property
     def _kept(self) -> dict[str, int | np.ndarray]:
-        """What is read from the node once, and does not change: reading takes qonnx long."""
+        """What was read from the node: reading takes qonnx long."""
         return {}
 
     def in_dtype(self, index: int = 0) -> BaseDataType:
@@ -304,12 +308,13 @@ def clocks(count: int, every: Ports = (), *, first: Ports = (), last: Ports = ()
         first, last: what moves in the first and in the last clock besides.
     """
     if count == 1:
-        return (_clock((*first, *every, *last)),)
-    middle = Repeat(count - 2, (_clock(every),)) if every else Wait(count - 2)
-    return (_clock((*first, *every)), middle, _clock((*every, *last)))
+        return (clock((*first, *every, *last)),)
+    middle = Repeat(count - 2, (clock(every),)) if every else Wait(count - 2)
+    return (clock((*first, *every)), middle, clock((*every, *last)))
 
 
-def _clock(ports: Ports) -> Together | Wait:
+def clock(ports: Ports) -> Together | Wait:
+    """One clock, in which ``ports`` move, or nothing does."""
     return Together(ports) if ports else Wait(1)
 
 

@@ -23,7 +23,7 @@ from hls_projects.rtl.calibration import table
 from hls_projects.rtl.calibration.fit import Sample, fit, report
 from hls_projects.rtl.calibration.grid import FAMILIES, Family, Point
 from hls_projects.rtl.calibration.table import Row, digest
-from hls_projects.rtl.hierarchy import hierarchy
+from hls_projects.rtl.sources import sources
 from hls_projects.rtl.synthesis import SynthesisError, synthesise
 
 
@@ -33,8 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     families = [family for family in FAMILIES if options.operators is None or family.name in options.operators]
     try:
         for family in families:
-            measure(family, options.most, options.jobs)
-        model = fit_model()
+            measure(family, options.most, options.jobs, options.folder)
+        model = fit_model(options.folder)
     except (SynthesisError, ValueError, OSError) as error:
         print(f"calibrate: {error}", file=sys.stderr)
         return 2
@@ -50,12 +50,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--operators", nargs="+", choices=names, metavar="FAMILY", help=f"of {', '.join(names)}")
     parser.add_argument("--most", type=int, metavar="N", help="only the first N points of a family; 0: only fit")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="syntheses at a time (default 1)")
+    parser.add_argument("--folder", type=Path, default=MODEL.parent, help="of measurements and model.json")
     return parser
 
 
-def measure(family: Family, most: int | None, jobs: int) -> None:
+def measure(family: Family, most: int | None, jobs: int, folder: Path) -> None:
     """Synthesise what is missing of a family's first points."""
-    rows = {tuple(row.point.values()): row for row in table.read(family)}
+    rows = {tuple(row.point.values()): row for row in table.read(family, folder)}
     missing = []
     for point in family.points[:most]:
         known = rows.get(tuple(point.values()))
@@ -67,7 +68,7 @@ def measure(family: Family, most: int | None, jobs: int) -> None:
             for count, done in enumerate(as_completed(running), 1):
                 row = done.result()
                 rows[tuple(row.point.values())] = row
-                table.write(family, rows.values())
+                table.write(family, rows.values(), folder)
                 _progress(family, row, f"{count}/{len(missing)}")
         except BaseException:
             pool.shutdown(cancel_futures=True)
@@ -77,7 +78,7 @@ def measure(family: Family, most: int | None, jobs: int) -> None:
 def measured(family: Family, point: Point) -> Row:
     """A point, synthesised."""
     design = family.design(point)
-    files = hierarchy(design.twin.module, design.folder)
+    files = sources(design.twin.module, design.folder)
     return Row(
         point, digest(design), synthesise(design.twin.module, design.twin.parameters, files, design.twin.memories)
     )
@@ -92,18 +93,18 @@ def _progress(family: Family, row: Row, count: str) -> None:
     )
 
 
-def fit_model() -> dict:
-    """Fit to all that was measured, and write the model.
+def fit_model(folder: Path) -> dict:
+    """Fit to all that was measured, and write ``model.json``.
 
     Raises:
         ValueError: measurements by different synthesisers, or too few.
     """
-    found = [(family, row) for family in FAMILIES for row in table.read(family)]
+    found = [(family, row) for family in FAMILIES for row in table.read(family, folder)]
     creators = sorted({row.measured.creator for _, row in found})
     if len(creators) != 1:
         raise ValueError(f"measurements by {' and '.join(creators) or 'nobody'}; measure all of them with one Yosys")
     model = fit([Sample.of(row, family.design(row.point).demand) for family, row in found], creators[0])
-    write_model(model, MODEL)
+    write_model(model, folder / MODEL.name)
     return model
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hls_projects.cost import Demand, rom_luts
+from hls_projects.cost import Demand, Rom
 from hls_projects.operators.base import HardwareOperator, Stage, elementwise
 from hls_projects.rtl.twin import Memory, Twin, code_type
 
@@ -40,8 +40,14 @@ class ActivationTable(HardwareOperator):
         )
 
     def demand(self) -> Demand:
-        bits, codes = self.out_dtype.bitwidth(), len(self.array("table"))
-        return Demand("ActivationTable", {"one": 1, "out_bits": bits, "table_luts": rom_luts(bits, codes)})
+        rom = Rom.of(self.out_dtype.bitwidth(), self.array("table"))
+        features = {
+            "one": 1,
+            "out_bits": self.out_dtype.bitwidth(),
+            "table_luts": rom.luts,
+            "choice_luts": rom.choice_luts,
+        }
+        return Demand("ActivationTable", features, BRAM36=rom.BRAM36)
 
     def execute(self, x: np.ndarray) -> np.ndarray:
         return self.array("table")[x - int(self.in_dtype().min())]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
-from hls_projects.cost import Demand, lut_ram, rom_luts
+from hls_projects.cost import DSP_WIDTH, Demand, Rom, lut_ram
 from hls_projects.dataflow.program import Read, Repeat, Write, claim, fill, free, take
 from hls_projects.integer import requantize, significand, smallest_dtype
 from hls_projects.operators.base import Stage, block_of, clocks, shift_dtype, signed_width
@@ -104,6 +104,7 @@ class IntegerSoftmax(WindowedOperator):
     def demand(self) -> Demand:
         found, slots = self.twin().parameters, self.size("n_window")
         factor = found["RECIPROCAL_WIDTH"] + found["SHIFTS"]
+        rom = Rom.of(found["EXP_WIDTH"], self.array("exp_table"))
         features = {
             "one": 1,
             "sum_bits": found["SUM_WIDTH"],
@@ -113,9 +114,9 @@ class IntegerSoftmax(WindowedOperator):
             "address_bits": slots.bit_length(),
             "several_loads": int(found["SKIP"] > 0),
             "words_luts": lut_ram(found["IN_WIDTH"], 2 * slots) + lut_ram(found["EXP_WIDTH"], 2 * slots),
-            "table_luts": rom_luts(found["EXP_WIDTH"], 1 << found["IN_WIDTH"]),
+            "table_luts": rom.luts,
         }
-        return Demand("IntegerSoftmax", features, DSP=1)
+        return Demand("IntegerSoftmax", features, BRAM36=rom.BRAM36, DSP=1 if factor < DSP_WIDTH else 2)
 
     def execute(self, scores: np.ndarray) -> np.ndarray:
         rows = scores.reshape(-1, self.size("n_tokens"), self.size("n_heads"), self.size("n_window"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
-from hls_projects.cost import Demand, block_ram_choice, block_rams
+from hls_projects.cost import Demand, Rom
 from hls_projects.dataflow.program import Repeat, Write
 from hls_projects.integer import requantize
 from hls_projects.operators.base import HardwareOperator, Stage, elementwise, magnitude, shift_dtype, signed_width
@@ -56,17 +56,19 @@ class PositionEmbedding(HardwareOperator):
         )
 
     def demand(self) -> Demand:
-        words, stored = len(self.array("table")), self.array_dtype("table").bitwidth()
+        rom = Rom.of(self.array_dtype("table").bitwidth(), self.array("table"))
         features = {
             "one": 1,
             "sum_bits": self.types()["accum_t"].bitwidth(),
             "rounded_bits": self.size("out_shift"),
             "out_bits": self.out_dtype.bitwidth(),
-            "address_bits": words.bit_length(),
+            "address_bits": len(self.array("table")).bit_length(),
             "prefix": int(self.size("n_prefix") > 0),
-            "choice_luts": block_ram_choice(stored, words),
+            "table_luts": rom.luts,
+            "choice_luts": rom.choice_luts,
+            "in_block_ram": int(rom.BRAM36 > 0),
         }
-        return Demand("PositionEmbedding", features, BRAM36=block_rams(stored, words))
+        return Demand("PositionEmbedding", features, BRAM36=rom.BRAM36)
 
     def execute(self, x: np.ndarray) -> np.ndarray:
         padded = np.pad(x << self.size("in_shift"), ((0, 0), (self.size("n_prefix"), 0), (0, 0)))

@@ -22,8 +22,7 @@ def demand(operator: PotLinear) -> Demand:
     """See :meth:`hls_projects.operators.base.HardwareOperator.demand`."""
     sizes = Sizes(operator)
     kind = f"PotLinear {sizes.element}{' sparse' if sizes.sparse else ''}"
-    dsps = sizes.pe if sizes.element == "dsp" else 0
-    return Demand(kind, sizes.features(), sizes.block_rams(), dsps, sizes.token_luts())
+    return Demand(kind, sizes.features(), sizes.block_rams(), sizes.pe if sizes.element == "dsp" else 0)
 
 
 class Sizes:
@@ -58,6 +57,7 @@ class Sizes:
             "address_bits": self.weight_words.bit_length(),
             "constant_luts": rom_luts(found["SHIFT_WIDTH"] + found["BIAS_WIDTH"], self.groups * pe),
             "choice_luts": block_ram_choice(pe * found["WORD_WIDTH"], self.weight_words),
+            "token_luts": self.token_luts(),
             "whole_word_bits": self.operator.out_dtype.bitwidth() * (self.operator.out_word() - 1),
         }
         return common | self._of_element(factor)

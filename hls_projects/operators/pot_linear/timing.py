@@ -9,10 +9,10 @@ a clock; ``powers`` counts the powers of two from the layer's lowest to its high
                and 1 more with mantissa bits, but for dsp
     load     = n_in clocks a token, while the token before is worked on
     multiply = steps + drain clocks a group
-    write    = addition + pe clocks a group, while the next one is worked on, whose last clock waits for the end;
-               with two ``result_buffers`` 1 + pe, and the next group can be done meanwhile
+    write    = addition + pe clocks a group, while the next one is worked on, whose last clock waits for all but the
+               last three of them; with two ``result_buffers`` 1 + pe, and the next group can be done meanwhile
 
-Dense, where the stream never waits, a token takes ``groups * max(steps + drain, pe + addition + 1)`` clocks.
+Dense, where the stream never waits, a token takes ``groups * max(steps + drain, pe + addition - 2)`` clocks.
 
 Sparse, groups are worked on in chunks of up to ``32 >> bit_length(powers)``, block by block of 16 inputs: 8 clocks a
 group of the chunk, but 16 at least, for that many inputs are loaded meanwhile; the last block's groups drain one after
@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hls_projects.dataflow.program import Program, Read, Repeat, Write, claim, fill, free, take
-from hls_projects.operators.base import Ports, Stage, around, block_of, clocks
+from hls_projects.operators.base import Ports, Stage, around, block_of, clock, clocks
 from hls_projects.operators.pot_linear.layout import BLOCK, KEPT, chunks
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ REQUANTIZE = 4
 FAN_IN = 6
 # Blocks of one buffer: registers that the elements write into.
 SINGLE_BLOCKS = ("groups", "results")
+# Results before the last one at which those of the next group may come.
+EARLY = 3
 
 
 def powers(operator: PotLinear) -> int:
@@ -134,7 +136,8 @@ def _write(operator: PotLinear, begin: Program, end: Read, start: Read | None = 
 
     Args:
         begin: what comes before them.
-        start, end: what moves beside the first and the last of them.
+        start: what moves beside the first of them.
+        end: what moves beside the last but ``EARLY``.
     """
     pe, groups = operator.size("pe"), operator.n_groups
     single = operator.out_word() == 1
@@ -143,9 +146,10 @@ def _write(operator: PotLinear, begin: Program, end: Read, start: Read | None = 
     def group(codes: int) -> Program:
         """The last ones are idle if there are fewer ``codes``."""
         every = (Write("out"),) if single else ()
-        if codes == pe:
-            return (*begin, *clocks(pe, every, first=first, last=(end,)))
-        return (*begin, *clocks(codes, every, first=first), *clocks(pe - codes, last=(end,)))
+        moves = [every if place < codes else () for place in range(pe)]
+        moves[0] += first
+        moves[pe - 1 - min(EARLY, pe - 1)] += (end,)
+        return (*begin, *(clock(ports) for ports in moves))
 
     token = (Repeat(groups - 1, group(pe)), *group(operator.size("n_out") - pe * (groups - 1)))
     return token if single else (*token, Write("out"))

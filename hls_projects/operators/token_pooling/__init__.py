@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
-from hls_projects.cost import Demand, lut_ram
+from hls_projects.cost import Demand
 from hls_projects.dataflow.program import Read, Repeat, Together, Write
 from hls_projects.integer import requantize
 from hls_projects.operators.base import HardwareOperator, Stage, magnitude, shift_dtype, signed_width
@@ -52,16 +52,20 @@ class TokenPooling(HardwareOperator):
 
     def demand(self) -> Demand:
         found = self.twin().parameters
+        # A product with a power of two is none.
+        product = bin(self.size("multiplier")).count("1") > 1
+        address = max((self.size("n_in") - 1).bit_length(), 5)
         features = {
             "one": 1,
             "sum_bits": found["SUM_WIDTH"],
-            "product_bits": found["PRODUCT_WIDTH"] * (bin(self.size("multiplier")).count("1") - 1),
+            "held_bits": found["SUM_WIDTH"] * (not product),
+            "product_bits": found["PRODUCT_WIDTH"] * product,
             "rounded_bits": found["OUT_SHIFT"],
             "out_bits": found["OUT_WIDTH"],
             "address_bits": self.size("n_in").bit_length() + self.size("n_tokens").bit_length(),
-            "sums_luts": lut_ram(found["SUM_WIDTH"], self.size("n_in")) * self.size("average"),
+            "sums_luts": found["SUM_WIDTH"] * (1 << address) / 64 * self.size("average"),
         }
-        return Demand("TokenPooling", features)
+        return Demand("TokenPooling", features, DSP=int(product))
 
     def execute(self, x: np.ndarray) -> np.ndarray:
         total = x.sum(axis=1, keepdims=True) if self.size("average") else x[:, :1]

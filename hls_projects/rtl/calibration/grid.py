@@ -75,35 +75,33 @@ def table(columns: str, *rows: tuple[int | str, ...]) -> tuple[Point, ...]:
     return tuple(dict(zip(columns.split(), row, strict=True)) for row in rows)
 
 
-# Linear layers. (n_in, n_out, pe), then more mantissa bits, types and a second result.
-LINEAR_KINDS = (("bucket", 1), ("bucket", 0), ("shift", 0), ("dsp", 0))
+# Linear layers. (n_in, n_out, pe, where tokens lie), then more mantissa bits, types and a second result.
+LINEAR_KINDS = SPARSE_BUCKET, BUCKET, SHIFT, DSP = ("bucket", 1), ("bucket", 0), ("shift", 0), ("dsp", 0)
 LINEAR_SIZES = (
-    (96, 96, 20), (96, 192, 39), (48, 96, 8), (192, 96, 32), (32, 32, 4), (64, 128, 16), (128, 64, 22),
-    (256, 96, 48), (64, 64, 13), (96, 384, 64), (128, 256, 26), (96, 96, 12),
+    (96, 96, 20, "distributed"), (96, 192, 39, "distributed"), (48, 96, 8, "block"), (192, 96, 32, "distributed"),
+    (32, 32, 4, "block"), (64, 128, 16, "block"), (128, 64, 22, "distributed"), (256, 96, 48, "block"),
+    (64, 64, 13, "distributed"), (96, 384, 64, "block"), (128, 256, 26, "distributed"), (96, 96, 12, "block"),
+    (192, 192, 96, "block"),
 )  # fmt: skip
 LINEAR_FORMATS = (
-    (96, 96, 16, 2, "INT8", "INT8", 1), (64, 128, 32, 2, "INT8", "INT8", 1), (192, 64, 6, 2, "UINT8", "INT8", 1),
-    (64, 96, 24, 0, "UINT8", "INT6", 1), (96, 128, 43, 1, "INT6", "INT8", 1), (32, 128, 43, 0, "INT8", "INT8", 2),
-    (48, 64, 32, 2, "INT8", "INT8", 2),
+    (96, 96, 16, "block", 2, "INT8", "INT8", 1), (64, 128, 32, "distributed", 2, "INT8", "INT8", 1),
+    (192, 64, 6, "distributed", 2, "UINT8", "INT8", 1), (64, 96, 24, "block", 0, "UINT8", "INT6", 1),
+    (96, 128, 43, "distributed", 1, "INT6", "INT8", 1), (32, 128, 43, "block", 0, "INT8", "INT8", 2),
+    (48, 64, 32, "block", 2, "INT8", "INT8", 2),
 )  # fmt: skip
-SPARSE_BUCKET, BUCKET, SHIFT, DSP = LINEAR_KINDS
 LINEAR_HEADS = ((96, 10, 1, SHIFT), (64, 10, 5, SPARSE_BUCKET), (192, 100, 4, BUCKET), (128, 10, 10, DSP))
 # How often of a thousand a weight has each power of two, the lowest first, in trained layers.
 POWERS = np.array([10, 15, 45, 130, 250, 330, 220]) / 1000
-LINEAR_COLUMNS = "head n_in n_out pe element sparse exponent_bits mantissa_bits in_dtype out_dtype result_buffers"
+LINEAR_COLUMNS = (
+    "head n_in n_out pe ram_style element sparse exponent_bits mantissa_bits in_dtype out_dtype result_buffers"
+)
 
 
 def linear_points() -> tuple[Point, ...]:
     layers = [(*sizes, 0, "INT8", "INT8", 1) for sizes in LINEAR_SIZES] + list(LINEAR_FORMATS)
-    # Formats early, so that the first points of each kind have some.
-    layers = [*layers[:4], *layers[12:15], *layers[4:8], *layers[15:], *layers[8:12]]
-    rows = [
-        (0, n_in, n_out, pe, element, sparse, 3, mantissa, in_dtype, out_dtype, buffers)
-        for n_in, n_out, pe, mantissa, in_dtype, out_dtype, buffers in layers
-        for element, sparse in LINEAR_KINDS
-    ]
-    heads = [(1, *sizes, *kind, 3, 0, "INT8", "INT16", 1) for *sizes, kind in LINEAR_HEADS]
-    return table(LINEAR_COLUMNS, *rows[:28], *heads, *rows[28:])
+    rows = [(0, *layer[:4], *kind, 3, *layer[4:]) for layer in layers for kind in LINEAR_KINDS]
+    heads = [(1, *sizes, "distributed", *kind, 3, 0, "INT8", "INT16", 1) for *sizes, kind in LINEAR_HEADS]
+    return table(LINEAR_COLUMNS, *rows, *heads)
 
 
 def linear(point: Point) -> Design:

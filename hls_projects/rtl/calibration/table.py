@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from hls_projects.cost import MODEL
 from hls_projects.rtl.calibration.grid import Design, Family, Point
-from hls_projects.rtl.hierarchy import code, hierarchy
+from hls_projects.rtl.sources import code, sources
 from hls_projects.rtl.synthesis import Resources
 
-FOLDER = Path(__file__).parents[1] / "measurements"
 MEASURED = ("lut", "lut_ram", "ff", "carry4", "bram36", "dsp")
 STAMPS = ("design", "creator")
 
@@ -37,15 +37,15 @@ def digest(design: Design) -> str:
     twin = design.twin
     parts = [twin.module, *sorted(f"{name}={value}" for name, value in twin.parameters.items())]
     parts += [f"{name} {memory.width} {memory.hex()}" for name, memory in sorted(twin.memories.items())]
-    parts += [code(path) for path in hierarchy(twin.module, design.folder)]
+    parts += [code(path) for path in sources(twin.module, design.folder)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
-def path_of(family: Family, folder: Path = FOLDER) -> Path:
+def path_of(family: Family, folder: Path = MODEL.parent) -> Path:
     return folder / f"{family.name}.csv"
 
 
-def read(family: Family, folder: Path = FOLDER) -> list[Row]:
+def read(family: Family, folder: Path = MODEL.parent) -> list[Row]:
     """The rows of a family's file; none where there is no file.
 
     Raises:
@@ -61,7 +61,7 @@ def read(family: Family, folder: Path = FOLDER) -> list[Row]:
         return [_row(family, texts) for texts in rows]
 
 
-def write(family: Family, rows: Iterable[Row], folder: Path = FOLDER) -> None:
+def write(family: Family, rows: Iterable[Row], folder: Path = MODEL.parent) -> None:
     """Write beside the file and rename into place, in the order of the family's points."""
     order = {tuple(point.values()): index for index, point in enumerate(family.points)}
     known = [row for row in rows if tuple(row.point.values()) in order]
@@ -73,6 +73,7 @@ def write(family: Family, rows: Iterable[Row], folder: Path = FOLDER) -> None:
         lines.writerow(row.point | {name: measured[name] for name in (*MEASURED, "creator")} | {"design": row.design})
     path = path_of(family, folder)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.parent.mkdir(parents=True, exist_ok=True)
     part.write_text(text.getvalue())
     part.replace(path)
 
