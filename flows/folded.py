@@ -23,7 +23,7 @@ from hls_projects.operators import HardwareOperator
 from hls_projects.targets import Target
 
 # FIFOs are known when all else is; a plan that leaves them too little room is made again.
-ROUNDS = 4
+ROUNDS = 6
 
 
 Operators = dict[str, HardwareOperator]
@@ -86,10 +86,11 @@ def fold(model: ModelWrapper, target: Target, options: FoldOptions, sized: Calla
         folding.apply(operators, {name: chosen for name, chosen in plan.foldings.items() if chosen})
         network = network_of(model, target)
         plan = dataclasses.replace(plan, fixed=joints(network, in_use(network)))
+        import sys; print('ROUND', plan.interval_cycles, plan.resources, plan.fixed, file=sys.stderr)
         if options.file or folding.share(plan.resources, target) <= options.fill:
             depths = sized(network)
             return Folded(model, dataclasses.replace(plan, fixed=joints(network, depths)), network, depths)
-        fixed = plan.fixed
+        fixed = Resources(*map(max, fixed.values(), plan.fixed.values()))
     raise FoldingError(folding.too_small(plan.resources, target, options.fill))
 
 

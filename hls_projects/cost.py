@@ -24,7 +24,7 @@ BITS_A_LUT, LUTS_A_RAMB18 = 64, 129
 # Bits of the wider factor of a DSP48E1 (UG479).
 DSP_WIDTH = 25
 # Up to so many words a FIFO lies in shift registers and in LUT RAM, see hls_projects/rtl/fifo.v.
-FIFO_LINES, FIFO_LUT_RAM = 32, 128
+FIFO_LINES, FIFO_LUT_RAM = 32, 256
 
 
 class CostError(LookupError):
@@ -202,6 +202,7 @@ def fifo_demand(word_bits: int, depth: int) -> Demand:
         return Demand("Fifo lines", common | {"storage_luts": word_bits * math.ceil(words / 32)})
     if depth <= FIFO_LUT_RAM:
         return Demand("Fifo LUT RAM", common | {"storage_luts": lut_ram(word_bits, words)})
+    words = 512 * math.ceil(depth / 512)
     choice = {"choice_luts": block_ram_choice(word_bits, words)}
     return Demand("Fifo block RAM", common | choice, BRAM36=block_rams(word_bits, words))
 
