@@ -86,7 +86,6 @@ def fold(model: ModelWrapper, target: Target, options: FoldOptions, sized: Calla
         folding.apply(operators, {name: chosen for name, chosen in plan.foldings.items() if chosen})
         network = network_of(model, target)
         plan = dataclasses.replace(plan, fixed=joints(network, in_use(network)))
-        import sys; print('ROUND', plan.interval_cycles, plan.resources, plan.fixed, file=sys.stderr)
         if options.file or folding.share(plan.resources, target) <= options.fill:
             depths = sized(network)
             return Folded(model, dataclasses.replace(plan, fixed=joints(network, depths)), network, depths)

@@ -24,7 +24,7 @@ BITS_A_LUT, LUTS_A_RAMB18 = 64, 129
 # Bits of the wider factor of a DSP48E1 (UG479).
 DSP_WIDTH = 25
 # Up to so many words a FIFO lies in shift registers and in LUT RAM, see hls_projects/rtl/fifo.v.
-FIFO_LINES, FIFO_LUT_RAM = 32, 256
+FIFO_LINES, FIFO_LUT_RAM = 32, 512
 
 
 class CostError(LookupError):

@@ -13,8 +13,8 @@ module fifo_ring #(
     output wire not_full,
     output wire [WIDTH-1:0] out_data
 );
-    // Up to 256 words in distributed RAM, a power of two of them; more in block RAM, by half ones of 512.
-    localparam BLOCK = DEPTH > 256 ? 1 : 0;
+    // Up to 512 words in distributed RAM, a power of two of them; more in block RAM, by half ones of 512.
+    localparam BLOCK = DEPTH > 512 ? 1 : 0;
     localparam WORDS = BLOCK != 0 ? (DEPTH + 511) / 512 * 512 : 1 << $clog2(DEPTH);
     localparam ADDRESS = $clog2(WORDS);
     localparam integer LAST = WORDS - 1;
