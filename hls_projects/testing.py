@@ -164,7 +164,11 @@ def simulated_clocks(operator: HardwareOperator, pictures: int) -> tuple[int, in
     processes, blocks = operator_parts("node", operator, {name: name for name in counts})
     ends = [Process(f"source {name}", "source", (Repeat(counts[name], (Write(name),)),)) for name in inputs]
     sink = Process("sink", "sink", (Repeat(counts["out"], (Read("out"),)),))
-    fifos = [*(Fifo(name, 8, 2) for name in inputs), Fifo("out", 8, operator.output_latency() + 2, operator.output_latency()), *blocks]
+    fifos = [
+        *(Fifo(name, 8, 2) for name in inputs),
+        Fifo("out", 8, operator.output_latency() + 2, operator.output_latency()),
+        *blocks,
+    ]
     trace = simulate(Network((*ends, *processes, sink), tuple(fifos)), {}, pictures)
     out = trace.writes["out"]
     first = min(int(trace.reads[name][0]) for name in inputs)
