@@ -86,7 +86,8 @@ def _load(operator: PotLinear) -> dict[str, Program]:
         return {"load": whole}
     blocks, times = math.ceil(inputs / BLOCK), len(chunks(operator, powers(operator)))
     if times == 1:
-        return {"load": (Repeat(blocks, block_of(BLOCK, (Read("in0"),), "inputs")),)}
+        sizes = [min(BLOCK, inputs - first) for first in range(0, inputs, BLOCK)]
+        return {"load": tuple(step for size in sizes for step in block_of(size, (Read("in0"),), "inputs"))}
 
     def block(first: Ports, last: Ports) -> Program:
         return clocks(BLOCK, first=(*first, claim("inputs")), last=(*last, fill("inputs")))
