@@ -139,13 +139,13 @@ def _write(operator: PotLinear, begin: Program, end: Read, start: Read | None = 
     pe, groups = operator.size("pe"), operator.n_groups
     single = operator.out_word() == 1
     first = () if start is None else (start,)
+    every = (Write("out"),) if single else ()
 
-    def group(codes: int) -> Program:
-        """The last ones are idle if there are fewer ``codes``."""
-        every = (Write("out"),) if single else ()
+    def group(codes: int, after: Ports = ()) -> Program:
+        """``codes`` results, then idle clocks; ``after`` moves in the clock after the last result."""
         if codes == pe:
-            return (*begin, *clocks(pe, every, first=first, last=(end,)))
-        return (*begin, *clocks(codes, every, first=first), *clocks(pe - codes, last=(end,)))
+            return (*begin, *clocks(pe, every, first=first, last=(end,)), *after)
+        return (*begin, *clocks(codes, every, first=first), *clocks(pe - codes, first=after, last=(end,)))
 
-    token = (Repeat(groups - 1, group(pe)), *group(operator.size("n_out") - pe * (groups - 1)))
-    return token if single else (*token, Write("out"))
+    last = group(operator.size("n_out") - pe * (groups - 1), () if single else (Write("out"),))
+    return (Repeat(groups - 1, group(pe)), *last)
