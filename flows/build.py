@@ -15,8 +15,6 @@ import sys
 import time
 from collections.abc import Callable
 
-from hls_projects.cost import CostError
-
 from brevitas_model.checkpoint import CheckpointError
 from brevitas_model.config import ConfigError
 from brevitas_model.data import DataError
@@ -26,6 +24,7 @@ from flows.settings import Settings, parse_settings
 from flows.steps import Build
 from flows.workspace import WorkspaceError, workspace
 from hls_projects.conversion import ConversionError
+from hls_projects.cost import CostError
 from hls_projects.dataflow import NetworkError
 from hls_projects.folding import FoldingError
 from hls_projects.lowering import LoweringError

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf.message import DecodeError
-from hls_projects.cost import KINDS, CostError
 from qonnx.core.modelwrapper import ModelWrapper
 
 from brevitas_model.checkpoint import CheckpointError, find_checkpoint
@@ -34,7 +33,9 @@ from flows.settings import SHIPPED_CHECKPOINT, add_folding
 from flows.timing import timed
 from hls_projects import folding
 from hls_projects.conversion import ConversionError
+from hls_projects.cost import KINDS, CostError
 from hls_projects.dataflow import NetworkError
+from hls_projects.dataflow.sizing import in_use
 from hls_projects.folding import FoldingError
 from hls_projects.lowering import LoweringError
 from hls_projects.simulation import SimulationError
@@ -89,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
         model = ModelWrapper(str(lowered))
     except DecodeError as error:
         raise ConversionError(f"{lowered} is not an ONNX file") from error
-    folded = fold(model, target, options)
+    folded = fold(model, target, options, in_use)
     estimate = estimate_facts(folded, timed(folded.network, folded.depths), target)
     print(table(estimate))
     if args.write_folding:

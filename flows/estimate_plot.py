@@ -6,11 +6,11 @@ import io
 from pathlib import Path
 from typing import Any
 
-from hls_projects.cost import KINDS
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from brevitas_model.files import write_whole
+from hls_projects.cost import KINDS
 
 BLUE, ORANGE = "#2f6db3", "#d1662f"
 INCHES_AN_OPERATOR = 0.14

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from hls_projects.cost import KINDS
-
 from flows.folded import Folded
 from hls_projects import folding
+from hls_projects.cost import KINDS
 from hls_projects.dataflow import Trace
 from hls_projects.folding import Plan
 from hls_projects.targets import Target

@@ -6,18 +6,18 @@ import argparse
 import dataclasses
 import math
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hls_projects.cost import Resources, clone_resources, fifo_resources
 from qonnx.core.modelwrapper import ModelWrapper
 
 from flows.settings import FILL, Settings
-from flows.timing import chosen_depths
 from hls_projects import folding, pipeline
 from hls_projects.conversion import make_graph
+from hls_projects.cost import Resources, clone_resources, fifo_resources
 from hls_projects.dataflow import Network
-from hls_projects.dataflow.sizing import Depths
+from hls_projects.dataflow.sizing import Depths, in_use
 from hls_projects.folding import Choice, FoldingError, Plan
 from hls_projects.operators import HardwareOperator
 from hls_projects.targets import Target
@@ -67,11 +67,11 @@ def at_clock(target: Target, clock_mhz: float | None) -> Target:
     return dataclasses.replace(target, clock_mhz=clock_mhz) if clock_mhz else target
 
 
-def fold(model: ModelWrapper, target: Target, options: FoldOptions, depths_file: Path | None = None) -> Folded:
+def fold(model: ModelWrapper, target: Target, options: FoldOptions, sized: Callable[[Network], Depths]) -> Folded:
     """Fold ``model``, whose nodes get the attributes, and size its FIFOs.
 
     Args:
-        depths_file: depths of the FIFOs instead of the smallest that cost no throughput.
+        sized: gives the depths of the FIFOs in the end; until then they are as deep as is used.
 
     Raises:
         FoldingError: a board that is too small, or a file that does not fit the model.
@@ -85,10 +85,10 @@ def fold(model: ModelWrapper, target: Target, options: FoldOptions, depths_file:
         plan = _plan(operators, table, target, options, fixed)
         folding.apply(operators, {name: chosen for name, chosen in plan.foldings.items() if chosen})
         network = network_of(model, target)
-        depths = chosen_depths(network, depths_file)
-        plan = dataclasses.replace(plan, fixed=joints(network, depths))
+        plan = dataclasses.replace(plan, fixed=joints(network, in_use(network)))
         if options.file or folding.share(plan.resources, target) <= options.fill:
-            return Folded(model, plan, network, depths)
+            depths = sized(network)
+            return Folded(model, dataclasses.replace(plan, fixed=joints(network, depths)), network, depths)
         fixed = plan.fixed
     raise FoldingError(folding.too_small(plan.resources, target, options.fill))
 

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf.message import DecodeError
-from hls_projects.cost import CostError
 from qonnx.core.modelwrapper import ModelWrapper
 
 from brevitas_model.checkpoint import CheckpointError, find_checkpoint
@@ -33,6 +32,7 @@ from flows.timing import chosen_depths
 from flows.timing_plot import save_plot
 from hls_projects import pipeline
 from hls_projects.conversion import ConversionError, make_graph
+from hls_projects.cost import CostError
 from hls_projects.dataflow import Deadlock, Network, NetworkError, Sizing, Trace, explain, settled, simulate, size_fifos
 from hls_projects.dataflow.activity import timeline
 from hls_projects.dataflow.program import busy_cycles
@@ -56,7 +56,12 @@ def network_of(args: argparse.Namespace, target: Target) -> tuple[Network, Depth
     A file of a build has its folding; a checkpoint gets one for the target.
     """
     if not args.lowered:
-        folded = fold(ModelWrapper(str(lowered_graph(args.checkpoint))), target, options_of(args), args.fifo_depths)
+        folded = fold(
+            ModelWrapper(str(lowered_graph(args.checkpoint))),
+            target,
+            options_of(args),
+            lambda network: chosen_depths(network, args.fifo_depths),
+        )
         return folded.network, folded.depths
     if not args.lowered.is_file():
         raise CheckpointError(f"{args.lowered} does not exist")

@@ -48,14 +48,14 @@ from hls_projects.lowering import LoweringError
 from hls_projects.targets import Target, TargetError, load_target, target_names
 
 TILE_SIZES = (4, 8, 16, 32, 64)
-FIFO_LENGTHS: tuple[Length, ...] = (1, 4, 16, 64, SMALLEST, LOSSLESS)
+FIFO_LENGTHS: tuple[Length, ...] = (2, 64, 1024, 16384, SMALLEST, LOSSLESS)
 BAD_INPUT = (
     CheckpointError, ConfigError, ConversionError, DataError, LoweringError, NetworkError, OSError, SearchError,
     TargetError, TrainingError,
 )  # fmt: skip
 INTERRUPTED = 130
 # With these a pipeline with FIFOs of up to a picture's tokens has filled.
-PICTURES = 16
+PICTURES = 8
 
 
 def parser() -> argparse.ArgumentParser:

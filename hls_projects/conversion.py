@@ -140,7 +140,8 @@ def convert(
         depths: of the FIFOs; by default each holds all words of a picture.
 
     Raises:
-        ConversionError: an operator that left no call in the generated C++.
+        ConversionError: a node that is no hardware operator, folding or shifts that its kernel has not, or
+            an operator that left no call in the generated C++.
     """
     graph = make_graph(lowered, target, out_dir, trace=trace)
     write_project(graph, out_dir, depths or {})
@@ -204,6 +205,10 @@ def _check_operators(model: ModelWrapper) -> None:
     for node in model.graph.node:
         if node.op_type not in known:
             raise ConversionError(f"node {node.name}: {node.op_type} is not a hardware operator")
+        try:
+            getCustomOp(node).check_folding()
+        except ValueError as error:
+            raise ConversionError(str(error)) from error
         try:
             getCustomOp(node).types()
         except ValueError as error:

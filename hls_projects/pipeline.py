@@ -109,12 +109,6 @@ def _words(layer: Layer) -> int:
     return math.prod(int(size) for size in layer.get_output_variable().shape[:-1])
 
 
-def store_bits(graph: ModelGraph) -> int:
-    """Bits of the keys and values that the operators of ``graph`` keep."""
-    operators = (layer.get_attr("operator") for layer in graph.get_layers())
-    return sum(operator.storage_bits() for operator in operators if operator is not None)
-
-
 def set_depths(graph: ModelGraph, depths: Depths) -> None:
     """Make ``depths`` those of the ``STREAM`` pragmas."""
     for layer in graph.get_layers():

@@ -28,8 +28,12 @@ from hls_projects.dataflow.steady import in_flight, paced, settled
 CHECKED_PICTURES = 8
 CURVE_POINTS = 9
 FINENESS = 64
+# Groups of FIFOs with this part of all bits or more.
+COSTLY = 1 / 32
 # With two slots a word can go in in every cycle while the one before goes out.
 SHALLOW = 2
+# A shift register of so many words takes the same lookup tables as a shorter one.
+ALONE = 32
 Depths = dict[str, int]
 Group = tuple[str, ...]
 
@@ -56,9 +60,9 @@ class Sizing:
 def size_fifos(network: Network) -> Sizing:
     """Size the FIFOs of ``network``.
 
-    No single FIFO of ``smallest`` can be made smaller. In ``lossless`` no group of FIFOs between the same
-    ports of processes of the same kinds can be given a lower ceiling, or one that is lower by more than a
-    :data:`FINENESS`-th; single FIFOs of a group might be smaller.
+    No single FIFO of ``smallest`` can be made smaller. In ``lossless`` none of the :func:`groups` can be
+    given a lower ceiling, and no single FIFO deeper than :data:`ALONE` can be made smaller, but for a
+    :data:`FINENESS`-th of the depth.
 
     Raises:
         NetworkError: a network that stands still whatever the depths are.
@@ -89,25 +93,43 @@ def without_deadlock(network: Network, depths: Depths) -> Depths:
     return shrink(single, shrink(groups(network, depths), depths, fine), fine)
 
 
+def in_use(network: Network) -> Depths:
+    """Slots in use at the steady pace with FIFOs without bounds: depths that cost no throughput, soon told.
+
+    Raises:
+        NetworkError: a network that stands still whatever the depths are.
+    """
+    return _in_use(*_at_pace(network))
+
+
+def _at_pace(network: Network) -> tuple[Network, int]:
+    """``network`` with sources as slow as its slowest process, and the pictures until it is steady."""
+    free = settled(network, dict.fromkeys((fifo.name for fifo in network.sizable), None))
+    if free.deadlock:
+        waits = ", ".join(wait.process for wait in circle(free))
+        raise NetworkError(f"no depth frees the circle of {waits}")
+    return paced(network, free.slowest()), in_flight(free) + CHECKED_PICTURES
+
+
+def _in_use(slow: Network, pictures: int) -> Depths:
+    used = simulate(slow, dict.fromkeys((fifo.name for fifo in slow.sizable), None), pictures)
+    return {fifo.name: used.slots(fifo.name) for fifo in slow.sizable}
+
+
 def without_loss(network: Network) -> Depths:
     """Smallest depths, group by group, with the interval that FIFOs without bounds give.
 
     Raises:
         NetworkError: a network that stands still whatever the depths are.
     """
-    unbounded = dict.fromkeys((fifo.name for fifo in network.sizable), None)
-    free = settled(network, unbounded)
-    if free.deadlock:
-        waits = ", ".join(wait.process for wait in circle(free))
-        raise NetworkError(f"no depth frees the circle of {waits}")
-    slow = paced(network, free.slowest())
-    enough = in_flight(free) + CHECKED_PICTURES
-    used = simulate(slow, unbounded, enough)
-    start = {name: used.slots(name) for name in unbounded}
+    slow, enough = _at_pace(network)
+    start = _in_use(slow, enough)
+    alike = groups(network, start)
+    costly = sum(_bits(network, start, group) >= COSTLY * network.storage_bits(start) for group in alike)
     whole = _keeps(slow, enough, _all_ends)
     # A few pictures that leave tell most of it; what escapes them is looked for with more.
     for keeps in (_keeps(slow, 3, Trace.completions), _keeps(slow, 5, _all_ends), whole):
-        chosen = shrink(groups(network, start), start, keeps, FINENESS)
+        chosen = shrink(alike, start, keeps, FINENESS, costly)
         if keeps is whole or whole(chosen):
             break
     return chosen
@@ -131,13 +153,15 @@ def _keeps(network: Network, pictures: int, ends: Callable[[Trace], np.ndarray])
 def groups(network: Network, depths: Depths) -> list[Group]:
     """FIFOs between the same ports of processes of the same kinds, which tend to need the same.
 
-    Those whose ``depths`` take most bits come first.
+    Arms of long and of short branches are told apart by their ``depths``, to a power of two. Groups that
+    take most bits come first.
     """
     found: dict[tuple, list[str]] = {}
     for fifo in network.sizable:
         writer, reader = network.ends[fifo.name]
         ports = list(writer.words).index((fifo.name, True)), list(reader.words).index((fifo.name, False))
-        key = (writer.kind, reader.kind, *ports, fifo.word_bits, network.words[fifo.name])
+        size = depths[fifo.name].bit_length(), fifo.word_bits, network.words[fifo.name]
+        key = (writer.kind, reader.kind, *ports, *size)
         found.setdefault(key, []).append(fifo.name)
     return sorted(map(tuple, found.values()), key=lambda group: _bits(network, depths, group), reverse=True)
 
@@ -148,21 +172,24 @@ def _bits(network: Network, depths: Depths, group: Group) -> int:
 
 
 def shrink(
-    groups: Sequence[Group], depths: Depths, fine: Callable[[Depths], bool], fineness: int = sys.maxsize
+    groups: Sequence[Group], depths: Depths, fine: Callable[[Depths], bool], fineness: int = sys.maxsize, first: int = 0
 ) -> Depths:
-    """Give each group the lowest ceiling with which the depths are ``fine``, one group after another.
+    """Give each group the lowest ceiling with which the depths are ``fine``.
 
-    Most groups need no more than :data:`SHALLOW`, and are told from the others by halving all of them. A
-    deeper one may keep up to a ``fineness``-th of its depth too much.
+    Args:
+        first: so many groups are lowered one after another, before all others. Of those most need no more
+            than :data:`SHALLOW`, and are told from the rest by halving all of them.
+        fineness: FIFOs deeper than :data:`SHALLOW` may keep up to that part of their depth too much. Those
+            deeper than :data:`ALONE` are tried one by one after the group.
     """
-    chosen, deep = _lower_all(depths, groups, SHALLOW, fine)
+    chosen = depths
+    for group in groups[:first]:
+        chosen = _lower(chosen, group, SHALLOW, fine, fineness)
+    chosen, deep = _lower_all(chosen, groups, SHALLOW, fine)
     for group in deep:
-        deepest = _deepest(chosen, group)
-        step = max(deepest // fineness, 1)
-        ceilings = range(deepest - step, SHALLOW, -step)[::-1]
-        if ceilings and fine(_under(chosen, group, ceilings[-1])):
-            found = bisect_left(ceilings, True, key=lambda ceiling, group=group: fine(_under(chosen, group, ceiling)))
-            chosen = _under(chosen, group, ceilings[found])
+        chosen = _lower(chosen, group, SHALLOW, fine, fineness)
+    for name in [name for group in deep if len(group) > 1 for name in group if chosen[name] > ALONE]:
+        chosen = _lower(chosen, (name,), 0, fine, fineness)
     for ceiling in range(SHALLOW - 1, 0, -1):
         shallow = [group for group in groups if _deepest(chosen, group) == ceiling + 1]
         chosen, _ = _lower_all(chosen, shallow, ceiling, fine)
@@ -187,6 +214,17 @@ def _lower_all(
     depths, first = _lower_all(depths, groups[:half], ceiling, fine)
     depths, second = _lower_all(depths, groups[half:], ceiling, fine, tried=not first)
     return depths, first + second
+
+
+def _lower(depths: Depths, group: Group, floor: int, fine: Callable[[Depths], bool], fineness: int) -> Depths:
+    """``depths`` with the lowest ceiling above ``floor`` over ``group``."""
+    deepest = _deepest(depths, group)
+    step = max(deepest // fineness, 1)
+    ceilings = range(deepest - step, floor, -step)[::-1]
+    if not ceilings or not fine(_under(depths, group, ceilings[-1])):
+        return depths
+    found = bisect_left(ceilings, True, key=lambda ceiling: fine(_under(depths, group, ceiling)))
+    return _under(depths, group, ceilings[found])
 
 
 def _under(depths: Depths, names: Sequence[str], ceiling: int) -> Depths:

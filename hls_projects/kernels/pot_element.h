@@ -48,7 +48,7 @@ template <typename CONFIG_T> struct shift_element {
     template <class x_T> void add(x_T x, unsigned code) {
 #pragma HLS INLINE
         const typename CONFIG_T::accum_t product = times_significand<typename CONFIG_T::accum_t, CONFIG_T>(x, code)
-                                                   << pot_code<CONFIG_T>::shift(code);
+                                                     << pot_code<CONFIG_T>::shift(code);
         sum += pot_code<CONFIG_T>::negative(code) ? typename CONFIG_T::accum_t(-product) : product;
     }
 

@@ -16,7 +16,8 @@ from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.base import CustomOp
 
-from hls_projects.dataflow.program import Program, Read, Repeat, Together, Wait, Write, claim, fill
+from hls_projects.cost import Cost, CostError, Demand, resources
+from hls_projects.dataflow.program import Program, Read, Repeat, Together, Wait, Write, busy_cycles, claim, fill
 from hls_projects.integer import smallest_dtype
 from hls_projects.rtl.twin import Twin
 
@@ -52,7 +53,8 @@ class HardwareOperator(CustomOp):
     - ``folding``: how many elements work in parallel, by axis; attributes like ``sizes``, 1 by default,
       which change no value; ``packed`` among them, 0 by default, is 1 where a DSP does two products;
     - ``arrays``: tensor attributes that the kernel takes as arguments, in this order;
-    - :meth:`input_shapes`, :meth:`output_shape`, :meth:`types`, :meth:`execute` and :meth:`stages`.
+    - :meth:`input_shapes`, :meth:`output_shape`, :meth:`types`, :meth:`execute`, :meth:`stages`, :meth:`twin`
+      and :meth:`demand`.
 
     Every node carries the qonnx data types of its streams in ``in_dtypes`` and ``out_dtype``.
     Tensors are float32 containers of integers in the ONNX file, as FINN has it.
@@ -98,9 +100,53 @@ class HardwareOperator(CustomOp):
         """Elements of a word of the output's stream."""
         return 1
 
+    def check_folding(self) -> None:
+        """Every attribute of ``folding`` has a value that the kernel can work with.
+
+        Raises:
+            ValueError: one has not.
+        """
+        for name in self.folding:
+            if self.size(name) < 1:
+                raise self.misfit(name, "at least 1")
+
+    def check_divisor(self, name: str, whole: str) -> None:
+        """The attribute of folding ``name`` divides the size ``whole``.
+
+        Raises:
+            ValueError: it does not.
+        """
+        if self.size(name) < 1 or self.size(whole) % self.size(name):
+            raise self.misfit(name, f"a divisor of {whole}, {self.size(whole)}")
+
+    def check_choice(self, name: str, *choices: int | str) -> None:
+        """The attribute ``name`` is one of ``choices``.
+
+        Raises:
+            ValueError: it is not.
+        """
+        if self.get_nodeattr(name) not in choices:
+            raise self.misfit(name, " or ".join(map(str, choices)))
+
+    def misfit(self, name: str, wanted: str) -> ValueError:
+        """What to raise where the attribute ``name`` is not as ``wanted``."""
+        return ValueError(f"node {self.onnx_node.name}: {name} must be {wanted}, not {self.get_nodeattr(name)}")
+
     def twin(self) -> Twin:
         """The operator in Verilog: the module of ``<kernel>.v`` beside the kernel, its parameters and memories."""
         raise NotImplementedError(f"{type(self).__name__} has no twin in Verilog")
+
+    def cost(self) -> Cost:
+        """Cycles of the slowest stage, and resources by the calibration (:mod:`hls_projects.cost`).
+
+        Raises:
+            CostError: the operator was not calibrated.
+        """
+        return Cost(max(busy_cycles(stage.program) for stage in self.stages()), resources(self.demand()))
+
+    def demand(self) -> Demand:
+        """What the twin's resources follow from; cheap, for a solver asks often."""
+        raise CostError(f"{type(self).__name__} does not declare what its resources follow from")
 
     def constants(self) -> dict[str, int]:
         """Constants of the kernel's configuration that follow from sizes and arrays."""

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hls_projects.cost import Demand, block_rams
 from hls_projects.operators.base import magnitude, signed_width
 from hls_projects.operators.window import WindowedOperator
+from hls_projects.rtl.twin import code_type
 
 # Two products in a DSP: hls_projects/rtl/multiply_accumulate_pair.v says why.
 PACKED_WIDTH, PACKED_PRODUCT, PACKED_SHIFT = 8, 1 << 15, 15
+# Address bits of the blocks of queries and of results, four of each.
+BLOCK_BITS = 2
 
 
 def product_parameters(operator: WindowedOperator, inputs: str, n_products: int) -> dict[str, int]:
@@ -23,13 +31,34 @@ def product_parameters(operator: WindowedOperator, inputs: str, n_products: int)
     sizes = ("n_heads", "head_dim", "n_tokens", "load_size", "n_window", "out_shift", *operator.folding)
     parameters = {name.upper(): operator.size(name) for name in sizes}
     for index, letter in enumerate(inputs):
-        dtype = operator.in_dtype(index)
-        parameters |= {f"{letter}_WIDTH": dtype.bitwidth(), f"{letter}_SIGNED": int(dtype.signed())}
+        parameters |= code_type(letter, operator.in_dtype(index))
     # To a sum half a step of the output is added, for its rounding.
     shift = operator.size("out_shift")
     peak = n_products * _product(operator) + (1 << shift >> 1)
     widths = {"SUM_WIDTH": signed_width(peak, shifts=shift).bitwidth(), "OUT_WIDTH": operator.out_dtype.bitwidth()}
     return parameters | widths
+
+
+def stage_clocks(operator: WindowedOperator) -> dict[str, int]:
+    """Clocks of the module's stages, which all run at the same time.
+
+    Returns:
+        ``load_keys``: of ``load_size`` keys, or values, once for as many queries; ``load``, ``work`` and ``store``:
+        of one query. A picture of ``n_tokens`` queries takes ``n_tokens`` times the slowest of the last three,
+        or its loads of keys if they take longer.
+    """
+    heads, channels, window, load = (operator.size(name) for name in ("n_heads", "head_dim", "n_window", "load_size"))
+    parallel_heads, lanes = (operator.size(name) for name in operator.folding[:2])
+    scores = operator.folding[1] == "parallel_keys"
+    # A load's keys, or the channels, pass over the lanes in groups.
+    sums = window // load * -(-load // lanes) if scores else -(-channels // lanes)
+    work = -(-heads // parallel_heads) * sums * max(channels if scores else window, parallel_heads * lanes)
+    return {
+        "load_keys": load * heads * channels,
+        "load": heads * (channels if scores else window),
+        "work": work,
+        "store": heads * (window if scores else channels),
+    }
 
 
 def _product(operator: WindowedOperator) -> int:
@@ -50,6 +79,94 @@ def _check(operator: WindowedOperator) -> None:
     if operator.size("packed") and not (fits and shift <= PACKED_SHIFT):
         types = f"{operator.in_dtype(0).name} times {stored.name} shifted by {shift}"
         raise ValueError(f"{name}: two products of {types} do not fit a DSP; set packed to 0")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of the module that ``attention_core.v`` derives from its parameters, for its cost.
+
+    Args:
+        heads: that are worked on in parallel; ``lanes`` sums of each.
+        slices: DSPs of a head; ``quads`` fours of them, of which one sum leaves at a time.
+        word: bits of a DSP's sums that are held until they leave.
+        stored, shared, result: address bits of the memories.
+    """
+
+    heads: int
+    lanes: int
+    slices: int
+    quads: int
+    word: int
+    stored: int
+    shared: int
+    result: int
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, int], lanes: str, groups_of: int, steps: int) -> Shape:
+        """From the parameters of a twin.
+
+        Args:
+            lanes: the parameter of parallel sums of a head.
+            groups_of: how many sums a head has in all; ``steps`` products each, for one load of keys.
+        """
+        heads, packed = parameters["PARALLEL_HEADS"], parameters["PACKED"]
+        passes = -(-parameters["N_HEADS"] // heads)
+        units = parameters["N_WINDOW"] // parameters["LOAD_SIZE"]
+        parallel = parameters[lanes]
+        groups = -(-groups_of // parallel)
+        slices = -(-parallel // 2) if packed else parallel
+        sums = units if lanes == "PARALLEL_CHANNELS" else 1
+        of_results = _bits(parallel) + _bits(groups) + _bits(units // sums)
+        return cls(
+            heads=heads,
+            lanes=parallel,
+            slices=slices,
+            quads=-(-slices // 4),
+            word=1 + parameters["SUM_WIDTH"] * (1 + packed) - parameters["OUT_SHIFT"],
+            stored=_bits(passes) + _bits(units + 1) + _bits(groups) + _bits(steps),
+            shared=BLOCK_BITS + _bits(passes) + _bits(sums) + _bits(steps),
+            result=BLOCK_BITS + _bits(passes) + _bits(heads) + of_results,
+        )
+
+    def demand(self, operator: WindowedOperator) -> Demand:
+        """See :meth:`hls_projects.operators.base.HardwareOperator.demand`."""
+        return Demand(
+            type(operator).__name__, self._features(operator), self._block_rams(operator), self.heads * self.slices
+        )
+
+    def _features(self, operator: WindowedOperator) -> dict[str, float]:
+        packed, sums = operator.size("packed"), self.heads * self.slices
+        return {
+            "one": 1,
+            "address_bits": self.stored + self.shared,
+            "result_address_bits": self.result,
+            "lanes": self.heads * self.lanes,
+            "heads": self.heads,
+            "held_bits": sums * self.word,
+            "chosen_bits": self.heads * self.quads * self.word,
+            "pairs": sums * packed,
+            "word_bits": self.word,
+            "joined_bits": self.word * math.ceil(self.heads * self.quads / 6),
+            "several_loads": int(operator.size("n_window") > operator.size("load_size")),
+        }
+
+    def _block_rams(self, operator: WindowedOperator) -> float:
+        """Of the stored, the shared and the resulting elements."""
+        shared, stored = (operator.in_dtype(index).bitwidth() for index in (0, 1))
+        return (
+            element_rams(stored, self.heads * self.lanes, self.stored)
+            + element_rams(shared, self.heads, self.shared)
+            + block_rams(operator.out_dtype.bitwidth(), 1 << self.result)
+        )
+
+
+def element_rams(width: int, elements: int, address: int) -> float:
+    """Block RAMs of ``element_ram.v``."""
+    return block_rams(width * elements, 1 << address, element=width if elements > 1 else 0)
+
+
+def _bits(count: int) -> int:
+    return (count - 1).bit_length()
 
 
 def sum_clocks(operator: WindowedOperator) -> int:

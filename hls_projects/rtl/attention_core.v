@@ -6,11 +6,14 @@
 //
 //   load stored     1 clock an element; a load goes into one unit of a ring, the window's units are the others
 //   load shared     1 clock an element, into one of 4 blocks
-//   work            passes * groups * max(steps of a sum, parallel heads * lanes) clocks a query
+//   work            passes * groups * max(steps of a sum, parallel heads * lanes) clocks a query, those of
+//                   units from before the picture included
 //   store           1 clock an element, out of one of 4 blocks
 //
-// Behind the last step of a sum its first lane's result is 9 clocks later in the block, or 10 with PACKED, the
-// others a clock each after it.
+// so that a picture takes as long as the slowest of them; where a load comes in as long as the one before is
+// served, up to 4 clocks more a load. A query whose last element is taken in clock t, and its load's before, is
+// worked on from t + 1 to t + work if nothing else is. Its first result leaves in clock t + work + lanes + 10 +
+// PACKED, less what the last sum has waited for the lanes, and the others behind it.
 
 module attention_core #(
     parameter integer SCORES = 1,

@@ -13,7 +13,7 @@ module counter #(
     localparam HIGHEST = COUNT - 1;
     assign last = value == HIGHEST[WIDTH-1:0];
     always @(posedge clk) begin
-        if (rst) value <= 0;
-        else if (step) value <= last ? {WIDTH{1'b0}} : value + 1;
+        if (rst || step && last) value <= 0;
+        else if (step) value <= value + 1;
     end
 endmodule

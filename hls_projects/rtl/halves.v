@@ -16,7 +16,8 @@ module halves #(
     wire end_of_upper = address == UPPER[ADDRESS-1:0];
     assign last = address == LOWER[ADDRESS-1:0] || end_of_upper;
     always @(posedge clk) begin
-        if (rst) address <= 0;
-        else if (step) address <= end_of_upper && 2 * WORDS != 1 << ADDRESS ? {ADDRESS{1'b0}} : address + 1;
+        // The wrap is a reset: it costs less than a choice.
+        if (rst || step && end_of_upper) address <= 0;
+        else if (step) address <= address + 1;
     end
 endmodule

@@ -14,7 +14,7 @@ module loop #(
     reg [WIDTH-1:0] value;
     assign done = inner && value == HIGHEST[WIDTH-1:0];
     always @(posedge clk) begin
-        if (rst) value <= 0;
-        else if (step && inner) value <= done ? {WIDTH{1'b0}} : value + 1;
+        if (rst || step && done) value <= 0;
+        else if (step && inner) value <= value + 1;
     end
 endmodule

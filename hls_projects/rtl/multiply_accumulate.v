@@ -3,12 +3,8 @@
 // `first` and `add` come two clocks after their a, d and b; the sum two clocks after them. `tie` tells that
 // the low SHIFT bits of the sum are 0: with START = 2^(SHIFT-1) dropping them rounds half up, and half to
 // even differs from it there only (the convergent rounding of the pattern detector, UG479). `d` needs
-// PREADD = 1. The slice is instantiated, for what is inferred has neither the detector nor the start; Verilator
-// takes the description beside it, unless the macro INSTANTIATE_DSP48E1 says otherwise.
-
-`ifndef VERILATOR
-`define INSTANTIATE_DSP48E1
-`endif
+// PREADD = 1. The slice is instantiated for synthesis, for what is inferred has neither the detector nor the start;
+// simulators take the description beside it.
 
 module multiply_accumulate #(
     parameter [47:0] START = 48'd0,
@@ -28,7 +24,7 @@ module multiply_accumulate #(
     wire detected;
     assign tie = SHIFT != 0 && detected;
 
-`ifdef INSTANTIATE_DSP48E1
+`ifdef SYNTHESIS
     // Z: P or C; X and Y: the product or 0.
     wire [6:0] opmode = {2'b01, first, 1'b0, add, 1'b0, add};
 

@@ -29,18 +29,16 @@ module scale_factor #(
     // Of LENGTH - 1 shifts or fewer at most three are single ones.
     localparam NORMALISE = (LENGTH - 4) / 4 + 3;
     localparam CLOCKS = NORMALISE + 1 + SHIFTS;
-    localparam COUNT = $clog2(CLOCKS + 1);
-    localparam EXPONENT = $clog2(LENGTH) + 3;
+    localparam EXPONENT = $clog2(LENGTH) + 1;
     localparam START = LENGTH - 8;
-    localparam signed [EXPONENT-1:0] MINUS_FOUR = -4;
-    localparam signed [EXPONENT-1:0] MINUS_ONE = -1;
-    localparam signed [EXPONENT-1:0] STEP = ROOT != 0 ? 2 : 1;
-    localparam SHIFTING = SHIFTS + 1;
 
     reg [REGISTER-1:0] value;
     reg signed [EXPONENT-1:0] exponent;
-    reg [COUNT-1:0] left;
-    assign ready = left == 0;
+    // A clock of the schedule after the other; the sum moves, then comes the word of the table.
+    reg [CLOCKS-1:0] schedule;
+    reg normalise, done;
+    assign ready = done;
+    wire look_up = schedule[NORMALISE];
     assign factor = value[FACTOR_WIDTH-1:0];
 
     reg [TABLE_WIDTH-1:0] table_words[0:(ROOT!=0?256:128)-1];
@@ -58,12 +56,11 @@ module scale_factor #(
         end
     endgenerate
     wire [7:0] mantissa = {1'b0, value[LENGTH-2-:7]} + {7'd0, up};
-    wire [EXPONENT-1:0] carried = exponent + {{(EXPONENT - 1) {1'b0}}, mantissa[7]};
     wire [TABLE_WIDTH-1:0] word;
     wire low;
     generate
         if (ROOT != 0) begin : root
-            assign word = table_words[{carried[0], mantissa[6:0]}];
+            assign word = table_words[{exponent[0] ^ mantissa[7], mantissa[6:0]}];
             assign low = exponent >>> 1 != HIGHEST[EXPONENT-1:0];
         end else begin : reciprocal
             assign word = table_words[mantissa[6:0]];
@@ -71,22 +68,29 @@ module scale_factor #(
         end
     endgenerate
 
-    wire normalise = left > SHIFTING[COUNT-1:0];
-    wire look_up = left == SHIFTING[COUNT-1:0];
     wire by_four = normalise && value[LENGTH-1-:4] == 0;
-    wire by_one = !value[LENGTH-1];
-    wire shift = normalise ? by_one : low && !ready;
+    wire shift = normalise ? !value[LENGTH-1] : low && !done;
+    // What the register takes next, in two bits: one function of six inputs a bit.
+    wire [1:0] next = load ? 2'd0 : look_up ? 2'd1 : by_four ? 2'd2 : 2'd3;
+    // What the exponent changes by: minus four or one; the carry of the rounding; one or two back.
+    wire [1:0] change = look_up ? {1'b0, mantissa[7]} : normalise ? {2{!by_four}} : ROOT != 0 ? 2'd2 : 2'd1;
     always @(posedge clk) begin
-        if (load) value <= {{(REGISTER - WIDTH) {1'b0}}, sum};
-        else if (look_up) value <= {{(REGISTER - TABLE_WIDTH) {1'b0}}, word};
-        else if (shift) value <= by_four ? value << 4 : value << 1;
+        if (load || look_up || shift) begin
+            case (next)
+                2'd0: value <= {{(REGISTER - WIDTH) {1'b0}}, sum};
+                2'd1: value <= {{(REGISTER - TABLE_WIDTH) {1'b0}}, word};
+                2'd2: value <= value << 4;
+                2'd3: value <= value << 1;
+            endcase
+        end
 
         if (load) exponent <= START[EXPONENT-1:0];
-        else if (look_up) exponent <= carried;
-        else if (shift) exponent <= exponent + (by_four ? MINUS_FOUR : normalise ? MINUS_ONE : STEP);
+        else if (look_up || shift) exponent <= exponent + {{(EXPONENT - 2) {normalise}}, change};
 
-        if (rst) left <= 0;
-        else if (load) left <= CLOCKS[COUNT-1:0];
-        else if (!ready) left <= left - 1;
+        schedule <= rst ? {CLOCKS{1'b0}} : {schedule[CLOCKS-2:0], load};
+        if (rst || schedule[NORMALISE-1]) normalise <= 0;
+        else if (load) normalise <= 1;
+        if (rst || schedule[CLOCKS-1]) done <= 1;
+        else if (load) done <= 0;
     end
 endmodule

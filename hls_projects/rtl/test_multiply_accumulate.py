@@ -1,4 +1,4 @@
-"""The multiply-accumulate's description for Verilator, its DSP48E1 and integers in Python do the same."""
+"""The multiply-accumulate's description for simulators, its DSP48E1 and integers in Python do the same."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def cell(work: Path) -> Path:
 def test_sums_and_ties(tmp_path, instantiated):
     if shutil.which("verilator") is None or not CELLS.exists():
         pytest.skip("needs Debian's verilator and yosys")
-    options = ["+define+INSTANTIATE_DSP48E1", str(cell(tmp_path))] if instantiated else []
+    options = ["+define+SYNTHESIS", str(cell(tmp_path))] if instantiated else []
     plain, rounded, pair = simulate(tmp_path / "work", options)
     right = [expected(0, 0, 0), expected(1 << 7, 8, 0), expected((1 << 23) + (1 << 7), 8, 1)]
     for got, model in zip((plain, rounded, pair), right, strict=True):

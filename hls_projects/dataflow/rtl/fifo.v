@@ -14,6 +14,7 @@ module fifo (
     output wire out_valid,
     input wire out_ready
 );
+    /* verilator no_inline_module */
     reg [31:0] used = 0;
     reg [31:0] there = 0;
     reg [7:0] coming = 0;

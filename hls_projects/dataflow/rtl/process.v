@@ -15,12 +15,15 @@ module process #(
     input wire [31:0] rest,
     input wire [31:0] pictures,
     output reg [31:0] place,
+    /* verilator lint_off UNUSEDSIGNAL */
     input wire [63:0] instruction,
+    /* verilator lint_on UNUSEDSIGNAL */
     input wire [PORTS-1:0] in_valid,
     output wire [PORTS-1:0] in_ready,
     output wire [PORTS-1:0] out_valid,
     input wire [PORTS-1:0] out_ready
 );
+    /* verilator no_inline_module */ // inlined a hundred times it takes a minute to compile
     reg [31:0] picture = 0;
     reg [31:0] waited = 0;
     reg [31:0] extra = 0;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from hls_projects.cost import Demand, Rom
 from hls_projects.operators.base import HardwareOperator, Stage, elementwise
 from hls_projects.rtl.twin import Memory, Twin, code_type
 
@@ -37,6 +38,16 @@ class ActivationTable(HardwareOperator):
             code_type("IN", self.in_dtype()) | {"OUT_WIDTH": bits},
             {"table": Memory.of(bits, self.array("table"))},
         )
+
+    def demand(self) -> Demand:
+        rom = Rom.of(self.out_dtype.bitwidth(), self.array("table"))
+        features = {
+            "one": 1,
+            "out_bits": self.out_dtype.bitwidth(),
+            "table_luts": rom.luts,
+            "choice_luts": rom.choice_luts,
+        }
+        return Demand("ActivationTable", features, BRAM36=rom.BRAM36)
 
     def execute(self, x: np.ndarray) -> np.ndarray:
         return self.array("table")[x - int(self.in_dtype().min())]

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
+from hls_projects.cost import Demand
 from hls_projects.integer import exact_matmul, requantize
 from hls_projects.operators.base import Folding, Stage, divisors, magnitude, shift_dtype, signed_width
-from hls_projects.operators.products import product_parameters, sum_clocks
+from hls_projects.operators.products import Shape, product_parameters, sum_clocks
 from hls_projects.operators.window import WINDOW_SIZES, WindowedOperator
 from hls_projects.rtl.twin import Twin
 
@@ -47,6 +48,11 @@ class AttentionScores(WindowedOperator):
         shift = self.size("out_shift")
         return {"accum_t": signed_width(peak, shifts=shift), "shift_t": shift_dtype(shift)}
 
+    def check_folding(self) -> None:
+        self.check_choice("packed", 0, 1)
+        self.check_divisor("parallel_heads", "n_heads")
+        self.check_divisor("parallel_keys", "n_window")
+
     def stages(self) -> tuple[Stage, ...]:
         heads, channels, slots = (self.size(name) for name in ("n_heads", "head_dim", "n_window"))
         groups = heads // self.size("parallel_heads") * (slots // self.size("parallel_keys"))
@@ -65,6 +71,11 @@ class AttentionScores(WindowedOperator):
 
     def twin(self) -> Twin:
         return Twin(self.kernel, product_parameters(self, "QK", self.size("head_dim")))
+
+    def demand(self) -> Demand:
+        return Shape.of(self.twin().parameters, "PARALLEL_KEYS", self.size("load_size"), self.size("head_dim")).demand(
+            self
+        )
 
     def execute(self, q: np.ndarray, k: np.ndarray) -> np.ndarray:
         tokens, heads, channels = (self.size(name) for name in ("n_tokens", "n_heads", "head_dim"))

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
+from hls_projects.cost import Demand
 from hls_projects.integer import exact_matmul, requantize
 from hls_projects.operators.base import Folding, Stage, divisors, magnitude, shift_dtype, signed_width
-from hls_projects.operators.products import product_parameters, sum_clocks
+from hls_projects.operators.products import Shape, product_parameters, sum_clocks
 from hls_projects.operators.window import WINDOW_SIZES, WindowedOperator
 from hls_projects.rtl.twin import Twin
 
@@ -44,6 +45,11 @@ class AttentionValues(WindowedOperator):
         shift = self.size("out_shift")
         return {"accum_t": signed_width(peak, shifts=shift), "shift_t": shift_dtype(shift)}
 
+    def check_folding(self) -> None:
+        self.check_choice("packed", 0, 1)
+        self.check_divisor("parallel_heads", "n_heads")
+        self.check_divisor("parallel_channels", "head_dim")
+
     def stages(self) -> tuple[Stage, ...]:
         heads, channels, slots = (self.size(name) for name in ("n_heads", "head_dim", "n_window"))
         groups = heads // self.size("parallel_heads") * (channels // self.size("parallel_channels"))
@@ -62,6 +68,11 @@ class AttentionValues(WindowedOperator):
 
     def twin(self) -> Twin:
         return Twin(self.kernel, product_parameters(self, "PV", self.size("n_window")))
+
+    def demand(self) -> Demand:
+        return Shape.of(
+            self.twin().parameters, "PARALLEL_CHANNELS", self.size("head_dim"), self.size("load_size")
+        ).demand(self)
 
     def execute(self, p: np.ndarray, v: np.ndarray) -> np.ndarray:
         tokens, heads, channels = (self.size(name) for name in ("n_tokens", "n_heads", "head_dim"))

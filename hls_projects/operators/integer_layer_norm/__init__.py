@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from qonnx.core.datatype import BaseDataType, DataType
 
+from hls_projects.cost import DSP_WIDTH, Demand, Rom, lut_ram
 from hls_projects.dataflow.program import Read, Repeat, Write, claim, fill, free, take
 from hls_projects.integer import requantize, significand, smallest_dtype
 from hls_projects.operators.base import HardwareOperator, Stage, block_of, clocks, magnitude, shift_dtype, signed_width
@@ -134,6 +135,24 @@ class IntegerLayerNorm(HardwareOperator):
         codes = code_type("IN", self.in_dtype()) | code_type("OUT", self.out_dtype)
         parameters = {"N_IN": size("n_in")} | codes | mean | centring | product
         return Twin(self.kernel, parameters, {"inverse_table": Memory.of(bits, table)})
+
+    def demand(self) -> Demand:
+        found, channels = self.twin().parameters, self.size("n_in")
+        rom = Rom.of(found["INVERSE_WIDTH"], self.array("inverse_table"))
+        factor = found["INVERSE_WIDTH"] + found["SHIFTS"]
+        words = lut_ram(found["IN_WIDTH"], 2 * channels) + lut_ram(found["CENTRED_WIDTH"], 2 * channels)
+        features = {
+            "one": 1,
+            "sum_bits": found["SUM_WIDTH"] + found["MULTIPLIER_WIDTH"] + found["MEAN_WIDTH"],
+            "difference_bits": found["DIFFERENCE_WIDTH"],
+            "squares_bits": found["SQUARES_WIDTH"],
+            "factor_bits": max(factor, found["SQUARES_WIDTH"]),
+            "product_bits": found["CENTRED_WIDTH"] + factor,
+            "address_bits": channels.bit_length(),
+            "words_luts": words,
+            "table_luts": rom.luts,
+        }
+        return Demand("IntegerLayerNorm", features, BRAM36=rom.BRAM36, DSP=2 if factor < DSP_WIDTH else 3)
 
     def execute(self, x: np.ndarray) -> np.ndarray:
         scaled = x.sum(axis=-1, keepdims=True) * self.size("mean_multiplier")

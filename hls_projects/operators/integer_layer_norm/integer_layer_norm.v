@@ -60,11 +60,9 @@ module integer_layer_norm #(
     );
     wire in_sign = IN_SIGNED != 0 && in_data[IN_WIDTH-1];
     reg signed [SUM_WIDTH-1:0] sum;
-    reg a_fresh;
     always @(posedge clk) begin
-        if (take) sum <= {{(SUM_WIDTH - IN_WIDTH) {in_sign}}, in_data} + (a_fresh ? {SUM_WIDTH{1'b0}} : sum);
-        if (rst) a_fresh <= 1;
-        else if (take) a_fresh <= a_last;
+        if (rst || b_begin) sum <= 0;
+        else if (take) sum <= sum + {{(SUM_WIDTH - IN_WIDTH) {in_sign}}, in_data};
         if (rst || b_begin) sum_waits <= 0;
         else if (take && a_last) sum_waits <= 1;
     end
@@ -108,7 +106,7 @@ module integer_layer_norm #(
         .value((wide_x << X_SHIFT) - offset), .result(rounded)
     );
 
-    reg x_valid, x_last, centred_valid, centred_last, b_fresh;
+    reg x_valid, x_last, centred_valid, centred_last;
     reg [ADDRESS-1:0] x_address, centred_address;
     reg signed [CENTRED_WIDTH-1:0] centred;
     wire signed [2*CENTRED_WIDTH-1:0] square = centred * centred;
@@ -138,9 +136,8 @@ module integer_layer_norm #(
         centred_valid <= x_valid && !rst;
         centred_last <= x_last;
         centred_address <= x_address;
-        if (b_begin) b_fresh <= 1;
-        else if (centred_valid) b_fresh <= 0;
-        if (centred_valid) squares <= wide_square + (b_fresh ? {SQUARES_WIDTH{1'b0}} : squares);
+        if (rst || c_begin) squares <= 0;
+        else if (centred_valid) squares <= squares + wide_square;
     end
 
     // Stage C.

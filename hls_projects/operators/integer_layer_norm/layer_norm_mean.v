@@ -23,8 +23,6 @@ module layer_norm_mean #(
     localparam KEPT = CLOCKS - SHIFT;
     localparam UPPER = (SUM_WIDTH > SHIFT + 1 ? SUM_WIDTH : SHIFT + 1) + 1;
     localparam WIDTH = UPPER + KEPT + 1;
-    localparam COUNT = $clog2(CLOCKS + 2);
-    localparam END = CLOCKS + 1;
     localparam [CLOCKS-1:0] BITS = MULTIPLIER;
     localparam [UPPER-1:0] ONE = 1;
     // Without a shift nothing is rounded.
@@ -34,11 +32,12 @@ module layer_norm_mean #(
     reg signed [WIDTH-1:0] product;
     reg signed [SUM_WIDTH-1:0] multiplicand;
     reg [CLOCKS-1:0] multiplier;
-    reg [COUNT-1:0] clocks;
-    assign ready = clocks == END[COUNT-1:0];
-    wire adding = clocks < CLOCKS[COUNT-1:0];
-    wire [UPPER-1:0] addend = multiplier[0] ? {{(UPPER - SUM_WIDTH) {multiplicand[SUM_WIDTH-1]}}, multiplicand} : 0;
-    wire [UPPER-1:0] upper = product[WIDTH-1:KEPT+1] + addend;
+    // As many ones as clocks are left; after the last bit of the multiplier one for the user's register.
+    reg [CLOCKS:0] left;
+    assign ready = !left[0];
+    wire adding = left[1];
+    wire signed [SUM_WIDTH-1:0] addend = multiplicand & {SUM_WIDTH{multiplier[0]}};
+    wire signed [UPPER-1:0] upper = $signed(product[WIDTH-1:KEPT+1]) + addend;
     wire [WIDTH-1:0] moved;
     generate
         if (KEPT == 0) begin : all_out
@@ -55,13 +54,11 @@ module layer_norm_mean #(
             product <= {(ONE << SHIFT) >> 1, {KEPT + 1{1'b0}}} | NO_TIE;
             multiplicand <= sum;
             multiplier <= BITS;
-            clocks <= 0;
         end else begin
             if (adding) product <= moved;
             multiplier <= multiplier >> 1;
-            if (!ready) clocks <= clocks + 1;
         end
-        if (rst) clocks <= END[COUNT-1:0];
+        left <= load || rst ? {CLOCKS + 1{1'b1}} : left >> 1;
     end
 
     requantize #(

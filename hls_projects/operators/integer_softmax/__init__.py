@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
+from hls_projects.cost import DSP_WIDTH, Demand, Rom, lut_ram
 from hls_projects.dataflow.program import Read, Repeat, Write, claim, fill, free, take
 from hls_projects.integer import requantize, significand, smallest_dtype
 from hls_projects.operators.base import Stage, block_of, clocks, shift_dtype, signed_width
@@ -99,6 +100,23 @@ class IntegerSoftmax(WindowedOperator):
             rows | arithmetic | code_type("IN", self.in_dtype()) | code_type("OUT", self.out_dtype),
             {name: Memory.of(widths[name], self.array(name)) for name in self.arrays},
         )
+
+    def demand(self) -> Demand:
+        found, slots = self.twin().parameters, self.size("n_window")
+        factor = found["RECIPROCAL_WIDTH"] + found["SHIFTS"]
+        rom = Rom.of(found["EXP_WIDTH"], self.array("exp_table"))
+        features = {
+            "one": 1,
+            "sum_bits": found["SUM_WIDTH"],
+            "factor_bits": max(factor, found["SUM_WIDTH"]),
+            "product_bits": found["EXP_WIDTH"] + factor,
+            "code_bits": found["IN_WIDTH"] + found["EXP_WIDTH"],
+            "address_bits": slots.bit_length(),
+            "several_loads": int(found["SKIP"] > 0),
+            "words_luts": lut_ram(found["IN_WIDTH"], 2 * slots) + lut_ram(found["EXP_WIDTH"], 2 * slots),
+            "table_luts": rom.luts,
+        }
+        return Demand("IntegerSoftmax", features, BRAM36=rom.BRAM36, DSP=1 if factor < DSP_WIDTH else 2)
 
     def execute(self, scores: np.ndarray) -> np.ndarray:
         rows = scores.reshape(-1, self.size("n_tokens"), self.size("n_heads"), self.size("n_window"))

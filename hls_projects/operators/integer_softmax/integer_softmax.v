@@ -57,11 +57,9 @@ module integer_softmax #(
         .clk(clk), .rst(rst), .step(take), .address(a_address), .last(a_last)
     );
     reg [IN_WIDTH-1:0] highest;
-    reg a_fresh;
     always @(posedge clk) begin
-        if (take && a_counts && (a_fresh || score > highest)) highest <= score;
-        if (rst || take && a_last) a_fresh <= 1;
-        else if (take && a_counts) a_fresh <= 0;
+        if (rst || b_begin) highest <= 0;
+        else if (take && a_counts && score > highest) highest <= score;
         if (rst || b_begin) scores_wait <= 0;
         else if (take && a_last) scores_wait <= 1;
     end
@@ -89,7 +87,7 @@ module integer_softmax #(
     reg [IN_WIDTH-1:0] top;
     wire [IN_WIDTH-1:0] distance = top - b_score;
     reg score_valid, score_last, score_counts;
-    reg exp_valid, exp_last, b_fresh;
+    reg exp_valid, exp_last;
     reg [ADDRESS-1:0] score_address, exp_address;
     reg [EXP_WIDTH-1:0] exponential;
     reg [SUM_WIDTH-1:0] sum;
@@ -110,9 +108,8 @@ module integer_softmax #(
         exp_last <= score_last;
         exp_address <= score_address;
         exponential <= score_counts ? exp_words[distance] : {EXP_WIDTH{1'b0}};
-        if (b_begin) b_fresh <= 1;
-        else if (exp_valid) b_fresh <= 0;
-        if (exp_valid) sum <= {{(SUM_WIDTH - EXP_WIDTH) {1'b0}}, exponential} + (b_fresh ? {SUM_WIDTH{1'b0}} : sum);
+        if (rst || c_begin) sum <= 0;
+        else if (exp_valid) sum <= sum + {{(SUM_WIDTH - EXP_WIDTH) {1'b0}}, exponential};
     end
 
     // Stage C.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
+from hls_projects.cost import Demand, Rom
 from hls_projects.dataflow.program import Repeat, Write
 from hls_projects.integer import requantize
 from hls_projects.operators.base import HardwareOperator, Stage, elementwise, magnitude, shift_dtype, signed_width
@@ -53,6 +54,21 @@ class PositionEmbedding(HardwareOperator):
             | {"SUM_WIDTH": self.types()["accum_t"].bitwidth()},
             {"table": Memory.of(stored.bitwidth(), self.array("table"))},
         )
+
+    def demand(self) -> Demand:
+        rom = Rom.of(self.array_dtype("table").bitwidth(), self.array("table"))
+        features = {
+            "one": 1,
+            "sum_bits": self.types()["accum_t"].bitwidth(),
+            "rounded_bits": self.size("out_shift"),
+            "out_bits": self.out_dtype.bitwidth(),
+            "address_bits": len(self.array("table")).bit_length(),
+            "prefix": int(self.size("n_prefix") > 0),
+            "table_luts": rom.luts,
+            "choice_luts": rom.choice_luts,
+            "in_block_ram": int(rom.BRAM36 > 0),
+        }
+        return Demand("PositionEmbedding", features, BRAM36=rom.BRAM36)
 
     def execute(self, x: np.ndarray) -> np.ndarray:
         padded = np.pad(x << self.size("in_shift"), ((0, 0), (self.size("n_prefix"), 0), (0, 0)))

@@ -9,11 +9,15 @@ from functools import cached_property
 import numpy as np
 from qonnx.core.datatype import BaseDataType, DataType
 
+from hls_projects.cost import Demand
 from hls_projects.integer import decode_pot, exact_matmul, requantize
 from hls_projects.operators.base import Folding, HardwareOperator, Stage, magnitude, signed_width
 from hls_projects.operators.pot_linear import layout, timing
+from hls_projects.operators.pot_linear.demand import demand
 from hls_projects.operators.pot_linear.layout import BLOCK, ELEMENTS
 from hls_projects.rtl.twin import Twin
+
+RAM_STYLES = ("block", "distributed")
 
 
 class PotLinear(HardwareOperator):
@@ -29,6 +33,7 @@ class PotLinear(HardwareOperator):
         element: one of :data:`ELEMENTS`.
         sparse: 1 where weights that are zero take no time, as far as every row has as few of them as any
             in each block of :data:`BLOCK` inputs.
+        ram_style: of the RAM with the tokens that come in, ``"block"`` or ``"distributed"``, as FINN has it.
         result_buffers: 2 where the twin keeps an output's finished sum beside the one that is read out, for groups
             that are worked on in fewer clocks than ``pe``.
     """
@@ -53,6 +58,10 @@ class PotLinear(HardwareOperator):
         return self.get_nodeattr("element")
 
     @property
+    def ram_style(self) -> str:
+        return self.get_nodeattr("ram_style")
+
+    @property
     def n_groups(self) -> int:
         """Groups of ``pe`` outputs, worked on one after the other; the last may be smaller."""
         return math.ceil(self.size("n_out") / self.size("pe"))
@@ -65,11 +74,32 @@ class PotLinear(HardwareOperator):
         return max(int(padded.reshape(rows, -1, BLOCK).sum(axis=-1).max()), 1)
 
     @property
+    def widths(self) -> dict[str, int]:
+        """Parameters of the twin that do not depend on how many outputs are worked on in parallel, remembered."""
+        kind = self.element, self.size("sparse")
+        if kind not in self._widths:
+            self._widths[kind] = layout.widths(self, layout.Parts.of(self.weights()))
+        return self._widths[kind]
+
+    @cached_property
+    def _widths(self) -> dict[tuple[str, int], dict[str, int]]:
+        return {}
+
+    @property
     def n_steps(self) -> int:
         """Weights of an output that are worked on one after the other, ``simd`` at a time."""
         if not self.size("sparse"):
             return self.size("n_in")
         return math.ceil(self.size("n_in") / BLOCK) * self.block_nonzeros
+
+    def check_folding(self) -> None:
+        super().check_folding()
+        if self.size("pe") > self.size("n_out"):
+            raise self.misfit("pe", f"at most n_out, {self.size('n_out')}")
+        self.check_choice("element", *ELEMENTS)
+        self.check_choice("sparse", 0, 1)
+        self.check_choice("result_buffers", 1, 2)
+        self.check_choice("ram_style", *RAM_STYLES)
 
     def constants(self) -> dict[str, int]:
         return {
@@ -107,20 +137,21 @@ class PotLinear(HardwareOperator):
         return 1 + self.size("exponent_bits") + self.size("mantissa_bits")
 
     def get_nodeattr_types(self) -> dict[str, tuple]:
-        element = ("s", False, ELEMENTS[0], set(ELEMENTS))
-        buffers = {"result_buffers": ("i", False, 1, {1, 2})}
-        return super().get_nodeattr_types() | {"element": element, "sparse": ("i", False, 0, {0, 1}), **buffers}
+        words = {"element": ("s", False, ELEMENTS[0]), "ram_style": ("s", False, RAM_STYLES[0])}
+        own = words | {"sparse": ("i", False, 0), "result_buffers": ("i", False, 1)}
+        return super().get_nodeattr_types() | own
 
     def fold_attributes(self) -> tuple[str, ...]:
-        return (*super().fold_attributes(), "element", "sparse")
+        return (*super().fold_attributes(), "element", "sparse", "ram_style")
 
     def foldings(self) -> Iterator[Folding]:
         outputs = self.size("n_out")
         for pe in sorted({math.ceil(outputs / groups) for groups in range(1, outputs + 1)}):
             for element, sparse in layout.KINDS:
-                folding = {"pe": pe, "simd": 1, "element": element, "sparse": sparse}
-                if not sparse or self.can_skip_zeros():
-                    yield folding
+                if sparse and not self.can_skip_zeros():
+                    continue
+                for ram_style in RAM_STYLES:
+                    yield {"pe": pe, "simd": 1, "element": element, "sparse": sparse, "ram_style": ram_style}
 
     def can_skip_zeros(self) -> bool:
         """Whether the twin has a form that spends no time on zeros for this pattern of them."""
@@ -144,6 +175,9 @@ class PotLinear(HardwareOperator):
 
     def twin(self) -> Twin:
         return layout.twin(self)
+
+    def demand(self) -> Demand:
+        return demand(self)
 
     def types(self) -> dict[str, BaseDataType]:
         sums = np.abs(self.weights()).sum(axis=1) * magnitude(self.in_dtype())
@@ -172,5 +206,6 @@ class PotLinear(HardwareOperator):
         return timing.output_latency(self)
 
     def execute(self, x: np.ndarray) -> np.ndarray:
+        x = x.reshape(-1, *self.input_shapes()[0])
         total = (exact_matmul(x, self.weights().T) << self.array("acc_shift")) + self.array("bias")
         return requantize(total, self.array("out_shift"), self.out_dtype)

@@ -16,6 +16,7 @@ power. The memory ``constants`` has a word a row, see :func:`requantization`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -81,16 +82,13 @@ def twin(operator: PotLinear) -> Twin:
     check(operator)
     parts = Parts.of(operator.weights())
     element, sparse = operator.get_nodeattr("element"), operator.size("sparse")
+    found = widths(operator, parts)
     codes, code_width = _codes(operator, parts, element)
-    word_width = code_width + (BLOCK - 1).bit_length() * sparse
     pe = operator.size("pe")
-    low, high = _drained_bounds(operator, parts) if element == "bucket" else _bounds(operator, parts.lowest)
-    # Every addend is extended to the sum by at least one bit.
-    sum_width = max(_signed(low, high), _addend_width(operator, parts, element) + 1)
-    result_width = sum_width + (parts.powers - 1 if element == "bucket" else 0)
-    requantized, constants = requantization(operator, parts.lowest, result_width)
-    memories = {"weights": Memory.of(pe * word_width, _weight_words(operator, codes, code_width)),
-                "constants": constants}  # fmt: skip
+    memories = {
+        "weights": Memory.of(pe * found["WORD_WIDTH"], _weight_words(operator, codes, code_width)),
+        "constants": requantization(operator, parts.lowest, result_width(found, element))[1],
+    }
     if element == "bucket":
         memories["drained"] = Memory.of(pe, _drained_words(operator, parts))
     parameters = {
@@ -104,13 +102,30 @@ def twin(operator: PotLinear) -> Twin:
         "OUT_WIDTH": operator.out_dtype.bitwidth(),
         "OUT_SIGNED": int(operator.out_dtype.signed()),
         "OUT_WORDS": operator.out_word(),
+        "BLOCK_RAM": int(operator.ram_style == "block"),
+        "RESULTS": operator.size("result_buffers"),
+    }
+    return Twin(operator.kernel, parameters | found, memories)
+
+
+def widths(operator: PotLinear, parts: Parts) -> dict[str, int]:
+    """The parameters that follow from weights, types and element, and not from how many work in parallel."""
+    element, sparse = operator.get_nodeattr("element"), operator.size("sparse")
+    word_width = _code_width(operator, parts, element) + (BLOCK - 1).bit_length() * sparse
+    low, high = _drained_bounds(operator, parts) if element == "bucket" else _bounds(operator, parts.lowest)
+    found = {
         "WORD_WIDTH": word_width,
         "POWERS": parts.powers,
         "FACTOR_BITS": _factor_bits(operator),
-        "SUM_WIDTH": sum_width,
-        "RESULTS": operator.size("result_buffers"),
+        # Every addend is extended to the sum by at least one bit.
+        "SUM_WIDTH": max(_signed(low, high), _addend_width(operator, parts, element) + 1),
     }
-    return Twin(operator.kernel, parameters | requantized, memories)
+    return found | requantization(operator, parts.lowest, result_width(found, element))[0]
+
+
+def result_width(found: Mapping[str, int], element: str) -> int:
+    """Bits of what an element gives to the requantizer."""
+    return found["SUM_WIDTH"] + (found["POWERS"] - 1 if element == "bucket" else 0)
 
 
 def check(operator: PotLinear) -> None:
@@ -196,7 +211,7 @@ def _addend_width(operator: PotLinear, parts: Parts, element: str) -> int:
     """Bits of what an element adds to its sum or bucket."""
     width = _x_width(operator)
     if element == "dsp":
-        return width + _codes(operator, parts, element)[1]
+        return width + _code_width(operator, parts, element)
     width += _factor_bits(operator) + 1 if _factor_bits(operator) else 0
     if element == "bucket":
         return width
@@ -239,10 +254,9 @@ def _drained_bounds(operator: PotLinear, parts: Parts) -> tuple[int, int]:
 
 def _codes(operator: PotLinear, parts: Parts, element: str) -> tuple[np.ndarray, int]:
     """Codes of the weights without ``first``'s and the index's bits' values, (n_out, n_in), and their width."""
+    width = _code_width(operator, parts, element)
     if element == "dsp":
-        weights = operator.weights() >> parts.lowest
-        width = _signed(int(weights.min()), int(weights.max()))
-        return weights & ((1 << width) - 1), width
+        return (operator.weights() >> parts.lowest) & ((1 << width) - 1), width
     power_width, factor_bits = _power_width(parts, element), _factor_bits(operator)
     used = parts.factor > 0
     # An element's fourth factor is -7.
@@ -251,7 +265,14 @@ def _codes(operator: PotLinear, parts: Parts, element: str) -> tuple[np.ndarray,
     flag = _first(parts) if element == "bucket" else (~used).astype(np.int64)
     power = np.where(used, parts.power + (element == "bucket"), 0)
     code = (((flag << 1 | sign) << factor_bits | factor) << power_width) | power
-    return code, 2 + factor_bits + power_width
+    return code, width
+
+
+def _code_width(operator: PotLinear, parts: Parts, element: str) -> int:
+    if element == "dsp":
+        weights = operator.weights() >> parts.lowest
+        return _signed(int(weights.min()), int(weights.max()))
+    return 2 + _factor_bits(operator) + _power_width(parts, element)
 
 
 def _first(parts: Parts) -> np.ndarray:

@@ -20,11 +20,11 @@
 
 namespace nnet {
 
-// The input that a weight of step `step` multiplies.
-template <typename CONFIG_T> unsigned pot_input(unsigned step, unsigned code) {
+// The input that a weight of step `step` of a sparse layer multiplies.
+template <typename CONFIG_T> unsigned sparse_input(unsigned step, unsigned code) {
 #pragma HLS INLINE
     const unsigned place = code >> (1 + CONFIG_T::exponent_bits + CONFIG_T::mantissa_bits);
-    return CONFIG_T::sparse ? step / CONFIG_T::block_nonzeros * CONFIG_T::block_size + place : step;
+    return step / CONFIG_T::block_nonzeros * CONFIG_T::block_size + place;
 }
 
 template <class x_T, typename CONFIG_T>
@@ -52,15 +52,18 @@ TOKENS:
                 const unsigned word = (group * CONFIG_T::n_steps + step) * pe;
                 x_T selected[pe];
 #pragma HLS ARRAY_PARTITION variable=selected complete
-            SELECT:
-                for (unsigned p = 0; p < pe; p++) {
+                if (CONFIG_T::sparse) {
+                SELECT:
+                    for (unsigned p = 0; p < pe; p++) {
 #pragma HLS UNROLL
-                    selected[p] = x[pot_input<CONFIG_T>(step, codes[word + p])];
+                        selected[p] = x[sparse_input<CONFIG_T>(step, codes[word + p])];
+                    }
                 }
+                const x_T common = x[CONFIG_T::sparse ? 0 : step];
             ELEMENTS:
                 for (unsigned p = 0; p < pe; p++) {
 #pragma HLS UNROLL
-                    elements[p].add(selected[p], codes[word + p]);
+                    elements[p].add(CONFIG_T::sparse ? selected[p] : common, codes[word + p]);
                 }
             }
             hls::write_lock<typename CONFIG_T::accum_t[CONFIG_T::pe]> sums(groups);

@@ -208,7 +208,7 @@ module pot_linear #(
     localparam SECOND_COUNT = (FIRST_COUNT + 5) / 6;
     localparam LEVELS = FIRST_COUNT == 1 ? 1 : SECOND_COUNT == 1 ? 2 : 3;
     wire advance, move;
-    wire [LEAVES-1:0] select;
+    wire [PE-1:0] select;
     wire [FIRST_COUNT*RESULT_WIDTH-1:0] found;
     generate
         for (i = 0; i < LEAVES; i = i + 1) begin : leaves
@@ -224,7 +224,7 @@ module pot_linear #(
                 .zero(drain), .place(place), .untouched(untouched[i*LEAF +: COUNT]),
                 .words(words[i*LEAF*WORD_WIDTH +: COUNT*WORD_WIDTH]), .x(x), .half(half), .write(write),
                 .write_address(write_address), .write_data(write_x), .move(move), .advance(advance),
-                .select_in(select[i > 0 ? i - 1 : LEAVES - 1]), .select_out(select[i]),
+                .select_in(select[i > 0 ? i * LEAF - 1 : PE - 1]), .select(select[i*LEAF +: COUNT]),
                 .results(found[i*SIXES*RESULT_WIDTH +: GROUPS*RESULT_WIDTH])
             );
         end
@@ -266,9 +266,9 @@ module pot_linear #(
     ) requantize(
         .clk(clk), .rst(rst), .next(moving[LEVELS-1]), .sum(sum), .valid(valid), .result(code)
     );
-    pot_linear_write #(.WIDTH(OUT_WIDTH), .WORDS(OUT_WORDS), .RESULTS(RESULTS)) write_(
-        .clk(clk), .rst(rst), .taken(taken_now), .at_last(!select[LEAVES-1]), .advance(advance), .move(move),
-        .finished(finished), .valid(valid), .code(code), .out_valid(out_valid), .out_ready(out_ready), .out_data(out_data)
+    pot_linear_write #(.WIDTH(OUT_WIDTH), .PE(PE), .WORDS(OUT_WORDS), .RESULTS(RESULTS)) write_(
+        .clk(clk), .rst(rst), .taken(taken_now), .select(select), .advance(advance), .move(move), .finished(finished),
+        .valid(valid), .code(code), .out_valid(out_valid), .out_ready(out_ready), .out_data(out_data)
     );
     wire unused = moves[LEVELS];
 endmodule

@@ -48,7 +48,7 @@ module pot_linear_leaf #(
     input wire move,
     input wire advance,
     input wire select_in,
-    output wire select_out,
+    output reg [PE-1:0] select,
     output wire [GROUPS*RESULT_WIDTH-1:0] results
 );
     localparam CODE_WIDTH = WORD_WIDTH - (SPARSE != 0 ? INDEX_WIDTH : 0);
@@ -147,8 +147,6 @@ module pot_linear_leaf #(
         end
     endgenerate
 
-    reg [PE-1:0] select;
-    assign select_out = select[PE-1];
     wire [PE-1:0] moved;
     generate
         if (PE > 1) begin : ring

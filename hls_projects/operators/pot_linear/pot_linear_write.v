@@ -1,22 +1,25 @@
 // The results of a bank, one a clock: moves the selection of the elements along and queues the finished codes.
 //
-// With two RESULTS an element's result waits beside the one that is read out, until `move` brings it there.
-// A code is in the queue at most eight clocks after its selection; a selection is made while the queue holds eight
+// The elements can have new results when the last one is selected. They are told so three selections before, which from
+// then on do not stop, for that long it takes until new results come. With two RESULTS an element's result waits beside
+// the one that is read out, until `move` brings it there.
+// A code is in the queue at most seven clocks after its selection; a selection is made while the queue holds four
 // codes or fewer, so that sixteen places do. The last layer's codes leave together, in one word (WORDS).
 
 module pot_linear_write #(
     parameter WIDTH = 8,
+    parameter PE = 12,
     parameter WORDS = 1,
     parameter RESULTS = 1
 ) (
     input wire clk,
     input wire rst,
-    // The elements have results in the next clock; the selection is at the last of them.
+    // The elements have results in the next clock.
     input wire taken,
-    input wire at_last,
+    // Its only zero is at the selected element.
+    input wire [PE-1:0] select,
     output wire advance,
     output wire move,
-    // The elements can have new results.
     output wire finished,
     // Into the queue.
     input wire valid,
@@ -25,30 +28,41 @@ module pot_linear_write #(
     input wire out_ready,
     output wire [WORDS*WIDTH-1:0] out_data
 );
-    reg active;
+    localparam EARLY = PE > 3 ? 3 : PE - 1;
+    localparam MOVE_EARLY = PE > 1 ? 1 : 0;
+    reg active, sure;
     // Codes in the queue less one: -1 is none.
     reg [4:0] newest;
-    assign advance = active && (newest[4] || !newest[3]);
-    wire read_out = advance && at_last;
+    assign advance = active && (sure || newest[4] || newest[3:2] == 0);
+    wire near = advance && !select[PE-1-EARLY];
+    wire read_out = advance && !select[PE-1];
     wire start;
     generate
         if (RESULTS == 2) begin : two_results
-            reg pending, moved;
-            assign move = pending && (!active || read_out);
+            reg pending, moved, told;
+            wire wants = pending || taken;
+            // Results that have moved up begin to be read out.
+            wire may = wants && !moved;
+            assign move = may && (!active || read_out || (advance && !select[PE-1-MOVE_EARLY]));
             assign start = moved;
-            assign finished = move;
+            assign finished = may && !told && (!active || near || sure);
             always @(posedge clk) begin
-                if (taken) pending <= 1;
-                else if (move) pending <= 0;
+                pending <= wants && !move;
+                told <= (told || finished) && !move;
                 moved <= move;
-                if (rst) pending <= 0;
+                if (rst) begin
+                    pending <= 0;
+                    told <= 0;
+                    moved <= 0;
+                end
             end
         end else begin : one_result
             assign move = 0;
             assign start = taken;
-            assign finished = read_out;
+            assign finished = near;
         end
     endgenerate
+    wire unused = &{1'b0, select};
     wire queued = !newest[4];
     wire pop;
     wire [WIDTH-1:0] oldest;
@@ -63,10 +77,12 @@ module pot_linear_write #(
     always @(posedge clk) begin
         if (start) active <= 1;
         else if (read_out) active <= 0;
+        sure <= (sure || near) && !read_out;
         if (valid && !pop) newest <= newest + 1'b1;
         if (!valid && pop) newest <= newest - 1'b1;
         if (rst) begin
             active <= 0;
+            sure <= 0;
             newest <= 5'b11111;
         end
     end

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
+from hls_projects.cost import Demand
 from hls_projects.integer import requantize
 from hls_projects.operators.base import HardwareOperator, Stage, elementwise, magnitude, shift_dtype, signed_width
 from hls_projects.rtl.twin import Twin, code_type
@@ -47,6 +48,16 @@ class ResidualAdd(HardwareOperator):
             | shifts
             | {"SUM_WIDTH": self.types()["accum_t"].bitwidth(), "OUT_SHIFT": self.size("out_shift")},
         )
+
+    def demand(self) -> Demand:
+        found = self.twin().parameters
+        features = {
+            "one": 1,
+            "sum_bits": found["SUM_WIDTH"],
+            "rounded_bits": found["OUT_SHIFT"],
+            "out_bits": found["OUT_WIDTH"],
+        }
+        return Demand("ResidualAdd", features)
 
     def execute(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         total = (a << self.size("a_shift")) + (b << self.size("b_shift"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
+from hls_projects.cost import Demand
 from hls_projects.dataflow.program import Read, Repeat, Together, Write
 from hls_projects.integer import requantize
 from hls_projects.operators.base import HardwareOperator, Stage, magnitude, shift_dtype, signed_width
@@ -48,6 +49,23 @@ class TokenPooling(HardwareOperator):
         widths = {"SUM_WIDTH": total.bitwidth(), "PRODUCT_WIDTH": self.types()["accum_t"].bitwidth()}
         sizes = {name.upper(): self.size(name) for name in self.sizes}
         return Twin(self.kernel, sizes | code_type("IN", self.in_dtype()) | code_type("OUT", self.out_dtype) | widths)
+
+    def demand(self) -> Demand:
+        found = self.twin().parameters
+        # A product with a power of two is none.
+        product = bin(self.size("multiplier")).count("1") > 1
+        address = max((self.size("n_in") - 1).bit_length(), 5)
+        features = {
+            "one": 1,
+            "sum_bits": found["SUM_WIDTH"],
+            "held_bits": found["SUM_WIDTH"] * (not product),
+            "product_bits": found["PRODUCT_WIDTH"] * product,
+            "rounded_bits": found["OUT_SHIFT"],
+            "out_bits": found["OUT_WIDTH"],
+            "address_bits": self.size("n_in").bit_length() + self.size("n_tokens").bit_length(),
+            "sums_luts": found["SUM_WIDTH"] * (1 << address) / 64 * self.size("average"),
+        }
+        return Demand("TokenPooling", features, DSP=int(product))
 
     def execute(self, x: np.ndarray) -> np.ndarray:
         total = x.sum(axis=1, keepdims=True) if self.size("average") else x[:, :1]

@@ -1,0 +1,215 @@
+"""What an operator costs: cycles, and the LUTs, flip-flops, block RAMs and DSPs that a board has few of.
+
+LUT and FF are sums of an operator's features times coefficients, which ``hls_projects.rtl.calibrate`` fits to
+syntheses of the operators' Verilog twins by Yosys and writes, with the fit's error on points held out, to
+``hls_projects/rtl/measurements/model.json``. Block RAMs and DSPs follow rules and are counted.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+MODEL = Path(__file__).parent / "rtl" / "measurements" / "model.json"
+# Words by data bits of a block RAM of 18 Kib with one port each way, as powers of two (UG473, tables 1-7 and 1-9).
+RAMB18 = ((1, 14), (2, 13), (4, 12), (9, 11), (18, 10), (36, 9))
+# Words of a bit that are one LUT, and what Yosys takes a RAM of 18 Kib to be worth (synth_xilinx, brams_xc4v.txt).
+BITS_A_LUT, LUTS_A_RAMB18 = 64, 129
+# Bits of the wider factor of a DSP48E1 (UG479).
+DSP_WIDTH = 25
+# Up to so many words a FIFO lies in shift registers and in LUT RAM, see hls_projects/rtl/fifo.v.
+FIFO_LINES, FIFO_LUT_RAM = 32, 128
+
+
+class CostError(LookupError):
+    """An operator that was not calibrated, or whose features the calibration does not know."""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """A demand of an FPGA's resources; sums add up.
+
+    Args:
+        LUT: look-up tables, those of LUT RAMs and shift registers among them.
+        FF: flip-flops.
+        BRAM36: block RAMs of 36 Kib, one of 18 Kib counts 0.5.
+        DSP: DSP48 slices.
+    """
+
+    LUT: float = 0.0
+    FF: float = 0.0
+    BRAM36: float = 0.0
+    DSP: float = 0.0
+
+    def __add__(self, other: Resources) -> Resources:
+        return Resources(*(mine + others for mine, others in zip(self.values(), other.values(), strict=True)))
+
+    def values(self) -> tuple[float, ...]:
+        """In the order of :data:`KINDS`."""
+        return astuple(self)
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What the resources of an operator with its folding follow from.
+
+    Args:
+        kind: which table of coefficients the features have, such as ``ResidualAdd``.
+        features: counts that LUTs and flip-flops grow with, such as bits of adders.
+        BRAM36, DSP: counted, see :class:`Resources`.
+    """
+
+    kind: str
+    features: Mapping[str, float]
+    BRAM36: float = 0.0
+    DSP: float = 0.0
+
+
+KINDS = tuple(field.name for field in fields(Resources))
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an operator with its folding takes.
+
+    Args:
+        cycles: between two pictures where neither input nor output ever waits.
+    """
+
+    cycles: int
+    resources: Resources
+
+
+def resources(demand: Demand) -> Resources:
+    """LUT and FF by the calibration, BRAM36 and DSP as counted.
+
+    Raises:
+        CostError: the calibration does not know the kind, or not these features of it.
+    """
+    kind = load_model(MODEL)["kinds"].get(demand.kind)
+    if kind is None:
+        raise CostError(f"{demand.kind} has no cost model; add it to the grid of hls_projects.rtl.calibrate and run it")
+    coefficients = kind["coefficients"]
+    if coefficients["LUT"].keys() != demand.features.keys():
+        differ = ", ".join(sorted(coefficients["LUT"].keys() ^ demand.features.keys()))
+        raise CostError(f"{demand.kind} was calibrated with other features ({differ}); run hls_projects.rtl.calibrate")
+    found = {name: weighted(row, demand.features) for name, row in coefficients.items()}
+    return Resources(**found, BRAM36=demand.BRAM36, DSP=demand.DSP)
+
+
+def weighted(coefficients: Mapping[str, float], features: Mapping[str, float]) -> float:
+    return sum(coefficient * features[name] for name, coefficient in coefficients.items())
+
+
+@functools.cache
+def load_model(path: Path) -> dict:
+    """The calibration's result, see :mod:`hls_projects.rtl.calibration.fit`.
+
+    Raises:
+        CostError: no calibration has been done.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CostError(f"no cost model {path}: {error.strerror}; run hls_projects.rtl.calibrate") from error
+
+
+def block_rams(width: int, words: int, *, element: int = 0) -> float:
+    """Block RAMs of 36 Kib that Yosys maps a memory with one port each way to.
+
+    It takes the shape of block RAM that needs the fewest; where it is too shallow, several words lie side by side
+    and a multiplexer chooses.
+
+    Args:
+        width: bits of a word.
+        words: how many.
+        element: bits that are written on their own, where it is not the whole word; they take bytes of 9 bits.
+    """
+    if element:
+        width = width // element * 9 * math.ceil(element / 9)
+    return min(math.ceil(width * math.ceil(words / (1 << address)) / bits) for bits, address in RAMB18) / 2
+
+
+def block_ram_choice(width: int, words: int) -> int:
+    """LUTs, roughly, of the multiplexer behind such a memory: a third of one for each bit beside the first."""
+    needed = 2 * block_rams(width, words)
+    beside = min(
+        math.ceil(words / (1 << address)) - 1
+        for bits, address in (*RAMB18, *((2 * bits, address) for bits, address in RAMB18[-1:]))
+        if math.ceil(width * math.ceil(words / (1 << address)) / bits) <= needed
+    )
+    return math.ceil(width * beside / 3)
+
+
+def lut_ram(width: int, words: int, readers: int = 1) -> int:
+    """LUTs of a RAM in LUTs: four hold 6 bits of 32 words for one reader, 2 bits for three of them."""
+    bits = (6 if readers == 1 else 2) // (1 if words <= 32 else 2)
+    return 4 * math.ceil(width / bits) * math.ceil(words / 64) * math.ceil(readers / 3)
+
+
+@dataclass(frozen=True)
+class Rom:
+    """A memory that is only read, as Yosys maps it: as logic, or as block RAM where that is cheaper.
+
+    Args:
+        luts: of six inputs, each with a function of its own; several words to a LUT's input are a multiplexer's.
+        choice_luts: of the multiplexer behind them, or behind the block RAMs.
+        BRAM36: block RAMs.
+    """
+
+    luts: int
+    choice_luts: int
+    BRAM36: float
+
+    @classmethod
+    def of(cls, width: int, words: np.ndarray) -> Rom:
+        """From its contents, integers of ``width`` bits."""
+        rams = block_rams(width, len(words))
+        if width * len(words) / BITS_A_LUT > 2 * rams * LUTS_A_RAMB18:
+            return cls(0, block_ram_choice(width, len(words)), rams)
+        blocks = math.ceil(len(words) / BITS_A_LUT)
+        padded = np.pad(words.astype(np.int64), (0, blocks * BITS_A_LUT - len(words))).reshape(blocks, 1, BITS_A_LUT)
+        bits = ((padded >> np.arange(width)[:, None]) & 1).reshape(-1, BITS_A_LUT)
+        # A function and its inverse are one; constants and inputs take no LUT.
+        functions = np.unique(bits ^ bits[:, :1], axis=0)
+        inputs = (np.arange(BITS_A_LUT) >> np.arange(6)[:, None]) & 1
+        free = sum(1 for function in functions if not function.any() or (function == inputs).all(axis=1).any())
+        return cls(len(functions) - free, width * (math.ceil(blocks / 4) - 1), 0.0)
+
+
+def rom_luts(width: int, words: int) -> int:
+    """LUTs of a memory that is logic, where it is as irregular as can be: 64 words of a bit for each."""
+    return width * math.ceil(words / 64)
+
+
+def fifo_resources(word_bits: int, depth: int) -> Resources:
+    """A FIFO of at least ``depth`` words, ``hls_projects/rtl/fifo.v``; nothing where a word has no bits."""
+    return resources(fifo_demand(word_bits, depth)) if word_bits else Resources()
+
+
+def fifo_demand(word_bits: int, depth: int) -> Demand:
+    """FIFOs in shift registers, in LUT RAM and in block RAM have coefficients of their own."""
+    address = max((depth - 1).bit_length(), 1)
+    words = 1 << address
+    common = {"one": 1, "word_bits": word_bits, "address_bits": address}
+    if depth <= FIFO_LINES:
+        return Demand("Fifo lines", common | {"storage_luts": word_bits * math.ceil(words / 32)})
+    if depth <= FIFO_LUT_RAM:
+        return Demand("Fifo LUT RAM", common | {"storage_luts": lut_ram(word_bits, words)})
+    choice = {"choice_luts": block_ram_choice(word_bits, words)}
+    return Demand("Fifo block RAM", common | choice, BRAM36=block_rams(word_bits, words))
+
+
+def clone_resources(copies: int, word_bits: int) -> Resources:
+    """A stream that goes to ``copies`` readers, ``hls_projects/rtl/stream_fork.v``."""
+    return resources(clone_demand(copies, word_bits))
+
+
+def clone_demand(copies: int, word_bits: int) -> Demand:
+    return Demand("Fork", {"one": 1, "copies": copies, "word_bits": word_bits})

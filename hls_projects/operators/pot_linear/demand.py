@@ -1,0 +1,113 @@
+"""What the resources of the linear layer's twin grow with."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from hls_projects.cost import Demand, block_ram_choice, block_rams, lut_ram, rom_luts
+from hls_projects.operators.pot_linear import layout
+from hls_projects.operators.pot_linear.layout import BLOCK, BUCKETS, KEPT
+
+if TYPE_CHECKING:
+    from hls_projects.operators.pot_linear import PotLinear
+
+# Elements in a leaf, which has copies of the activation and of the control (pot_linear_leaf.v).
+LEAF = 12
+# Elements that read one RAM of activations, words of such a RAM.
+READERS, ACTIVATIONS = 3, 2 * BLOCK
+
+
+def demand(operator: PotLinear) -> Demand:
+    """See :meth:`hls_projects.operators.base.HardwareOperator.demand`."""
+    sizes = Sizes(operator)
+    kind = f"PotLinear {sizes.element}{' sparse' if sizes.sparse else ''}"
+    return Demand(kind, sizes.features(), sizes.block_rams(), sizes.pe if sizes.element == "dsp" else 0)
+
+
+class Sizes:
+    """Sizes that ``pot_linear.v`` derives from its parameters."""
+
+    def __init__(self, operator: PotLinear) -> None:
+        self.operator = operator
+        self.found = operator.widths
+        self.pe, self.inputs = operator.size("pe"), operator.size("n_in")
+        self.sparse, self.element = bool(operator.size("sparse")), operator.element
+        self.groups = layout.groups(operator)
+        self.buckets = self.found["POWERS"] if self.element == "bucket" else 0
+        self.in_bits = operator.in_dtype().bitwidth()
+        self.x_bits = self.in_bits + int(not operator.in_dtype().signed())
+
+    def features(self) -> dict[str, float]:
+        """See :class:`hls_projects.cost.Demand`."""
+        found, pe = self.found, self.pe
+        result = layout.result_width(found, self.element)
+        factor = self.x_bits + found["FACTOR_BITS"] + 1 if found["FACTOR_BITS"] else 0
+        code = found["WORD_WIDTH"] - (BLOCK - 1).bit_length() * self.sparse
+        common = {
+            "one": 1,
+            "pe": pe,
+            "leaves": math.ceil(pe / LEAF),
+            "sum_bits": pe * found["SUM_WIDTH"],
+            "result_bits": pe * result,
+            "waiting_bits": pe * result * (self.operator.size("result_buffers") - 1),
+            "code_bits": pe * code,
+            "factor_bits": pe * factor,
+            "total_bits": found["TOTAL_WIDTH"],
+            "address_bits": self.weight_words.bit_length(),
+            "constant_luts": rom_luts(found["SHIFT_WIDTH"] + found["BIAS_WIDTH"], self.groups * pe),
+            "choice_luts": block_ram_choice(pe * found["WORD_WIDTH"], self.weight_words),
+            "token_luts": self.token_luts(),
+            "whole_word_bits": self.operator.out_dtype.bitwidth() * (self.operator.out_word() - 1),
+        }
+        return common | self._of_element(factor)
+
+    def _of_element(self, factor: int) -> dict[str, float]:
+        if self.element == "shift":
+            return {"shifted_bits": self.pe * (factor or self.x_bits) * (self.found["POWERS"] - 1).bit_length()}
+        if self.element == "dsp":
+            return {}
+        drained = {
+            "drained_luts": rom_luts(self.pe, self.groups * self.buckets + 1),
+            "bucket_luts": self.pe * lut_ram(self.found["SUM_WIDTH"], self.bucket_words),
+        }
+        if not self.sparse:
+            return drained
+        rams = math.ceil(self.pe / READERS)
+        return drained | {
+            "activation_luts": rams * lut_ram(self.x_bits, ACTIVATIONS, READERS),
+            "activation_bits": self.pe * self.x_bits,
+            "again": int(self.chunks > 1),
+        }
+
+    def block_rams(self) -> float:
+        """Of the weights, and of the token where it is kept."""
+        weights = block_rams(self.pe * self.found["WORD_WIDTH"], self.weight_words)
+        return weights + (block_rams(self.in_bits, self.token_words) if self.operator.ram_style == "block" else 0)
+
+    def token_luts(self) -> float:
+        """Of the token, where it is kept in LUTs: RAMs of 64 words, and what chooses among them."""
+        if self.operator.ram_style == "block":
+            return 0
+        choice = math.ceil(self.in_bits * (math.ceil(self.token_words / 64) - 1) / 2)
+        return lut_ram(self.in_bits, self.token_words) + choice
+
+    @property
+    def token_words(self) -> int:
+        """Two tokens; none where blocks of inputs go to the elements at once."""
+        return 0 if self.sparse and self.chunks == 1 else 2 << max((self.inputs - 1).bit_length(), 1)
+
+    @property
+    def weight_words(self) -> int:
+        steps = self.inputs // BLOCK * KEPT if self.sparse else self.inputs
+        return self.groups * (steps + (self.element == "bucket"))
+
+    @property
+    def chunks(self) -> int:
+        """Groups of outputs are worked on in so many chunks, as many at a time as an element has buckets for."""
+        return math.ceil(self.groups / (BUCKETS >> self.found["POWERS"].bit_length())) if self.sparse else self.groups
+
+    @property
+    def bucket_words(self) -> int:
+        banks = math.ceil(self.groups / self.chunks)
+        return 1 << self.buckets.bit_length() + (banks - 1).bit_length()
