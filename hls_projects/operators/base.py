@@ -324,9 +324,9 @@ def moving(least: int, *moves: Mapping[int, Ports]) -> Program:
     merged = {clock: tuple(port for each in moves for port in each.get(clock, ())) for each in moves for clock in each}
     moved = {clock: ports for clock, ports in merged.items() if ports}
     length = max(least, *(clock + 1 for clock in moved))
-    runs = itertools.groupby(range(length), key=lambda clock: moved.get(clock, ()))
+    runs = itertools.groupby(range(length), key=lambda place: moved.get(place, ()))
     counts = ((ports, len(list(run))) for ports, run in runs)
-    return tuple(Repeat(count, (_clock(ports),)) if ports else Wait(count) for ports, count in counts)
+    return tuple(Repeat(count, (clock(ports),)) if ports else Wait(count) for ports, count in counts)
 
 
 def block_of(count: int, every: Ports, block: str) -> Program:
