@@ -6,7 +6,6 @@ The models are written from the definitions, without numpy and without anything 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from fractions import Fraction
@@ -18,10 +17,8 @@ from hypothesis.extra import numpy as hnp
 from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.custom_op.registry import getCustomOp
 
-from hls_projects.dataflow import Fifo, Network, Process, Read, Repeat, Write, simulate
 from hls_projects.operators import HardwareOperator
 from hls_projects.operators.window import Window
-from hls_projects.pipeline import operator_parts
 
 # A busy machine makes hypothesis give up on slow examples; how slow they are says nothing here.
 kernel_settings = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -148,29 +145,3 @@ def naive_significand(value: int) -> tuple[int, int]:
     while naive_round(Fraction(value) / Fraction(2) ** exponent) > 255:
         exponent += 1
     return naive_round(Fraction(value) / Fraction(2) ** exponent), exponent
-
-
-def simulated_clocks(operator: HardwareOperator, pictures: int) -> tuple[int, int]:
-    """Interval of pictures, and clocks from the first word in to the first word out, of an operator by itself.
-
-    By the timed simulation of its stages, with a source and a sink that never wait.
-    """
-    inputs = [f"in{index}" for index in range(len(operator.input_shapes()))]
-    counts = {
-        **{name: math.prod(shape) // operator.in_word(index)
-           for index, (name, shape) in enumerate(zip(inputs, operator.input_shapes(), strict=True))},
-        "out": math.prod(operator.output_shape()) // operator.out_word(),
-    }  # fmt: skip
-    processes, blocks = operator_parts("node", operator, {name: name for name in counts})
-    ends = [Process(f"source {name}", "source", (Repeat(counts[name], (Write(name),)),)) for name in inputs]
-    sink = Process("sink", "sink", (Repeat(counts["out"], (Read("out"),)),))
-    fifos = [
-        *(Fifo(name, 8, 2) for name in inputs),
-        Fifo("out", 8, operator.output_latency() + 2, operator.output_latency()),
-        *blocks,
-    ]
-    trace = simulate(Network((*ends, *processes, sink), tuple(fifos)), {}, pictures)
-    out = trace.writes["out"]
-    first = min(int(trace.reads[name][0]) for name in inputs)
-    last = out[counts["out"] - 1 :: counts["out"]]
-    return int(last[-1] - last[-2]), int(out[0]) + operator.output_latency() - first

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -324,6 +325,16 @@ def clocks(count: int, every: Ports = (), *, first: Ports = (), last: Ports = ()
 def clock(ports: Ports) -> Together | Wait:
     """One clock, in which ``ports`` move, or nothing does."""
     return Together(ports) if ports else Wait(1)
+
+
+def moving(least: int, *moves: Mapping[int, Ports]) -> Program:
+    """What moves in which clock, from clock 0 to the last one in which something does, at least ``least`` clocks."""
+    merged = {clock: tuple(port for each in moves for port in each.get(clock, ())) for each in moves for clock in each}
+    moved = {clock: ports for clock, ports in merged.items() if ports}
+    length = max(least, *(clock + 1 for clock in moved))
+    runs = itertools.groupby(range(length), key=lambda place: moved.get(place, ()))
+    counts = ((ports, len(list(run))) for ports, run in runs)
+    return tuple(Repeat(count, (clock(ports),)) if ports else Wait(count) for ports, count in counts)
 
 
 def block_of(count: int, every: Ports, block: str) -> Program:
