@@ -38,6 +38,7 @@ STEP_NAMES = [name for name, _ in build.STEPS]
 STAGES = ("torch", "qonnx", "qonnx_reference", "lowered", "csim", "csim_reference")
 LOGITS = [f"logits_{stage}.npy" for stage in STAGES]
 REPORTS = {"report.html", "report.json", "report.txt"}
+FOLDED = {"folding.json", "fifo_depths.json", "estimate.json"}
 NO_MISMATCH = {
     "torch_qonnx": 0, "qonnx_reference_qonnx": 0, "qonnx_csim": 0, "lowered_csim": 0, "csim_reference_csim": 0,
 }  # fmt: skip
@@ -55,7 +56,7 @@ def test_files_of_a_whole_build(finished_build: Path):
     names = {path.name for path in finished_build.iterdir()}
     assert names == {
         "build.json", "target.toml", "checkpoint.safetensors", "pictures.npz", "model.qonnx.onnx", "lowered.onnx",
-        "hls", "fifo_depths.json", "report.json", "report.txt", "report.html", *LOGITS,
+        "hls", *FOLDED, *REPORTS, *LOGITS,
     }  # fmt: skip
     project = {str(path.relative_to(finished_build / "hls")) for path in (finished_build / "hls").rglob("*")}
     assert {"firmware/vit.cpp", "vit_test.cpp", "build_prj.tcl", "project.tcl"} <= project
@@ -114,7 +115,7 @@ def test_edited_depths_reach_the_cpp(copied: Path, report: Callable[[Path], dict
     depths = json.loads((copied / "fifo_depths.json").read_text())
     depths["layer2_out"]["depth"] += 7
     (tmp_path / "mine.json").write_text(json.dumps(depths))
-    options = ["--from", "convert", "--until", "convert", "--fifo-depths", str(tmp_path / "mine.json")]
+    options = ["--from", "fold", "--until", "convert", "--fifo-depths", str(tmp_path / "mine.json")]
     assert build.main([*options, "--out", str(copied)]) == 0
     text = (copied / "hls" / "firmware" / "vit.cpp").read_text()
     assert f"variable=layer2_out depth={depths['layer2_out']['depth']}\n" in text
@@ -126,11 +127,11 @@ def test_depths_that_stand_still_are_refused(given: list[str], finished_build: P
     depths = json.loads((finished_build / "fifo_depths.json").read_text())
     (tmp_path / "one.json").write_text(json.dumps({name: {"depth": 1} for name in depths}))
     said = refused(*given, "--fifo-depths", tmp_path / "one.json")
-    assert re.search(r"deadlock after cycle \d+: \w+ waits at \w+ \((full|empty)\), .* would free it", said)
+    assert re.search(r"deadlock after cycle \d+: [\w.]+ waits at [\w.]+ \((full|empty)\), .* would free it", said)
     (tmp_path / "none.json").write_text(json.dumps({name: {"depth": 0} for name in depths}))
     assert "must be a whole number of at least 1, not 0" in refused(*given, "--fifo-depths", tmp_path / "none.json")
     said = refused("--from", "simulate", "--fifo-depths", tmp_path / "one.json")
-    assert "--fifo-depths is read by the step convert" in said
+    assert "--fifo-depths is read by the step fold" in said
 
 
 def test_accuracy_with_labels(copied: Path, report: Callable[[Path], dict]):
@@ -175,14 +176,15 @@ def test_until_and_from_go_on(given: list[str], tmp_path: Path):
 @pytest.mark.parametrize(
     "step, gone",
     [
-        ("lower", {"lowered.onnx", "hls", "fifo_depths.json", *REPORTS, *LOGITS}),
-        ("convert", {"hls", "fifo_depths.json", *REPORTS, *LOGITS}),
+        ("lower", {"lowered.onnx", *FOLDED, "hls", *REPORTS, *LOGITS}),
+        ("fold", {*FOLDED, "hls", *REPORTS, *LOGITS}),
+        ("convert", {"hls", *REPORTS, *LOGITS}),
         ("compare", REPORTS),
     ],
 )
 def test_stale_products_are_removed(copied: Path, step: str, gone: set[str]):
     before = set(listing(copied))
-    made = {"lower": {"lowered.onnx"}, "convert": {"hls", "fifo_depths.json"}}.get(step, set())
+    made = {"lower": {"lowered.onnx"}, "fold": FOLDED, "convert": {"hls"}}.get(step, set())
     assert build.main(["--from", step, "--until", step, "--out", str(copied)]) == 0
     assert before - set(listing(copied)) == gone - made
 
