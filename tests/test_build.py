@@ -264,11 +264,11 @@ def test_damaged_weight_is_a_mismatch(copied: Path, report: Callable[[Path], dic
 
 def test_wrong_kernel_is_named(copied: Path, report: Callable[[Path], dict], capsys: pytest.CaptureFixture[str]):
     """The exponent is off by one in one layer, the first of the MLP."""
-    source = copied / "hls" / "firmware" / "nnet_utils" / "pot_linear.h"
+    source = copied / "hls" / "firmware" / "nnet_utils" / "pot_element.h"
     layer = fc1_config(copied / "hls" / "firmware" / "parameters.h")
-    shift = "const unsigned shift = normal ? exponent - 1 : 0;"
+    shift = "return exponent(code) != 0 ? exponent(code) - 1 : 0;"
     assert shift in source.read_text()
-    wrong = "const unsigned shift = normal ? exponent - 1 + CONFIG_T::off_by : 0;"
+    wrong = "return exponent(code) > 1 ? exponent(code) - 1 - CONFIG_T::off_by : 0;"
     source.write_text(source.read_text().replace(shift, wrong))
     parameters = copied / "hls" / "firmware" / "parameters.h"
     parameters.write_text(with_offset(parameters.read_text(), layer))
@@ -427,7 +427,7 @@ def test_a_board_of_ones_own(given: list[str], tmp_path: Path):
     out = str(tmp_path / "out")
     assert build.main([*given, "--target", str(mine), "--until", "lower", "--out", out]) == 0
     mine.unlink()
-    assert build.main(["--from", "convert", "--until", "convert", "--out", out]) == 0
+    assert build.main(["--from", "fold", "--until", "convert", "--out", out]) == 0
     assert json.loads((tmp_path / "out" / "build.json").read_text())["target"] == "mine"
     assert "xc7z010clg400-2" in (tmp_path / "out" / "hls" / "project.tcl").read_text()
 
