@@ -31,8 +31,8 @@ def linear(cls, **folding):
         (AttentionScores, {"parallel_heads": 0}, "a divisor of n_heads, 6, not 0"),
         (AttentionScores, {"parallel_heads": 4}, "a divisor of n_heads, 6, not 4"),
         (AttentionScores, {"parallel_heads": 12}, "a divisor of n_heads, 6, not 12"),
-        (AttentionScores, {"parallel_keys": -2}, "a divisor of n_window, 8, not -2"),
-        (AttentionScores, {"parallel_keys": 3}, "a divisor of n_window, 8, not 3"),
+        (AttentionScores, {"parallel_keys": -2}, "a divisor of load_size, 4, not -2"),
+        (AttentionScores, {"parallel_keys": 8}, "a divisor of load_size, 4, not 8"),
         (AttentionScores, {"packed": 2}, "0 or 1, not 2"),
         (AttentionValues, {"parallel_heads": 5}, "a divisor of n_heads, 6, not 5"),
         (AttentionValues, {"parallel_channels": 0}, "a divisor of head_dim, 9, not 0"),
@@ -62,8 +62,8 @@ def test_a_folding_that_does_not_fit(cls, folding, wanted):
 @pytest.mark.parametrize(
     "operator",
     [
-        attention(AttentionScores, parallel_heads=6, parallel_keys=8, packed=1),
-        attention(AttentionScores, parallel_heads=2, parallel_keys=4),
+        attention(AttentionScores, parallel_heads=6, parallel_keys=4, packed=1),
+        attention(AttentionScores, parallel_heads=2, parallel_keys=2),
         attention(AttentionValues, parallel_heads=3, parallel_channels=9),
         linear(PotLinear),
         linear(PotLinear, pe=5, simd=40, element="bucket", sparse=1, result_buffers=2),

@@ -51,7 +51,7 @@ class AttentionScores(WindowedOperator):
     def check_folding(self) -> None:
         self.check_choice("packed", 0, 1)
         self.check_divisor("parallel_heads", "n_heads")
-        self.check_divisor("parallel_keys", "n_window")
+        self.check_divisor("parallel_keys", "load_size")
 
     def stages(self) -> tuple[Stage, ...]:
         heads, channels, slots = (self.size(name) for name in ("n_heads", "head_dim", "n_window"))
@@ -65,7 +65,7 @@ class AttentionScores(WindowedOperator):
 
     def foldings(self) -> Iterator[Folding]:
         for heads in divisors(self.size("n_heads")):
-            for inner in divisors(self.size("n_window")):
+            for inner in divisors(self.size("load_size")):
                 for packed in (0, 1):
                     yield {"parallel_heads": heads, "parallel_keys": inner, "packed": packed}
 

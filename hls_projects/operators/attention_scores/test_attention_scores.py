@@ -30,8 +30,8 @@ FOLDINGS = [
     {},
     {"parallel_heads": 3},
     {"parallel_heads": 2, "parallel_keys": 2},
-    {"parallel_keys": 3},
     {},
+    {"parallel_keys": 2},
 ]
 TYPES = windowed(
     [
