@@ -24,7 +24,7 @@ BITS_A_LUT, LUTS_A_RAMB18 = 64, 129
 # Bits of the wider factor of a DSP48E1 (UG479).
 DSP_WIDTH = 25
 # Up to so many words a FIFO lies in shift registers and in LUT RAM, see hls_projects/rtl/fifo.v.
-FIFO_LINES, FIFO_LUT_RAM = 32, 128
+FIFO_LINES, FIFO_LUT_RAM = 32, 512
 
 
 class CostError(LookupError):
@@ -120,7 +120,7 @@ def load_model(path: Path) -> dict:
         raise CostError(f"no cost model {path}: {error.strerror}; run hls_projects.rtl.calibrate") from error
 
 
-def block_rams(width: int, words: int, *, element: int = 0) -> float:
+def block_rams(width: int, words: int, *, element: int = 0, written: bool = False) -> float:
     """Block RAMs of 36 Kib that Yosys maps a memory with one port each way to.
 
     It takes the shape of block RAM that needs the fewest; where it is too shallow, several words lie side by side
@@ -130,10 +130,21 @@ def block_rams(width: int, words: int, *, element: int = 0) -> float:
         width: bits of a word.
         words: how many.
         element: bits that are written on their own, where it is not the whole word; they take bytes of 9 bits.
+        written: words that lie side by side take bytes, too.
     """
     if element:
-        width = width // element * 9 * math.ceil(element / 9)
-    return min(math.ceil(width * math.ceil(words / (1 << address)) / bits) for bits, address in RAMB18) / 2
+        width = width // element * _bytes(element)
+
+    def needed(bits: int, address: int) -> int:
+        beside = math.ceil(words / (1 << address))
+        return math.ceil((_bytes(width) if written and beside > 1 else width) * beside / bits)
+
+    return min(needed(bits, address) for bits, address in RAMB18) / 2
+
+
+def _bytes(width: int) -> int:
+    """Bits of the bytes of a block RAM."""
+    return 9 * math.ceil(width / 9)
 
 
 def block_ram_choice(width: int, words: int) -> int:
@@ -158,12 +169,15 @@ class Rom:
     """A memory that is only read, as Yosys maps it: as logic, or as block RAM where that is cheaper.
 
     Args:
-        luts: of six inputs, each with a function of its own; several words to a LUT's input are a multiplexer's.
-        choice_luts: of the multiplexer behind them, or behind the block RAMs.
+        luts: 64 words of a bit that are not all the same are one.
+        tree_luts: of trees of up to four LUTs a bit with the slice's own multiplexers, by how many bits of the
+            address the bit depends on.
+        choice_luts: of the multiplexer behind more than four LUTs of a bit, or behind the block RAMs.
         BRAM36: block RAMs.
     """
 
     luts: int
+    tree_luts: int
     choice_luts: int
     BRAM36: float
 
@@ -172,15 +186,16 @@ class Rom:
         """From its contents, integers of ``width`` bits."""
         rams = block_rams(width, len(words))
         if width * len(words) / BITS_A_LUT > 2 * rams * LUTS_A_RAMB18:
-            return cls(0, block_ram_choice(width, len(words)), rams)
-        blocks = math.ceil(len(words) / BITS_A_LUT)
-        padded = np.pad(words.astype(np.int64), (0, blocks * BITS_A_LUT - len(words))).reshape(blocks, 1, BITS_A_LUT)
-        bits = ((padded >> np.arange(width)[:, None]) & 1).reshape(-1, BITS_A_LUT)
-        # A function and its inverse are one; constants and inputs take no LUT.
-        functions = np.unique(bits ^ bits[:, :1], axis=0)
-        inputs = (np.arange(BITS_A_LUT) >> np.arange(6)[:, None]) & 1
-        free = sum(1 for function in functions if not function.any() or (function == inputs).all(axis=1).any())
-        return cls(len(functions) - free, width * (math.ceil(blocks / 4) - 1), 0.0)
+            return cls(0, 0, block_ram_choice(width, len(words)), rams)
+        address = max((len(words) - 1).bit_length(), 6)
+        padded = np.pad(words.astype(np.int64), (0, (1 << address) - len(words)))
+        bits = (padded >> np.arange(width)[:, None]) & 1
+        blocks = bits.reshape(-1, BITS_A_LUT)
+        halves = (bits.reshape(width, -1, 2, 1 << place) for place in range(address))
+        depends = sum((half[:, :, 0] != half[:, :, 1]).any(axis=(1, 2)).astype(int) for half in halves)
+        trees = np.where(depends > 0, np.clip((1 << depends) // BITS_A_LUT, 1, 4), 0)
+        choice = width * (math.ceil(len(words) / BITS_A_LUT / 4) - 1)
+        return cls(int((blocks != blocks[:, :1]).any(axis=1).sum()), int(trees.sum()), choice, 0.0)
 
 
 def rom_luts(width: int, words: int) -> int:
@@ -199,11 +214,14 @@ def fifo_demand(word_bits: int, depth: int) -> Demand:
     words = 1 << address
     common = {"one": 1, "word_bits": word_bits, "address_bits": address}
     if depth <= FIFO_LINES:
-        return Demand("Fifo lines", common | {"storage_luts": word_bits * math.ceil(words / 32)})
+        # Two words are no shift register yet.
+        return Demand("Fifo lines", common | {"register_bits": word_bits * words if words == 2 else 0})
     if depth <= FIFO_LUT_RAM:
-        return Demand("Fifo LUT RAM", common | {"storage_luts": lut_ram(word_bits, words)})
+        choice = word_bits * (math.ceil(words / 64) - 1)
+        return Demand("Fifo LUT RAM", common | {"storage_luts": lut_ram(word_bits, words), "choice_luts": choice})
+    words = 512 * math.ceil(depth / 512)
     choice = {"choice_luts": block_ram_choice(word_bits, words)}
-    return Demand("Fifo block RAM", common | choice, BRAM36=block_rams(word_bits, words))
+    return Demand("Fifo block RAM", common | choice, BRAM36=block_rams(word_bits, words, written=True))
 
 
 def clone_resources(copies: int, word_bits: int) -> Resources:

@@ -211,6 +211,23 @@ def test_block_rams(width, words, expected):
 def test_block_rams_of_words_written_by_element():
     """An element of 8 bits takes a byte of 9."""
     assert block_rams(8 * 24, 1 << 10, element=8) == 6 and block_rams(8 * 24, 1 << 10) == 5.5
+    assert block_rams(24, 8192, written=True) == 6 and block_rams(24, 8192) == 5.5
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (np.zeros(256), (0, 0)),
+        (np.arange(256), (20, 8)),
+        (np.maximum(np.arange(256) - 128, 0), (10, 7)),
+        (np.random.default_rng(0).integers(0, 256, 256), (32, 32)),
+    ],
+)
+def test_tables_count_by_what_they_hold(words, expected):
+    """Constants, copies of inputs, a ramp, and anything; more is in block RAM."""
+    found = Rom.of(8, words)
+    assert (found.luts, found.tree_luts, found.choice_luts, found.BRAM36) == (*expected, 0, 0)
+    assert Rom.of(8, np.arange(4096) % 251) == Rom(0, 0, 0, 1)
 
 
 # The calibration, without a synthesiser.

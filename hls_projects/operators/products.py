@@ -102,21 +102,22 @@ class Shape:
     result: int
 
     @classmethod
-    def of(cls, parameters: Mapping[str, int], lanes: str, groups_of: int, steps: int) -> Shape:
+    def of(cls, parameters: Mapping[str, int], lanes: str, sums: int, steps: int) -> Shape:
         """From the parameters of a twin.
 
         Args:
             lanes: the parameter of parallel sums of a head.
-            groups_of: how many sums a head has in all; ``steps`` products each, for one load of keys.
+            sums, steps: a head has so many sums, of so many products, for one load of keys.
         """
         heads, packed = parameters["PARALLEL_HEADS"], parameters["PACKED"]
         passes = -(-parameters["N_HEADS"] // heads)
         units = parameters["N_WINDOW"] // parameters["LOAD_SIZE"]
         parallel = parameters[lanes]
-        groups = -(-groups_of // parallel)
+        groups = -(-sums // parallel)
         slices = -(-parallel // 2) if packed else parallel
-        sums = units if lanes == "PARALLEL_CHANNELS" else 1
-        of_results = _bits(parallel) + _bits(groups) + _bits(units // sums)
+        # A window's loads follow each other within a sum of values, and as scores of their own.
+        inner, outer = (units, 1) if lanes == "PARALLEL_CHANNELS" else (1, units)
+        of_head = _bits(parallel) + _bits(groups) + _bits(outer)
         return cls(
             heads=heads,
             lanes=parallel,
@@ -124,8 +125,8 @@ class Shape:
             quads=-(-slices // 4),
             word=1 + parameters["SUM_WIDTH"] * (1 + packed) - parameters["OUT_SHIFT"],
             stored=_bits(passes) + _bits(units + 1) + _bits(groups) + _bits(steps),
-            shared=BLOCK_BITS + _bits(passes) + _bits(sums) + _bits(steps),
-            result=BLOCK_BITS + _bits(passes) + _bits(heads) + of_results,
+            shared=BLOCK_BITS + _bits(passes) + _bits(inner) + _bits(steps),
+            result=BLOCK_BITS + _bits(passes) + _bits(heads) + of_head,
         )
 
     def demand(self, operator: WindowedOperator) -> Demand:
@@ -156,13 +157,13 @@ class Shape:
         return (
             element_rams(stored, self.heads * self.lanes, self.stored)
             + element_rams(shared, self.heads, self.shared)
-            + block_rams(operator.out_dtype.bitwidth(), 1 << self.result)
+            + element_rams(operator.out_dtype.bitwidth(), 1, self.result)
         )
 
 
 def element_rams(width: int, elements: int, address: int) -> float:
     """Block RAMs of ``element_ram.v``."""
-    return block_rams(width * elements, 1 << address, element=width if elements > 1 else 0)
+    return block_rams(width * elements, 1 << address, element=width if elements > 1 else 0, written=True)
 
 
 def _bits(count: int) -> int:

@@ -45,6 +45,7 @@ class ActivationTable(HardwareOperator):
             "one": 1,
             "out_bits": self.out_dtype.bitwidth(),
             "table_luts": rom.luts,
+            "table_tree_luts": rom.tree_luts,
             "choice_luts": rom.choice_luts,
         }
         return Demand("ActivationTable", features, BRAM36=rom.BRAM36)

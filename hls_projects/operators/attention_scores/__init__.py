@@ -73,9 +73,8 @@ class AttentionScores(WindowedOperator):
         return Twin(self.kernel, product_parameters(self, "QK", self.size("head_dim")))
 
     def demand(self) -> Demand:
-        return Shape.of(self.twin().parameters, "PARALLEL_KEYS", self.size("load_size"), self.size("head_dim")).demand(
-            self
-        )
+        sums, steps = self.size("load_size"), self.size("head_dim")
+        return Shape.of(self.twin().parameters, "PARALLEL_KEYS", sums, steps).demand(self)
 
     def execute(self, q: np.ndarray, k: np.ndarray) -> np.ndarray:
         tokens, heads, channels = (self.size(name) for name in ("n_tokens", "n_heads", "head_dim"))

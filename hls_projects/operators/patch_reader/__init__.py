@@ -65,7 +65,7 @@ class PatchReader(HardwareOperator):
             "table_choice_luts": rom.choice_luts,
             "choice_luts": block_ram_choice(8 * self.size("n_channels"), 2 << address),
         }
-        lines = block_rams(8 * self.size("n_channels"), 2 << address)
+        lines = block_rams(8 * self.size("n_channels"), 2 << address, written=True)
         return Demand("PatchReader", features, BRAM36=lines + rom.BRAM36)
 
     def execute(self, pixels: np.ndarray) -> np.ndarray:

@@ -83,7 +83,9 @@ class Sizes:
     def block_rams(self) -> float:
         """Of the weights, and of the token where it is kept."""
         weights = block_rams(self.pe * self.found["WORD_WIDTH"], self.weight_words)
-        return weights + (block_rams(self.in_bits, self.token_words) if self.operator.ram_style == "block" else 0)
+        return weights + (
+            block_rams(self.in_bits, self.token_words, written=True) if self.operator.ram_style == "block" else 0
+        )
 
     def token_luts(self) -> float:
         """Of the token, where it is kept in LUTs: RAMs of 64 words, and what chooses among them."""
