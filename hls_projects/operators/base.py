@@ -89,6 +89,10 @@ class HardwareOperator(CustomOp):
         """Buffers of a block between two stages: one is filled while the other is read."""
         return 2
 
+    def block_latency(self, block: str) -> int:
+        """Clocks from the last write into a block to the first in which it can be read, but for one."""
+        return 0
+
     def output_latency(self) -> int:
         """Clocks from the write of an element in :meth:`stages` to the word in the FIFO: registers on its way."""
         return 1

@@ -171,5 +171,5 @@ def _bits(count: int) -> int:
 
 
 def sum_clocks(operator: WindowedOperator) -> int:
-    """Clocks from the last step of a sum to its result in the output's FIFO, but for those of the stages."""
-    return 10 + operator.size("packed")
+    """Clocks from the last step of a group's sums to the first one of them."""
+    return 9 + operator.size("packed")

@@ -60,8 +60,8 @@ class AttentionScores(WindowedOperator):
             query=heads * channels, key=heads * channels, result=heads * slots, groups=groups, steps=channels
         )
 
-    def output_latency(self) -> int:
-        return sum_clocks(self)
+    def block_latency(self, block: str) -> int:
+        return sum_clocks(self) if block == "groups" else super().block_latency(block)
 
     def foldings(self) -> Iterator[Folding]:
         for heads in divisors(self.size("n_heads")):

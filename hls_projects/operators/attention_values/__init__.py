@@ -57,8 +57,8 @@ class AttentionValues(WindowedOperator):
             query=heads * slots, key=heads * channels, result=heads * channels, groups=groups, steps=slots
         )
 
-    def output_latency(self) -> int:
-        return sum_clocks(self)
+    def block_latency(self, block: str) -> int:
+        return sum_clocks(self) if block == "groups" else super().block_latency(block)
 
     def foldings(self) -> Iterator[Folding]:
         for heads in divisors(self.size("n_heads")):
