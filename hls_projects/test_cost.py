@@ -14,6 +14,7 @@ from hls_projects.cost import (
     CostError,
     Demand,
     Resources,
+    Rom,
     block_rams,
     clone_resources,
     fifo_resources,

@@ -80,10 +80,18 @@ class HardwareOperator(CustomOp):
 
     @abstractmethod
     def stages(self) -> tuple[Stage, ...]:
-        """What the kernel does for one picture, clock by clock: the one place with its cycles.
+        """What the operator does for one picture, clock by clock: the one place with its cycles.
 
-        The stages are those of the kernel, in the order of their calls.
+        They are the twin's. The C++ moves the same words and blocks in the same order, if not in the same
+        clocks, unless :meth:`kernel_stages` says otherwise.
         """
+
+    def kernel_stages(self) -> tuple[Stage, ...]:
+        """The processes of the C++ kernel in the order of their calls, every block with two buffers.
+
+        What they move, and in which order, decides at which depths of its FIFOs the C++ stands still.
+        """
+        return self.stages()
 
     def buffers(self, block: str) -> int:
         """Buffers of a block between two stages: one is filled while the other is read."""

@@ -15,6 +15,7 @@ from hls_projects.rtl.twin import code_type
 PACKED_WIDTH, PACKED_PRODUCT, PACKED_SHIFT = 8, 1 << 15, 15
 # Address bits of the blocks of queries and of results, four of each.
 BLOCK_BITS = 2
+BUFFERS = dict.fromkeys(("queries", "rows"), 1 << BLOCK_BITS)
 
 
 def product_parameters(operator: WindowedOperator, inputs: str, n_products: int) -> dict[str, int]:

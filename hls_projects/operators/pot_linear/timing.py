@@ -92,8 +92,7 @@ def _load(operator: PotLinear) -> dict[str, Program]:
     def block(first: Ports, last: Ports) -> Program:
         return clocks(BLOCK, first=(*first, claim("inputs")), last=(*last, fill("inputs")))
 
-    # In Verilog the token's place is free when it was loaded for the last time; in C++ when its work is done.
-    return {"load": whole, "again": around(times * blocks, block, (take("tokens"),), ())}
+    return {"load": whole, "again": around(times * blocks, block, (take("tokens"),), (free("tokens"),))}
 
 
 def _apart(operator: PotLinear) -> int:
@@ -123,16 +122,14 @@ def _sparse(operator: PotLinear) -> Program:
     begin, end = (take("inputs"),), (free("inputs"),)
     blocks = math.ceil(operator.size("n_in") / BLOCK)
     program: Program = ()
-    rounds = chunks(operator, powers(operator))
-    for index, banks in enumerate(rounds):
-        done = (free("tokens"),) if index == len(rounds) - 1 > 0 else ()
+    for banks in chunks(operator, powers(operator)):
         before = (*clocks(work * banks, first=begin, last=end), *_wait(BLOCK - work * banks))
         program = (*program, Repeat(blocks - 1, before))
         for bank in range(banks):
             last = bank == banks - 1
             # A second buffer takes the results of groups that come faster than they are read out, for a while.
             pause = () if last or operator.size("result_buffers") == 2 else _pause(operator, work)
-            program = (*program, *_group(operator, work, begin * (bank == 0), (*end, *done) * last), *pause)
+            program = (*program, *_group(operator, work, begin * (bank == 0), end * last), *pause)
     return program
 
 
