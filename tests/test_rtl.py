@@ -111,7 +111,7 @@ def test_a_folder_stands_on_its_own(tiny: Project, tmp_path: Path):
     lint(core, moved)
     top = moved / f"{core.name}.v"
     top.write_text(top.read_text().replace("wire in_valid,", "wire in_valid, input wire idle,"))
-    with pytest.raises(TwinError, match="UNUSEDSIGNAL.*idle"):
+    with pytest.raises(TwinError, match=r"UNUSEDSIGNAL.*idle"):
         lint(core, moved)
 
 
@@ -133,9 +133,8 @@ def test_parts_are_those_of_the_cpp(tiny: Project, tmp_path: Path):
         fifo.name: fifo.word_bits for fifo in network.fifos if fifo.word_bits
     }
     text = (tmp_path / "vit.v").read_text()
-    assert set(re.findall(r"\) (\w+) \(\n        \.clk\(clk\), \.rst\(rst\),\n        \.in", text)) == layers | set(
-        depths
-    )
+    named = set(re.findall(r"\) (\w+) \(\n        \.clk\(clk\), \.rst\(rst\),\n        \.in", text))
+    assert named == layers | set(depths)
 
 
 def test_files(tiny: Project, tmp_path: Path):
@@ -253,7 +252,9 @@ def test_table_of_resources():
         "layer2_out": part("Fifo lines", 30, 30),
         "fork": part("Fork", 20, 15),
     }
-    lines = [line.split() for line in resources_table(parts).splitlines()]
-    assert lines[1] == "add ResidualAdd 100 110 +10.0 % 0 0 0.5 0.5 +0.0 % 2 1 -50.0 %".split()
-    assert lines[2][:8] == "FIFOs and forks 50 45 -10.0 % 0".split()
-    assert lines[3] == "sum 150 155 +3.3 % 0 0 1.5 1.5 +0.0 % 6 3 -50.0 %".split()
+    lines = [" ".join(line.split()) for line in resources_table(parts).splitlines()]
+    assert lines[1:] == [
+        "add ResidualAdd 100 110 +10.0 % 0 0 0.5 0.5 +0.0 % 2 1 -50.0 %",
+        "FIFOs and forks 50 45 -10.0 % 0 0 1 1 +0.0 % 4 2 -50.0 %",
+        "sum 150 155 +3.3 % 0 0 1.5 1.5 +0.0 % 6 3 -50.0 %",
+    ]
