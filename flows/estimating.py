@@ -32,12 +32,12 @@ def estimate_facts(folded: Folded, trace: Trace, target: Target) -> dict[str, An
     used = _counts(plan.resources.values())
     return {
         "target": target.name,
-        "images_per_second": round(target.clock_mhz * 1e6 / interval, 1),
-        "interval_cycles": interval,
+        "images_per_second": round(target.clock_mhz * 1e6 / trace.interval(), 1),
+        "interval_cycles": trace.interval(),
         "latency_cycles": trace.latency(),
         "clock_mhz": target.clock_mhz,
         "bottleneck": plan.bottleneck,
-        "simulated_interval_cycles": trace.interval(),
+        "bottleneck_cycles": interval,
         "evidence": EVIDENCE,
         "resources": {kind: {"used": used[kind], "available": target.resources[kind]} for kind in KINDS},
         "operators": [

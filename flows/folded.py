@@ -23,7 +23,7 @@ from hls_projects.operators import HardwareOperator
 from hls_projects.targets import Target
 
 # FIFOs are known when all else is; a plan that leaves them too little room is made again.
-ROUNDS = 4
+ROUNDS = 6
 
 
 Operators = dict[str, HardwareOperator]
@@ -89,7 +89,7 @@ def fold(model: ModelWrapper, target: Target, options: FoldOptions, sized: Calla
         if options.file or folding.share(plan.resources, target) <= options.fill:
             depths = sized(network)
             return Folded(model, dataclasses.replace(plan, fixed=joints(network, depths)), network, depths)
-        fixed = plan.fixed
+        fixed = Resources(*map(max, fixed.values(), plan.fixed.values()))
     raise FoldingError(folding.too_small(plan.resources, target, options.fill))
 
 

@@ -24,7 +24,7 @@ BITS_A_LUT, LUTS_A_RAMB18 = 64, 129
 # Bits of the wider factor of a DSP48E1 (UG479).
 DSP_WIDTH = 25
 # Up to so many words a FIFO lies in shift registers and in LUT RAM, see hls_projects/rtl/fifo.v.
-FIFO_LINES, FIFO_LUT_RAM = 32, 128
+FIFO_LINES, FIFO_LUT_RAM = 32, 512
 
 
 class CostError(LookupError):
@@ -219,6 +219,7 @@ def fifo_demand(word_bits: int, depth: int) -> Demand:
     if depth <= FIFO_LUT_RAM:
         choice = word_bits * (math.ceil(words / 64) - 1)
         return Demand("Fifo LUT RAM", common | {"storage_luts": lut_ram(word_bits, words), "choice_luts": choice})
+    words = 512 * math.ceil(depth / 512)
     choice = {"choice_luts": block_ram_choice(word_bits, words)}
     return Demand("Fifo block RAM", common | choice, BRAM36=block_rams(word_bits, words, written=True))
 

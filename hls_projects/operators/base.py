@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -217,9 +218,13 @@ class HardwareOperator(CustomOp):
             self._kept[name].setflags(write=False)
         return self._kept[name]
 
+    def set_nodeattr(self, name: str, value: int | str) -> None:
+        self._kept.pop(name, None)
+        super().set_nodeattr(name, value)
+
     @cached_property
     def _kept(self) -> dict[str, int | np.ndarray]:
-        """What is read from the node once, and does not change: reading takes qonnx long."""
+        """What was read from the node: reading takes qonnx long."""
         return {}
 
     def in_dtype(self, index: int = 0) -> BaseDataType:
@@ -304,13 +309,24 @@ def clocks(count: int, every: Ports = (), *, first: Ports = (), last: Ports = ()
         first, last: what moves in the first and in the last clock besides.
     """
     if count == 1:
-        return (_clock((*first, *every, *last)),)
-    middle = Repeat(count - 2, (_clock(every),)) if every else Wait(count - 2)
-    return (_clock((*first, *every)), middle, _clock((*every, *last)))
+        return (clock((*first, *every, *last)),)
+    middle = Repeat(count - 2, (clock(every),)) if every else Wait(count - 2)
+    return (clock((*first, *every)), middle, clock((*every, *last)))
 
 
-def _clock(ports: Ports) -> Together | Wait:
+def clock(ports: Ports) -> Together | Wait:
+    """One clock, in which ``ports`` move, or nothing does."""
     return Together(ports) if ports else Wait(1)
+
+
+def moving(least: int, *moves: Mapping[int, Ports]) -> Program:
+    """What moves in which clock, from clock 0 to the last one in which something does, at least ``least`` clocks."""
+    merged = {clock: tuple(port for each in moves for port in each.get(clock, ())) for each in moves for clock in each}
+    moved = {clock: ports for clock, ports in merged.items() if ports}
+    length = max(least, *(clock + 1 for clock in moved))
+    runs = itertools.groupby(range(length), key=lambda clock: moved.get(clock, ()))
+    counts = ((ports, len(list(run))) for ports, run in runs)
+    return tuple(Repeat(count, (_clock(ports),)) if ports else Wait(count) for ports, count in counts)
 
 
 def block_of(count: int, every: Ports, block: str) -> Program:

@@ -58,13 +58,17 @@ class Cycles:
     inputs: tuple[np.ndarray, ...]
     output: np.ndarray
 
+    def from_first(self) -> np.ndarray:
+        """Clocks of the output's words, from the first word of an input on."""
+        return self.output - min(moved[0, 0] for moved in self.inputs)
+
     def interval(self) -> int:
         """Clocks between the last two pictures, last word to last word."""
         return int(self.output[-1, -1] - self.output[-2, -1])
 
     def latency(self) -> int:
         """Clocks from the first word in to the first word out."""
-        return int(self.output[0, 0] - min(moved[0, 0] for moved in self.inputs))
+        return int(self.from_first()[0, 0])
 
 
 def check_twin(operator: HardwareOperator, *cases: np.ndarray, stalls: int = 0, patience: int = PATIENCE) -> Cycles:

@@ -1,4 +1,4 @@
-// The words of a long FIFO, in a RAM of a power of two words; out_data is the word of the last pop.
+// The words of a long FIFO, in a RAM; out_data is the word of the last pop.
 
 module fifo_ring #(
     parameter WIDTH = 8,
@@ -13,23 +13,40 @@ module fifo_ring #(
     output wire not_full,
     output wire [WIDTH-1:0] out_data
 );
-    localparam ADDRESS = $clog2(DEPTH);
-    // One bit more than the address: it tells a full ring from an empty one.
-    reg [ADDRESS:0] writing = 0;
-    reg [ADDRESS:0] reading = 0;
-    assign empty = writing == reading;
-    assign not_full = writing != {~reading[ADDRESS], reading[ADDRESS-1:0]};
+    // Up to 512 words in distributed RAM, a power of two of them; more in block RAM, by half ones of 512.
+    localparam BLOCK = DEPTH > 512 ? 1 : 0;
+    localparam WORDS = BLOCK != 0 ? (DEPTH + 511) / 512 * 512 : 1 << $clog2(DEPTH);
+    localparam ADDRESS = $clog2(WORDS);
+    localparam integer LAST = WORDS - 1;
+    // The addresses, and a bit that changes with every round: it tells a full ring from an empty one.
+    reg [ADDRESS-1:0] writing = 0;
+    reg [ADDRESS-1:0] reading = 0;
+    reg write_round = 0;
+    reg read_round = 0;
+    wire met = writing == reading;
+    assign empty = met && write_round == read_round;
+    assign not_full = !(met && write_round != read_round);
 
     always @(posedge clk) begin
-        if (rst) writing <= 0;
-        else if (push) writing <= writing + 1;
-        if (rst) reading <= 0;
-        else if (pop) reading <= reading + 1;
+        if (rst) begin
+            writing <= 0;
+            write_round <= 0;
+        end else if (push) begin
+            writing <= writing == LAST[ADDRESS-1:0] ? {ADDRESS{1'b0}} : writing + 1'b1;
+            write_round <= write_round ^ (writing == LAST[ADDRESS-1:0]);
+        end
+        if (rst) begin
+            reading <= 0;
+            read_round <= 0;
+        end else if (pop) begin
+            reading <= reading == LAST[ADDRESS-1:0] ? {ADDRESS{1'b0}} : reading + 1'b1;
+            read_round <= read_round ^ (reading == LAST[ADDRESS-1:0]);
+        end
     end
 
-    block_ram #(.WIDTH(WIDTH), .WORDS(1 << ADDRESS), .ADDRESS(ADDRESS), .BLOCK(DEPTH > 128 ? 1 : 0)) ram (
+    block_ram #(.WIDTH(WIDTH), .WORDS(WORDS), .ADDRESS(ADDRESS), .BLOCK(BLOCK)) ram (
         .clk(clk),
-        .write(push), .write_address(writing[ADDRESS-1:0]), .write_data(in_data),
-        .read(pop), .read_address(reading[ADDRESS-1:0]), .read_data(out_data)
+        .write(push), .write_address(writing), .write_data(in_data),
+        .read(pop), .read_address(reading), .read_data(out_data)
     );
 endmodule

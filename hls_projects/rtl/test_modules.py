@@ -77,6 +77,17 @@ def test_fifo(depth):
         run_module("fifo_gate", {"DEPTH": depth, "GATE": held + 1}, WORDS, 8, WORDS, 8, patience=500)
 
 
+def test_fifo_of_block_ram():
+    """Three RAMs of 512 words, gone round more than once, full to the last word."""
+    words = np.random.default_rng(0).integers(0, 256, 4000).tolist()
+    held = 1536 + 1
+    for stalls in range(3):
+        run_module("fifo_gate", {"DEPTH": 1500}, words, 8, words, 8, stalls=stalls)
+    run_module("fifo_gate", {"DEPTH": 1500, "GATE": held}, words, 8, words, 8)
+    with pytest.raises(TwinError, match=f"^hangs with in: {held} of 4000 words"):
+        run_module("fifo_gate", {"DEPTH": 1500, "GATE": held + 1}, words, 8, words, 8, patience=5000)
+
+
 @pytest.mark.parametrize("copies", [1, 2, 3])
 def test_fork(copies):
     expected = [sum(word << 8 * copy for copy in range(copies)) for word in WORDS]

@@ -9,10 +9,11 @@ a clock; ``powers`` counts the powers of two from the layer's lowest to its high
                and 1 more with mantissa bits, but for dsp
     load     = n_in clocks a token, while the token before is worked on
     multiply = steps + drain clocks a group
-    write    = addition + pe clocks a group, while the next one is worked on, whose last clock waits for the end;
-               with two ``result_buffers`` 1 + pe, and the next group can be done meanwhile
+    write    = pe clocks a group, while the next one is worked on, whose last clock waits until this one is nearly
+               read out; with two ``result_buffers`` the next group can be done meanwhile
+    apart    = pe + addition - 2 (for pe up to 3, addition + 2), with two buffers pe: the least between two groups
 
-Dense, where the stream never waits, a token takes ``groups * max(steps + drain, pe + addition + 1)`` clocks.
+Dense, where the stream never waits, a token takes ``groups * max(steps + drain, apart)`` clocks.
 
 Sparse, groups are worked on in chunks of up to ``32 >> bit_length(powers)``, block by block of 16 inputs: 8 clocks a
 group of the chunk, but 16 at least, for that many inputs are loaded meanwhile; the last block's groups drain one after
@@ -26,8 +27,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hls_projects.dataflow.program import Program, Read, Repeat, Write, claim, fill, free, take
-from hls_projects.operators.base import Ports, Stage, around, block_of, clocks
+from hls_projects.dataflow.program import Program, Read, Repeat, Wait, Write, claim, fill, free, take
+from hls_projects.operators.base import Ports, Stage, around, block_of, clocks, moving
 from hls_projects.operators.pot_linear.layout import BLOCK, KEPT, chunks
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 # From the choice of a sum to its code at the output, but for the levels of the tree that reads it out.
 REQUANTIZE = 4
 FAN_IN = 6
+# Choices before the last one at which the work may go on, and at which waiting results move up.
+EARLY, MOVE_EARLY = 3, 1
 # Blocks of one buffer: registers that the elements write into.
 SINGLE_BLOCKS = ("groups", "results")
 
@@ -63,7 +66,7 @@ def output_latency(operator: PotLinear) -> int:
     tree, inputs = 1, math.ceil(operator.size("pe") / FAN_IN)
     while inputs > 1:
         tree, inputs = tree + 1, math.ceil(inputs / FAN_IN)
-    moved = int(operator.size("result_buffers") == 2)
+    moved = 1 if operator.size("result_buffers") == 2 else addition(operator) - _before(operator)
     again = int(bool(operator.size("sparse")) and len(chunks(operator, powers(operator))) > 1)
     return moved + again + tree + REQUANTIZE
 
@@ -92,60 +95,100 @@ def _load(operator: PotLinear) -> dict[str, Program]:
     return {"load": whole, "again": around(times * blocks, block, (take("tokens"),), (free("tokens"),))}
 
 
+def _apart(operator: PotLinear) -> int:
+    """Clocks between two groups at least, for the results of the first one have to be nearly read out."""
+    pe = operator.size("pe")
+    if operator.size("result_buffers") == 2:
+        return pe
+    return pe + addition(operator) + 1 - _early(operator)
+
+
+def _early(operator: PotLinear) -> int:
+    """Clocks before the last result is chosen in which the next results may come."""
+    return min(EARLY, operator.size("pe") - 1)
+
+
 def _dense(operator: PotLinear) -> Program:
-    steps = math.ceil(operator.size("n_in") / operator.size("simd"))
+    work = math.ceil(operator.size("n_in") / operator.size("simd"))
 
     def group(first: Ports, last: Ports) -> Program:
-        return _group(operator, steps, first, last)
+        return (*_group(operator, work, first, last), *_pause(operator, work))
 
     return around(operator.n_groups, group, (take("tokens"),), (free("tokens"),))
 
 
 def _sparse(operator: PotLinear) -> Program:
-    steps = max(KEPT, operator.block_nonzeros)
-
-    def group(first: Ports, last: Ports) -> Program:
-        return _group(operator, steps, first, last)
-
+    work = max(KEPT, operator.block_nonzeros)
     begin, end = (take("inputs"),), (free("inputs"),)
     blocks = math.ceil(operator.size("n_in") / BLOCK)
     program: Program = ()
     for banks in chunks(operator, powers(operator)):
-        before = Repeat(blocks - 1, clocks(steps * banks, first=begin, last=end))
-        program = (*program, before, *around(banks, group, begin, end))
+        before = (*clocks(work * banks, first=begin, last=end), *_wait(BLOCK - work * banks))
+        program = (*program, Repeat(blocks - 1, before))
+        for bank in range(banks):
+            last = bank == banks - 1
+            # A second buffer takes the results of groups that come faster than they are read out, for a while.
+            pause = () if last or operator.size("result_buffers") == 2 else _pause(operator, work)
+            program = (*program, *_group(operator, work, begin * (bank == 0), end * last), *pause)
     return program
 
 
-def _group(operator: PotLinear, steps: int, first: Ports, last: Ports) -> Program:
+def _group(operator: PotLinear, work: int, first: Ports, last: Ports) -> Program:
     """The steps of a group, beside whose first and last one ``first`` and ``last`` move, and its drain."""
-    return (*clocks(steps, first=first, last=last), *clocks(drain(operator), last=(claim("groups"), fill("groups"))))
+    return (*clocks(work, first=first, last=last), *clocks(drain(operator), last=(claim("groups"), fill("groups"))))
+
+
+def _pause(operator: PotLinear, work: int) -> Program:
+    """What groups that follow each other wait for the results to be read out."""
+    return _wait(_apart(operator) - work - drain(operator))
+
+
+def _wait(count: int) -> Program:
+    return (Wait(count),) if count > 0 else ()
+
+
+def _early(operator: PotLinear, most: int) -> int:
+    """Results that need not be read out yet when the next ones come."""
+    return min(most, operator.size("pe") - 1)
+
+
+def _apart(operator: PotLinear) -> int:
+    """Clocks between two groups at least."""
+    pe = operator.size("pe")
+    if operator.size("result_buffers") == 2:
+        return pe + 1 - _early(operator, MOVE_EARLY)
+    return pe + addition(operator) + 1 - _early(operator, EARLY)
 
 
 def _read_out(operator: PotLinear) -> dict[str, Program]:
+    pe, added = operator.size("pe"), addition(operator)
     if operator.size("result_buffers") == 1:
-        return {"write": _write(operator, clocks(addition(operator), first=(take("groups"),)), free("groups"))}
+        before = _before(operator)
+        place = added + pe - _early(operator, EARLY) - 1
+        return {"write": _write(operator, before, {0: (take("groups"),), place: (free("groups"),)})}
     ends = free("groups"), claim("results"), fill("results")
-    move = Repeat(operator.n_groups, clocks(addition(operator) + 1, first=(take("groups"),), last=ends))
-    return {"move": (move,), "write": _write(operator, (), free("results"), take("results"))}
+    move = Repeat(operator.n_groups, clocks(added, first=(take("groups"),), last=ends))
+    place = pe - 1 - _early(operator, MOVE_EARLY)
+    return {"move": (move,), "write": _write(operator, 0, {0: (take("results"),), place: (free("results"),)})}
 
 
-def _write(operator: PotLinear, begin: Program, end: Read, start: Read | None = None) -> Program:
-    """``pe`` clocks a group.
+def _before(operator: PotLinear) -> int:
+    """Clocks of the stage ``write`` before a group's first result."""
+    if operator.size("result_buffers") == 2:
+        return 0
+    return max(addition(operator) - _early(operator, EARLY), 0)
 
-    Args:
-        begin: what comes before them.
-        start, end: what moves beside the first and the last of them.
-    """
+
+def _write(operator: PotLinear, before: int, blocks: dict[int, Ports]) -> Program:
+    """``before`` clocks and those of ``pe`` results a group, and what moves of ``blocks`` in which of them."""
     pe, groups = operator.size("pe"), operator.n_groups
     single = operator.out_word() == 1
-    first = () if start is None else (start,)
 
-    def group(codes: int) -> Program:
-        """The last ones are idle if there are fewer ``codes``."""
-        every = (Write("out"),) if single else ()
-        if codes == pe:
-            return (*begin, *clocks(pe, every, first=first, last=(end,)))
-        return (*begin, *clocks(codes, every, first=first), *clocks(pe - codes, last=(end,)))
+    def group(codes: int, logits: Ports = ()) -> Program:
+        """``codes`` results, the others missing; ``logits`` move in the clock after the last one."""
+        writes = {clock: (Write("out"),) for clock in range(before, before + codes)} if single else {}
+        moves = writes | {before + codes: logits}
+        return moving(before + pe, *(moves, blocks))
 
-    token = (Repeat(groups - 1, group(pe)), *group(operator.size("n_out") - pe * (groups - 1)))
-    return token if single else (*token, Write("out"))
+    last = group(operator.size("n_out") - pe * (groups - 1), () if single else (Write("out"),))
+    return (Repeat(groups - 1, group(pe)), *last)
