@@ -82,6 +82,12 @@ class PotLinear(HardwareOperator):
         return self._widths[kind]
 
     @cached_property
+    def weight_bits(self) -> tuple[np.ndarray, np.ndarray]:
+        """Bits that some, and that all, weights of an output have, (n_out,) each, in units of the lowest power."""
+        weights = self.weights() >> layout.Parts.of(self.weights()).lowest
+        return np.bitwise_or.reduce(weights, axis=1), np.bitwise_and.reduce(weights, axis=1)
+
+    @cached_property
     def _widths(self) -> dict[tuple[str, int], dict[str, int]]:
         return {}
 
