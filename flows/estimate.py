@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
         model = ModelWrapper(str(lowered))
     except DecodeError as error:
         raise ConversionError(f"{lowered} is not an ONNX file") from error
-    folded = fold(model, target, options, in_use)
+    folded = fold(model, target, options, lambda network, _: in_use(network))
     estimate = estimate_facts(folded, timed(folded.network, folded.depths), target)
     print(table(estimate))
     if args.write_folding:

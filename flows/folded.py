@@ -67,11 +67,14 @@ def at_clock(target: Target, clock_mhz: float | None) -> Target:
     return dataclasses.replace(target, clock_mhz=clock_mhz) if clock_mhz else target
 
 
-def fold(model: ModelWrapper, target: Target, options: FoldOptions, sized: Callable[[Network], Depths]) -> Folded:
+def fold(
+    model: ModelWrapper, target: Target, options: FoldOptions, sized: Callable[[Network, Network], Depths]
+) -> Folded:
     """Fold ``model``, whose nodes get the attributes, and size its FIFOs.
 
     Args:
-        sized: gives the depths of the FIFOs in the end; until then they are as deep as is used.
+        sized: gives the depths of the FIFOs in the end, from the network of the twins and that of the C++
+            kernels; until then they are as deep as is used.
 
     Raises:
         FoldingError: a board that is too small, or a file that does not fit the model.
@@ -84,10 +87,10 @@ def fold(model: ModelWrapper, target: Target, options: FoldOptions, sized: Calla
     for _ in range(ROUNDS):
         plan = _plan(operators, table, target, options, fixed)
         folding.apply(operators, {name: chosen for name, chosen in plan.foldings.items() if chosen})
-        network = network_of(model, target)
+        network, kernels = networks_of(model, target)
         plan = dataclasses.replace(plan, fixed=joints(network, in_use(network)))
         if options.file or folding.share(plan.resources, target) <= options.fill:
-            depths = sized(network)
+            depths = sized(network, kernels)
             return Folded(model, dataclasses.replace(plan, fixed=joints(network, depths)), network, depths)
         fixed = Resources(*map(max, fixed.values(), plan.fixed.values()))
     raise FoldingError(folding.too_small(plan.resources, target, options.fill))
@@ -110,11 +113,13 @@ def current_plan(operators: Operators, fixed: Resources) -> Plan:
     return Plan({name: Choice(o.folding_now(), o.cost()) for name, o in operators.items()}, fixed)
 
 
-def network_of(model: ModelWrapper, target: Target) -> Network:
+def networks_of(model: ModelWrapper, target: Target) -> tuple[Network, Network]:
+    """Of the twins, and of the kernels of the generated C++."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "folded.onnx"
         model.save(str(path))
-        return pipeline.network(make_graph(path, target, Path(folder) / "hls"))
+        graph = make_graph(path, target, Path(folder) / "hls")
+    return pipeline.network(graph), pipeline.network(graph, kernels=True)
 
 
 def joints(network: Network, depths: Depths) -> Resources:

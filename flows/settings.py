@@ -122,7 +122,7 @@ def parse_settings(description: str, steps: list[str], argv: list[str] | None) -
     return settings
 
 
-FILL = 0.9
+FILL = 0.85
 
 
 def add_folding(parser: argparse.ArgumentParser) -> None:

@@ -60,15 +60,18 @@ def network_of(args: argparse.Namespace, target: Target) -> tuple[Network, Depth
             ModelWrapper(str(lowered_graph(args.checkpoint))),
             target,
             options_of(args),
-            lambda network: chosen_depths(network, args.fifo_depths),
+            lambda *networks: chosen_depths(*networks, args.fifo_depths),
         )
         return folded.network, folded.depths
     if not args.lowered.is_file():
         raise CheckpointError(f"{args.lowered} does not exist")
     try:
-        return pipeline.network(make_graph(args.lowered, target, Path("hls"))), None
+        graph = make_graph(args.lowered, target, Path("hls"))
     except DecodeError as error:
         raise ConversionError(f"{args.lowered} is not an ONNX file") from error
+    network = pipeline.network(graph)
+    sized = not args.size_fifos and not args.fifo_length
+    return network, chosen_depths(network, pipeline.network(graph, kernels=True), args.fifo_depths) if sized else None
 
 
 def depths_of(args: argparse.Namespace, network: Network, known: Depths | None, sizing: Sizing | None) -> Depths:
@@ -76,7 +79,7 @@ def depths_of(args: argparse.Namespace, network: Network, known: Depths | None, 
         return {fifo.name: args.fifo_length for fifo in network.sizable}
     if sizing and not args.fifo_depths:
         return sizing.lossless.depths
-    return known or chosen_depths(network, args.fifo_depths)
+    return known or pipeline.read_depths(args.fifo_depths, network)
 
 
 def facts(trace: Trace, found: Deadlock | None, target: Target) -> dict[str, Any]:

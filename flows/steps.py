@@ -29,7 +29,7 @@ from flows.reporting.schema import SCHEMA_VERSION, check_report
 from flows.reporting.synthesis import synthesis_facts, vendor_files
 from flows.settings import Settings
 from flows.stages import compare_stages, mismatched_logits, sample_of, stages
-from flows.timing import chosen_depths, timed, timing_facts
+from flows.timing import check_kernels, chosen_depths, timed, timing_facts
 from flows.workspace import MARKER, WorkspaceError, read_marker
 from hls_projects import pipeline, simulation
 from hls_projects.conversion import make_graph, write_project
@@ -187,7 +187,7 @@ def fold_graph(build: Build) -> None:
     """Nodes of lowered.onnx get their folding; the FIFOs get their depths."""
     model, settings = build.model("lowered.onnx"), build.settings
     target = read_target(build.path("target.toml"))
-    folded = fold(model, target, options_of(settings), lambda network: chosen_depths(network, settings.fifo_depths))
+    folded = fold(model, target, options_of(settings), lambda *networks: chosen_depths(*networks, settings.fifo_depths))
     trace = timed(folded.network, folded.depths)
     build.facts["timing"] = timing_facts(trace, target)
     build.facts["resources"] = resource_facts(folded.plan, target)
@@ -204,7 +204,9 @@ def fold_graph(build: Build) -> None:
 def convert_graph(build: Build) -> None:
     target, folder = read_target(build.path("target.toml")), build.folder / "hls"
     graph = make_graph(build.path("lowered.onnx"), target, folder)
-    depths = pipeline.read_depths(build.path("fifo_depths.json"), pipeline.network(graph))
+    kernels = pipeline.network(graph, kernels=True)
+    depths = pipeline.read_depths(build.path("fifo_depths.json"), kernels)
+    check_kernels(kernels, depths)
     write_project(graph, folder, depths)
 
 

@@ -7,20 +7,29 @@ from typing import Any
 
 from hls_projects.dataflow import Network, NetworkError, Trace, explain, settled, simulate
 from hls_projects.dataflow.activity import timeline
-from hls_projects.dataflow.sizing import Depths, without_loss
+from hls_projects.dataflow.sizing import Depths, in_use, without_deadlock, without_loss
 from hls_projects.pipeline import read_depths
 from hls_projects.targets import Target
 
 TIMELINE_PICTURES = 2
 
 
-def chosen_depths(network: Network, file: Path | None) -> Depths:
-    """Depths from ``file``; without one the smallest that cost no throughput.
+def chosen_depths(network: Network, kernels: Network, file: Path | None) -> Depths:
+    """Depths from ``file``; without one the smallest that cost no throughput, and with which the C++ runs.
+
+    Args:
+        network, kernels: the twins, and the kernels of the generated C++, which hold other parts of tokens.
 
     Raises:
         NetworkError: a file that does not fit the network.
     """
-    return read_depths(file, network) if file else without_loss(network)
+    if file:
+        return read_depths(file, network)
+    depths = without_loss(network)
+    if not simulate(kernels, depths, 1, record=False).deadlock:
+        return depths
+    needed = without_deadlock(kernels, in_use(kernels))
+    return {name: max(depth, needed[name]) for name, depth in depths.items()}
 
 
 def timed(network: Network, depths: Depths) -> Trace:
@@ -33,6 +42,16 @@ def timed(network: Network, depths: Depths) -> Trace:
     if found := explain(trace):
         raise NetworkError(str(found))
     return trace
+
+
+def check_kernels(kernels: Network, depths: Depths) -> None:
+    """The generated C++ comes to its end.
+
+    Raises:
+        NetworkError: a deadlock, its circle and its remedy.
+    """
+    if found := explain(simulate(kernels, depths, 1, record=False)):
+        raise NetworkError(f"the generated C++ would stand still: {found}")
 
 
 def timing_facts(trace: Trace, target: Target) -> dict[str, Any]:

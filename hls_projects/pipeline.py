@@ -25,6 +25,8 @@ from hls_projects.operators import HardwareOperator
 PORT_DEPTH = 2
 # Clocks from a write to the first one in which the word can be read: a FIFO's storage and its output register.
 FIFO_CLOCKS = 2
+# Of a hls::stream_of_blocks.
+BUFFERS = 2
 # Of the register in a copy of a stream.
 CLONE_CLOCKS = 1
 SOURCE, SINK = "source", "sink"
@@ -32,8 +34,11 @@ SOURCE, SINK = "source", "sink"
 CLONE = "Clone"
 
 
-def network(graph: ModelGraph) -> Network:
+def network(graph: ModelGraph, *, kernels: bool = False) -> Network:
     """Processes and FIFOs of ``graph``, in the order of the calls in the generated C++.
+
+    Args:
+        kernels: the C++ kernels instead of the twins; of these the order of the words counts, not the clocks.
 
     Pixels come from a source that has one ready in every cycle, logits go to a sink that always takes them.
 
@@ -51,7 +56,7 @@ def network(graph: ModelGraph) -> Network:
         if isinstance(layer, Input):
             processes.append(Process(SOURCE, SOURCE, _end(layer, Write)))
         else:
-            parts, blocks = _parts(layer)
+            parts, blocks = _parts(layer, kernels)
             processes += parts
             fifos += blocks
     sinks = [layer for layer in layers if layer.get_output_variable().name in ports and not isinstance(layer, Input)]
@@ -59,7 +64,7 @@ def network(graph: ModelGraph) -> Network:
     return Network(tuple(processes), tuple(fifos))
 
 
-def _parts(layer: Layer) -> tuple[list[Process], list[Fifo]]:
+def _parts(layer: Layer, kernels: bool) -> tuple[list[Process], list[Fifo]]:
     """The processes of a layer's stages, and what hands blocks from one to the next."""
     inputs = [layer.get_input_variable(name).name for name in layer.inputs]
     if layer.class_name == CLONE:
@@ -70,23 +75,24 @@ def _parts(layer: Layer) -> tuple[list[Process], list[Fifo]]:
     if operator is None:
         raise NetworkError(f"layer {layer.name} is a {layer.class_name}, whose timing is not known")
     ports = {f"in{index}": name for index, name in enumerate(inputs)} | {"out": layer.get_output_variable().name}
-    return operator_parts(layer.name, operator, ports)
+    return operator_parts(layer.name, operator, ports, kernels=kernels)
 
 
 def operator_parts(
-    layer: str, operator: HardwareOperator, ports: Mapping[str, str]
+    layer: str, operator: HardwareOperator, ports: Mapping[str, str], *, kernels: bool = False
 ) -> tuple[list[Process], list[Fifo]]:
     """The processes of an operator's stages, and what hands blocks from one to the next.
 
     Args:
         layer: its name.
         ports: FIFO by the name that the stages have for it.
+        kernels: the stages of the C++ kernel instead of the twin's.
     """
     processes, inner = [], {}
-    for stage in operator.stages():
+    for stage in operator.kernel_stages() if kernels else operator.stages():
         name = f"{layer}.{stage.name}" if stage.name else layer
         own = {port: f"{layer}.{port}" for port, _ in words(stage.program) if port not in ports}
-        inner |= {full: operator.buffers(port.split(".")[0]) for port, full in own.items()}
+        inner |= {full: BUFFERS if kernels else operator.buffers(port.split(".")[0]) for port, full in own.items()}
         processes.append(Process(name, type(operator).__name__, renamed(stage.program, own | dict(ports))))
     # The memory of a block is the operator's, so no words are stored here.
     return processes, [Fifo(name, 0, buffers) for name, buffers in inner.items()]

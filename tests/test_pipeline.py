@@ -17,9 +17,11 @@ from qonnx.core.onnx_exec import execute_onnx
 from qonnx.custom_op.registry import getCustomOp
 
 from brevitas_model.export import export
+from flows.timing import check_kernels, chosen_depths, timed
 from hls_projects import pipeline, simulation
 from hls_projects.conversion import convert
-from hls_projects.dataflow import Network, NetworkError, explain, simulate, size_fifos
+from hls_projects.dataflow import Network, NetworkError, explain, settled, simulate, size_fifos
+from hls_projects.dataflow.sizing import without_loss
 from hls_projects.lowering import lower
 from hls_projects.qonnx_file import batched
 from hls_projects.targets import load_target
@@ -36,8 +38,11 @@ FOLDING = {
 
 @dataclasses.dataclass
 class Project:
+    """A generated project: of ``kernels`` is the C++, of ``network`` are the twins."""
+
     folder: Path
     network: Network
+    kernels: Network
     pictures: np.ndarray
     codes: np.ndarray
 
@@ -49,7 +54,8 @@ def compiled(lowered: Path, folder: Path) -> Project:
     model, pictures = ModelWrapper(str(lowered)), noise(2)
     context = {model.graph.input[0].name: pictures.astype(np.float32)}
     codes = execute_onnx(batched(model, len(pictures)), context)[model.graph.output[0].name]
-    return Project(folder, pipeline.network(graph), pictures, codes.astype(np.int64))
+    networks = pipeline.network(graph), pipeline.network(graph, kernels=True)
+    return Project(folder, *networks, pictures, codes.astype(np.int64))
 
 
 @pytest.fixture(scope="module")
@@ -76,10 +82,10 @@ def run(project: Project, work: Path, depths: dict[str, int]) -> np.ndarray | No
 def test_processes_are_the_calls_of_the_cpp(project: Project):
     text = (project.folder / "firmware" / "vit.cpp").read_text()
     calls = re.findall(r"PIPELINE_PROCESS\(nnet::\w+<[^;]*\)\); // (\w+)", text)
-    layers = [process.name.split(".")[0] for process in project.network.processes][1:-1]
-    assert [name for name, _ in itertools.groupby(layers)] == calls and len(
-        re.findall(r"nnet::(?!load_weights)\w+<", text)
-    ) == len(calls)
+    for network in (project.network, project.kernels):
+        layers = [process.name.split(".")[0] for process in network.processes][1:-1]
+        assert [name for name, _ in itertools.groupby(layers)] == calls
+    assert len(re.findall(r"nnet::(?!load_weights)\w+<", text)) == len(calls)
     declared = re.findall(r"hls::stream<\w+> (\w+)\(", text)
     assert sorted(fifo.name for fifo in project.network.sizable) == sorted(declared)
 
@@ -133,23 +139,39 @@ def test_no_file_of_depths_and_none_that_is_json(project: Project, tmp_path: Pat
 
 
 def test_the_smallest_depths_let_the_cpp_run_and_smaller_ones_do_not(project: Project, tmp_path: Path):
-    sizing = size_fifos(project.network)
-    for depths in (sizing.smallest.depths, sizing.lossless.depths):
-        assert np.array_equal(run(project, tmp_path, depths), project.codes)
-    smallest = sizing.smallest.depths
+    smallest = size_fifos(project.kernels).smallest.depths
+    assert np.array_equal(run(project, tmp_path, smallest), project.codes)
     deep = [name for name, depth in smallest.items() if depth > 1]
     assert deep
     for name in deep:
         assert run(project, tmp_path, {**smallest, name: smallest[name] - 1}) is None
 
 
+def test_depths_of_a_build_let_both_the_twins_and_the_cpp_run(
+    project: Project, folded_project: Project, tmp_path: Path
+):
+    for each in (project, folded_project):
+        depths = chosen_depths(each.network, each.kernels, None)
+        assert np.array_equal(run(each, tmp_path, depths), each.codes)
+        assert settled(each.network, depths).interval() == settled(each.network, without_loss(each.network)).interval()
+    # Those of the twins alone would not do.
+    assert run(folded_project, tmp_path, without_loss(folded_project.network)) is None
+
+
+def test_depths_at_which_the_cpp_alone_stands_still_are_refused(folded_project: Project):
+    depths = without_loss(folded_project.network)
+    timed(folded_project.network, depths)
+    with pytest.raises(NetworkError, match=r"^the generated C\+\+ would stand still: deadlock after cycle"):
+        check_kernels(folded_project.kernels, depths)
+
+
 def verdicts(project: Project, work: Path, tries: int) -> list[bool]:
     """Whether choices of depths about the smallest stand still, of which the simulation and the C++ say the same."""
-    source, smallest = random.Random(0), size_fifos(project.network).smallest.depths
+    source, smallest = random.Random(0), size_fifos(project.kernels).smallest.depths
     found = []
     for _ in range(tries):
         depths = {name: max(1, depth + source.choice([-1, 0, 0, 0, 0, 0, 1, 2])) for name, depth in smallest.items()}
-        deadlock = explain(simulate(project.network, depths, 1))
+        deadlock = explain(simulate(project.kernels, depths, 1))
         codes = run(project, work, depths)
         assert (deadlock is not None) == (codes is None), deadlock
         if codes is not None:

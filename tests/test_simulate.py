@@ -51,7 +51,7 @@ def test_fifos_of_one_word_stand_still(lowered_option: list[str], tmp_path: Path
 
 
 def test_a_checkpoint_is_lowered_once(checkpoint: Path, capsys: pytest.CaptureFixture[str], monkeypatch):
-    options = ["--checkpoint", str(checkpoint), "--fifo-length", "64"]
+    options = ["--checkpoint", str(checkpoint), "--fifo-length", "512"]
     assert command.main(options) == 0
     first = capsys.readouterr()
     monkeypatch.setattr(kept_graphs, "export", None)

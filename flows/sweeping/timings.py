@@ -58,7 +58,7 @@ class Hardware:
             file = Path(name) / "model.safetensors"
             save_checkpoint(file, model.eval(), {})
             lowered = ModelWrapper(str(lowered_graph(file)))
-        folded = fold(lowered, self.target, FoldOptions(), in_use)
+        folded = fold(lowered, self.target, FoldOptions(), lambda network, _: in_use(network))
         stores = sum(operator.storage_bits() for operator in operators_of(folded.model).values())
         return folded.network, stores
 

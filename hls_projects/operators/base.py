@@ -80,10 +80,18 @@ class HardwareOperator(CustomOp):
 
     @abstractmethod
     def stages(self) -> tuple[Stage, ...]:
-        """What the kernel does for one picture, clock by clock: the one place with its cycles.
+        """What the operator does for one picture, clock by clock: the one place with its cycles.
 
-        The stages are those of the kernel, in the order of their calls.
+        They are the twin's. The C++ moves the same words and blocks in the same order, if not in the same
+        clocks, unless :meth:`kernel_stages` says otherwise.
         """
+
+    def kernel_stages(self) -> tuple[Stage, ...]:
+        """The processes of the C++ kernel in the order of their calls, every block with two buffers.
+
+        What they move, and in which order, decides at which depths of its FIFOs the C++ stands still.
+        """
+        return self.stages()
 
     def buffers(self, block: str) -> int:
         """Buffers of a block between two stages: one is filled while the other is read."""
@@ -324,9 +332,9 @@ def moving(least: int, *moves: Mapping[int, Ports]) -> Program:
     merged = {clock: tuple(port for each in moves for port in each.get(clock, ())) for each in moves for clock in each}
     moved = {clock: ports for clock, ports in merged.items() if ports}
     length = max(least, *(clock + 1 for clock in moved))
-    runs = itertools.groupby(range(length), key=lambda clock: moved.get(clock, ()))
+    runs = itertools.groupby(range(length), key=lambda place: moved.get(place, ()))
     counts = ((ports, len(list(run))) for ports, run in runs)
-    return tuple(Repeat(count, (_clock(ports),)) if ports else Wait(count) for ports, count in counts)
+    return tuple(Repeat(count, (clock(ports),)) if ports else Wait(count) for ports, count in counts)
 
 
 def block_of(count: int, every: Ports, block: str) -> Program:

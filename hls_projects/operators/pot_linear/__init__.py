@@ -14,6 +14,7 @@ from hls_projects.integer import decode_pot, exact_matmul, requantize
 from hls_projects.operators.base import Folding, HardwareOperator, Stage, magnitude, signed_width
 from hls_projects.operators.pot_linear import layout, timing
 from hls_projects.operators.pot_linear.demand import demand
+from hls_projects.operators.pot_linear.kernel_stages import kernel_stages
 from hls_projects.operators.pot_linear.layout import BLOCK, ELEMENTS
 from hls_projects.rtl.twin import Twin
 
@@ -204,6 +205,9 @@ class PotLinear(HardwareOperator):
 
     def stages(self) -> tuple[Stage, ...]:
         return timing.stages(self)
+
+    def kernel_stages(self) -> tuple[Stage, ...]:
+        return kernel_stages(self)
 
     def buffers(self, block: str) -> int:
         return 1 if block in timing.SINGLE_BLOCKS else super().buffers(block)

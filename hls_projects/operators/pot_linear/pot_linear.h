@@ -13,7 +13,8 @@
 //          has no place; sparse, the steps are the non-zeros of a row, block_nonzeros for every block of
 //          block_size inputs, and place says which of the block's inputs. What is left is filled with 0.
 // storage: the codes; n_out biases and shifts; two tokens in; the sums of two groups
-// cycles:  of a token: load n_in; multiply n_groups * (ceil(n_steps / simd) + drain_cycles); write n_out.
+// cycles:  of a token: load n_in; multiply n_groups * (ceil(n_steps / simd) + drain); write n_out.
+//          drain is 2^exponent_bits - 1 with buckets, else 0.
 //          The three work on different tokens, so the slowest counts.
 //
 // out[n] = requantize((sum_k weight[n][k] * in[k] << acc_shift[n]) + bias[n], out_shift[n])
