@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hls_projects.cost import Demand, block_rams
+from hls_projects.cost import BlockRam, Demand
 from hls_projects.operators.base import magnitude, signed_width
 from hls_projects.operators.window import WindowedOperator
 from hls_projects.rtl.twin import code_type
@@ -168,7 +168,7 @@ class Shape:
 
 def element_rams(width: int, elements: int, address: int) -> float:
     """Block RAMs of ``element_ram.v``."""
-    return block_rams(width * elements, 1 << address, element=width if elements > 1 else 0, written=True)
+    return BlockRam.of(width * elements, 1 << address, element=width).BRAM36
 
 
 def _bits(count: int) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hls_projects.cost import Demand, block_ram_choice, block_rams, lut_ram, rom_luts
+from hls_projects.cost import BlockRam, Demand, lut_ram, rom_luts
 from hls_projects.operators.pot_linear import layout
 from hls_projects.operators.pot_linear.layout import BLOCK, BUCKETS, KEPT
 
@@ -38,6 +38,7 @@ class Sizes:
         self.groups = layout.groups(operator)
         self.buckets = self.found["POWERS"] if self.element == "bucket" else 0
         self.in_bits = operator.in_dtype().bitwidth()
+        self.weights = BlockRam.of(self.stored_bits(), self.weight_words, written=False)
         self.x_bits = self.in_bits + int(not operator.in_dtype().signed())
 
     def features(self) -> dict[str, float]:
@@ -58,7 +59,7 @@ class Sizes:
             "total_bits": found["TOTAL_WIDTH"],
             "address_bits": self.weight_words.bit_length(),
             "constant_luts": rom_luts(found["SHIFT_WIDTH"] + found["BIAS_WIDTH"], self.groups * pe),
-            "choice_luts": block_ram_choice(self.stored_bits(), self.weight_words),
+            "choice_luts": self.weights.choice_luts,
             "token_luts": self.token_luts(),
             "whole_word_bits": self.operator.out_dtype.bitwidth() * (self.operator.out_word() - 1),
         }
@@ -84,10 +85,9 @@ class Sizes:
 
     def block_rams(self) -> float:
         """Of the weights, and of the token where it is kept."""
-        weights = block_rams(self.stored_bits(), self.weight_words)
-        return weights + (
-            block_rams(self.in_bits, self.token_words, written=True) if self.operator.ram_style == "block" else 0
-        )
+        if self.operator.ram_style != "block" or not self.token_words:
+            return self.weights.BRAM36
+        return self.weights.BRAM36 + BlockRam.of(self.in_bits, self.token_words).BRAM36
 
     def stored_bits(self) -> int:
         """Bits of a word of the weights' memory; Yosys leaves out those that are the same in all words."""
