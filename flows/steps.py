@@ -186,7 +186,7 @@ def lower_graph(build: Build) -> None:
 def fold_graph(build: Build) -> None:
     """Nodes of lowered.onnx get their folding; the FIFOs get their depths."""
     model, settings = build.model("lowered.onnx"), build.settings
-    target = read_target(build.path("target.toml"))
+    target = read_target(build.path("target.toml"), build.facts["target"])
     folded = fold(model, target, options_of(settings), lambda *networks: chosen_depths(*networks, settings.fifo_depths))
     trace = timed(folded.network, folded.depths)
     build.facts["timing"] = timing_facts(trace, target)
@@ -202,7 +202,7 @@ def fold_graph(build: Build) -> None:
 
 
 def convert_graph(build: Build) -> None:
-    target, folder = read_target(build.path("target.toml")), build.folder / "hls"
+    target, folder = read_target(build.path("target.toml"), build.facts["target"]), build.folder / "hls"
     graph = make_graph(build.path("lowered.onnx"), target, folder)
     kernels = pipeline.network(graph, kernels=True)
     depths = pipeline.read_depths(build.path("fifo_depths.json"), kernels)

@@ -55,7 +55,7 @@ def test_files_of_a_whole_build(finished_build: Path):
     names = {path.name for path in finished_build.iterdir()}
     assert names == {
         "build.json", "target.toml", "checkpoint.safetensors", "pictures.npz", "model.qonnx.onnx", "lowered.onnx",
-        "hls", "fifo_depths.json", "report.json", "report.txt", "report.html", *LOGITS,
+        "hls", "estimate.json", "fifo_depths.json", "folding.json", "report.json", "report.txt", "report.html", *LOGITS,
     }  # fmt: skip
     project = {str(path.relative_to(finished_build / "hls")) for path in (finished_build / "hls").rglob("*")}
     assert {"firmware/vit.cpp", "vit_test.cpp", "build_prj.tcl", "project.tcl"} <= project
