@@ -175,7 +175,7 @@ class Rom:
     """A memory that is only read, as Yosys maps it: as logic, or as block RAM where that is cheaper.
 
     Args:
-        luts: 64 words of a bit that are not all the same are one.
+        luts: different functions that 64 words of a bit are of their address.
         tree_luts: of trees of up to four LUTs a bit with the slice's own multiplexers, by how many bits of the
             address the bit depends on.
         choice_luts: of the multiplexer behind more than four LUTs of a bit, or behind the block RAMs.
@@ -196,12 +196,21 @@ class Rom:
         address = max((len(words) - 1).bit_length(), 6)
         padded = np.pad(words.astype(np.int64), (0, (1 << address) - len(words)))
         bits = (padded >> np.arange(width)[:, None]) & 1
-        blocks = bits.reshape(-1, BITS_A_LUT)
         halves = (bits.reshape(width, -1, 2, 1 << place) for place in range(address))
         depends = sum((half[:, :, 0] != half[:, :, 1]).any(axis=(1, 2)).astype(int) for half in halves)
         trees = np.where(depends > 0, np.clip((1 << depends) // BITS_A_LUT, 1, 4), 0)
-        choice = width * (math.ceil(len(words) / BITS_A_LUT / 4) - 1)
-        return cls(int((blocks != blocks[:, :1]).any(axis=1).sum()), int(trees.sum()), choice, 0.0)
+        fours = math.ceil(len(words) / BITS_A_LUT / 4)
+        return cls(_functions(bits), int(trees.sum()), int((depends > 8).sum()) * (fours - 1), 0.0)
+
+
+def _functions(bits: np.ndarray) -> int:
+    """How many functions of six inputs there are among the bits of a memory, but for constants and inputs."""
+    blocks = bits.reshape(-1, BITS_A_LUT)
+    # A function and its inverse are one: the one that begins with 0.
+    functions = np.unique(blocks ^ blocks[:, :1], axis=0)
+    inputs = (np.arange(BITS_A_LUT) >> np.arange(6)[:, None]) & 1
+    free = ~functions.any(axis=1) | (functions[:, None] == inputs).all(axis=2).any(axis=1)
+    return int((~free).sum())
 
 
 def rom_luts(width: int, words: int) -> int:

@@ -63,6 +63,7 @@ class PatchReader(HardwareOperator):
             "channels": self.size("n_channels"),
             "loop_bits": sum(self.size(name).bit_length() for name in self.sizes),
             "table_luts": rom.luts,
+            "table_tree_luts": rom.tree_luts,
             "table_choice_luts": rom.choice_luts,
             "choice_luts": lines.choice_luts,
         }
