@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -163,6 +164,17 @@ def test_zeros_save_cycles_and_cost_luts():
     dense, sparse = (linear(pe=8, n_in=96, sparse=sparse).cost() for sparse in (0, 1))
     assert sparse.cycles < dense.cycles
     assert sparse.resources.LUT > dense.resources.LUT
+
+
+def test_a_cost_is_quick():
+    """A solver asks for thousands of them: 2 ms of processor time each at most, of which half is in reserve."""
+    layer = linear(n_out=96, n_in=96)
+    foldings = list(layer.foldings())
+    began = time.process_time()
+    for folding in foldings:
+        layer.fold(folding)
+        layer.cost()
+    assert len(foldings) > 100 and time.process_time() - began < 2e-3 * len(foldings)
 
 
 def test_an_element_in_dsps():
