@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnx import AttributeProto, NodeProto, TensorProto, helper, numpy_helper
 from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.base import CustomOp
@@ -218,10 +218,20 @@ class HardwareOperator(CustomOp):
     def size(self, name: str) -> int:
         """An integer attribute."""
         if name in self.fold_attributes():
-            return int(self.get_nodeattr(name))
+            found = self._attribute(name)
+            return int(self.get_nodeattr(name) if found is None else found.i)
         if name not in self._kept:
             self._kept[name] = int(self.get_nodeattr(name))
         return self._kept[name]
+
+    def word(self, name: str) -> str:
+        """A string attribute."""
+        found = self._attribute(name)
+        return self.get_nodeattr(name) if found is None else found.s.decode()
+
+    def _attribute(self, name: str) -> AttributeProto | None:
+        """One that the node has; get_nodeattr makes a table of all of them each time."""
+        return next((attribute for attribute in self.onnx_node.attribute if attribute.name == name), None)
 
     def array(self, name: str) -> np.ndarray:
         """A tensor attribute, int64."""
