@@ -17,10 +17,15 @@ from pathlib import Path
 import numpy as np
 
 MODEL = Path(__file__).parent / "rtl" / "measurements" / "model.json"
-# Words by data bits of a block RAM of 18 Kib with one port each way, as powers of two (UG473, tables 1-7 and 1-9).
-RAMB18 = ((1, 14), (2, 13), (4, 12), (9, 11), (18, 10), (36, 9))
-# Words of a bit that are one LUT, and what Yosys takes a RAM of 18 Kib to be worth (synth_xilinx, brams_xc4v.txt).
-BITS_A_LUT, LUTS_A_RAMB18 = 64, 129
+# Data bits, words as a power of two, and size in 18 Kib of block RAMs with one port each way (UG473), and their bytes.
+RAMB18 = ((1, 14, 1), (2, 13, 1), (4, 12, 1), (9, 11, 1), (18, 10, 1), (36, 9, 1))
+SHAPES = (*RAMB18, *((bits, address + 1, 2) for bits, address, _ in RAMB18), (72, 9, 2))
+BYTE = 9
+# What Yosys 0.23 minimises (memory_libmap, brams_xc4v.txt): block RAMs, and bits of multiplexers beside them.
+COSTS = {1: 129, 2: 257}
+COST_OF_CHOICE = 0.5
+# Words of a bit that are one LUT; Yosys takes logic to cost as much.
+BITS_A_LUT = 64
 # Bits of the wider factor of a DSP48E1 (UG479).
 DSP_WIDTH = 25
 # Up to so many words a FIFO lies in shift registers and in LUT RAM, see hls_projects/rtl/fifo.v.
@@ -120,42 +125,43 @@ def load_model(path: Path) -> dict:
         raise CostError(f"no cost model {path}: {error.strerror}; run hls_projects.rtl.calibrate") from error
 
 
-def block_rams(width: int, words: int, *, element: int = 0, written: bool = False) -> float:
-    """Block RAMs of 36 Kib that Yosys maps a memory with one port each way to.
+@dataclass(frozen=True)
+class BlockRam:
+    """A memory with one port each way in block RAM, as Yosys maps it.
 
-    It takes the shape of block RAM that needs the fewest; where it is too shallow, several words lie side by side
-    and a multiplexer chooses.
+    All block RAMs have the shape that costs least. Where it is too shallow, several words lie side by side and a
+    multiplexer chooses.
 
     Args:
-        width: bits of a word.
-        words: how many.
-        element: bits that are written on their own, where it is not the whole word; they take bytes of 9 bits.
-        written: words that lie side by side take bytes, too.
+        BRAM36: block RAMs of 36 Kib.
+        choice_luts: of the multiplexer, roughly: a third of one for each bit beside the first word.
+        cost: in Yosys's measure.
     """
-    if element:
-        width = width // element * _bytes(element)
 
-    def needed(bits: int, address: int) -> int:
-        beside = math.ceil(words / (1 << address))
-        return math.ceil((_bytes(width) if written and beside > 1 else width) * beside / bits)
+    BRAM36: float
+    choice_luts: int
+    cost: float
 
-    return min(needed(bits, address) for bits, address in RAMB18) / 2
+    @classmethod
+    @functools.lru_cache(maxsize=1 << 16)
+    def of(cls, width: int, words: int, *, element: int = 0, written: bool = True) -> BlockRam:
+        """Of so many words of ``width`` bits.
 
-
-def _bytes(width: int) -> int:
-    """Bits of the bytes of a block RAM."""
-    return 9 * math.ceil(width / 9)
-
-
-def block_ram_choice(width: int, words: int) -> int:
-    """LUTs, roughly, of the multiplexer behind such a memory: a third of one for each bit beside the first."""
-    needed = 2 * block_rams(width, words)
-    beside = min(
-        math.ceil(words / (1 << address)) - 1
-        for bits, address in (*RAMB18, *((2 * bits, address) for bits, address in RAMB18[-1:]))
-        if math.ceil(width * math.ceil(words / (1 << address)) / bits) <= needed
-    )
-    return math.ceil(width * beside / 3)
+        Args:
+            element: bits that are written on their own, where it is not the whole word.
+            written: False for a memory that is only read; the others take whole bytes.
+        """
+        enables = width // element if element else 1
+        found = []
+        for bits, address, halves in SHAPES:
+            beside = math.ceil(words / (1 << address))
+            byte = min(BYTE, bits)
+            taken = enables * byte * math.ceil(width / enables / byte) if written else width
+            rams = math.ceil(taken * beside / bits)
+            choice = width * (beside - 1) + (enables * beside if written and beside > 1 else 0)
+            cost = COSTS[halves] * rams + COST_OF_CHOICE * choice
+            found.append(cls(rams * halves / 2, math.ceil(width * (beside - 1) / 3), cost))
+        return min(found, key=lambda ram: ram.cost)
 
 
 def lut_ram(width: int, words: int, readers: int = 1) -> int:
@@ -169,7 +175,7 @@ class Rom:
     """A memory that is only read, as Yosys maps it: as logic, or as block RAM where that is cheaper.
 
     Args:
-        luts: 64 words of a bit that are not all the same are one.
+        luts: different functions that 64 words of a bit are of their address.
         tree_luts: of trees of up to four LUTs a bit with the slice's own multiplexers, by how many bits of the
             address the bit depends on.
         choice_luts: of the multiplexer behind more than four LUTs of a bit, or behind the block RAMs.
@@ -184,18 +190,27 @@ class Rom:
     @classmethod
     def of(cls, width: int, words: np.ndarray) -> Rom:
         """From its contents, integers of ``width`` bits."""
-        rams = block_rams(width, len(words))
-        if width * len(words) / BITS_A_LUT > 2 * rams * LUTS_A_RAMB18:
-            return cls(0, 0, block_ram_choice(width, len(words)), rams)
+        ram = BlockRam.of(width, len(words), written=False)
+        if width * len(words) / BITS_A_LUT > ram.cost:
+            return cls(0, 0, ram.choice_luts, ram.BRAM36)
         address = max((len(words) - 1).bit_length(), 6)
         padded = np.pad(words.astype(np.int64), (0, (1 << address) - len(words)))
         bits = (padded >> np.arange(width)[:, None]) & 1
-        blocks = bits.reshape(-1, BITS_A_LUT)
         halves = (bits.reshape(width, -1, 2, 1 << place) for place in range(address))
         depends = sum((half[:, :, 0] != half[:, :, 1]).any(axis=(1, 2)).astype(int) for half in halves)
         trees = np.where(depends > 0, np.clip((1 << depends) // BITS_A_LUT, 1, 4), 0)
-        choice = width * (math.ceil(len(words) / BITS_A_LUT / 4) - 1)
-        return cls(int((blocks != blocks[:, :1]).any(axis=1).sum()), int(trees.sum()), choice, 0.0)
+        fours = math.ceil(len(words) / BITS_A_LUT / 4)
+        return cls(_functions(bits), int(trees.sum()), int((depends > 8).sum()) * (fours - 1), 0.0)
+
+
+def _functions(bits: np.ndarray) -> int:
+    """How many functions of six inputs there are among the bits of a memory, but for constants and inputs."""
+    blocks = bits.reshape(-1, BITS_A_LUT)
+    # A function and its inverse are one: the one that begins with 0.
+    functions = np.unique(blocks ^ blocks[:, :1], axis=0)
+    inputs = (np.arange(BITS_A_LUT) >> np.arange(6)[:, None]) & 1
+    free = ~functions.any(axis=1) | (functions[:, None] == inputs).all(axis=2).any(axis=1)
+    return int((~free).sum())
 
 
 def rom_luts(width: int, words: int) -> int:
@@ -220,8 +235,8 @@ def fifo_demand(word_bits: int, depth: int) -> Demand:
         choice = word_bits * (math.ceil(words / 64) - 1)
         return Demand("Fifo LUT RAM", common | {"storage_luts": lut_ram(word_bits, words), "choice_luts": choice})
     words = 512 * math.ceil(depth / 512)
-    choice = {"choice_luts": block_ram_choice(word_bits, words)}
-    return Demand("Fifo block RAM", common | choice, BRAM36=block_rams(word_bits, words, written=True))
+    ram = BlockRam.of(word_bits, words)
+    return Demand("Fifo block RAM", common | {"choice_luts": ram.choice_luts}, BRAM36=ram.BRAM36)
 
 
 def clone_resources(copies: int, word_bits: int) -> Resources:

@@ -92,10 +92,17 @@ def operator_parts(
     for stage in operator.kernel_stages() if kernels else operator.stages():
         name = f"{layer}.{stage.name}" if stage.name else layer
         own = {port: f"{layer}.{port}" for port, _ in words(stage.program) if port not in ports}
-        inner |= {full: BUFFERS if kernels else operator.buffers(port.split(".")[0]) for port, full in own.items()}
+        inner |= {full: port for port, full in own.items()}
         processes.append(Process(name, type(operator).__name__, renamed(stage.program, own | dict(ports))))
     # The memory of a block is the operator's, so no words are stored here.
-    return processes, [Fifo(name, 0, buffers) for name, buffers in inner.items()]
+    if kernels:
+        return processes, [Fifo(name, 0, BUFFERS) for name in inner]
+    return processes, [_block_fifo(operator, name, port) for name, port in inner.items()]
+
+
+def _block_fifo(operator: HardwareOperator, name: str, port: str) -> Fifo:
+    block, end = port.split(".")
+    return Fifo(name, 0, operator.buffers(block), 1 + (operator.block_latency(block) if end == "filled" else 0))
 
 
 def _latency(layer: Layer) -> int:

@@ -63,7 +63,8 @@ def run_network(network: Network, depths: list[int | None], pictures: int, *, re
     """Simulate ``network``.
 
     Args:
-        depths: of every FIFO in the network's order; None for one without a bound.
+        depths: words that every FIFO holds, those in registers among them, in the network's order; None for one
+            without a bound.
         record: keep the cycle of every word.
         edges: bounds of the stretches of time for which to tell what the processes do, ascending, or none.
 

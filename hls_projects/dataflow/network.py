@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from hls_projects.dataflow.code import Code, make_code
@@ -57,8 +57,8 @@ class Fifo:
         name: unique in its network.
         word_bits: width; 0 for tokens without a value.
         fixed_depth: slots, where they are not the designer's to choose (the ports of the core).
-        latency: cycles from a word's write to the first in which it can be read, at least one; it takes a
-            slot meanwhile.
+        latency: cycles from a word's write to the first in which it can be read, at least one. Registers on
+            its way hold ``latency - 1`` words besides those in the slots.
     """
 
     name: str
@@ -123,6 +123,13 @@ class Network:
         """All programs, for the simulation."""
         numbers = {fifo.name: number for number, fifo in enumerate(self.fifos)}
         return make_code([process.program for process in self.processes], numbers)
+
+    @cached_property
+    def without_registers(self) -> Network:
+        """The same network with FIFOs from which a word can be read in the cycle after its write."""
+        if all(fifo.latency == 1 for fifo in self.fifos):
+            return self
+        return Network(self.processes, tuple(replace(fifo, latency=1) for fifo in self.fifos))
 
     @cached_property
     def sizable(self) -> tuple[Fifo, ...]:

@@ -9,8 +9,8 @@ A process is sequential. It starts a step when the one before has ended:
 - ``Wait(cycles)`` lasts so many cycles;
 - ``Repeat(count, body)`` is a loop; loops themselves take no time.
 
-A pipelined loop of n iterations counts n cycles, as the headers of the kernels say; the few cycles in
-which a pipeline fills are known to synthesis alone and left out.
+A pipelined loop of n iterations counts n cycles, as the headers of the kernels say; the registers of its
+pipeline are a latency of the FIFO that it writes.
 
 A block between two stages, as of ``hls::stream_of_blocks``, is two FIFOs of tokens without bits and of
 as many slots as there are buffers: the writer ``claim``s a buffer before its first word and ``fill``s it

@@ -2,12 +2,12 @@
 
 A FIFO holds a word from the cycle of its write to that of its read: written in cycle t, it can be read
 from cycle t + latency on, by default t + 1, and the slot of a word read in cycle t takes the next word from
-cycle t + 1 on. With sequential processes that wait for empty and full FIFOs, the cycle of every read and
-write then follows from earlier ones (the n-th write comes after the read that frees its slot, the n-th read
-after the n-th write), whatever order they are computed in (Kahn, "The semantics of a simple language for
-parallel programming", 1974). So no clock is ticked: each process runs until it needs a cycle that is not
-known yet. Words that move together in one cycle move in the first that suits all of them, which depends on
-nothing else.
+cycle t + 1 on; the registers that a latency stands for hold a word each, besides the slots. With sequential
+processes that wait for empty and full FIFOs, the cycle of every read and write then follows from earlier
+ones (the n-th write comes after the read that frees its slot, the n-th read after the n-th write), whatever
+order they are computed in (Kahn, "The semantics of a simple language for parallel programming", 1974). So
+no clock is ticked: each process runs until it needs a cycle that is not known yet. Words that move together
+in one cycle move in the first that suits all of them, which depends on nothing else.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Trace:
     """What a simulation found.
 
     Args:
-        network, depths, pictures: what was simulated; a depth of None has no bound.
+        network, depths, pictures: what was simulated, see :func:`simulate`; a depth of None has no bound.
         writes, reads: cycles by FIFO, ascending; nothing where they were not recorded.
         stalls: cycles that each process waited, by process, FIFO and whether it wanted to write; where
             several words move together, the FIFO that let them move last, the first named of equals.
@@ -78,14 +78,22 @@ class Trace:
         """
         return int(_interval(self.ends).max())
 
-    def slots(self, fifo: str) -> int:
-        """Most slots of ``fifo`` in use in one cycle."""
+    def held(self, fifo: str) -> int:
+        """Most words that ``fifo`` and the registers before it hold in one cycle."""
         return peak_occupancy(self.writes[fifo], self.reads[fifo])
+
+    def slots(self, fifo: str) -> int:
+        """Most slots of ``fifo`` in use in one cycle; words that fit in the registers take none, but for one."""
+        return int(self._slots(fifo, self.held(fifo)))
 
     def occupancy(self, fifo: str) -> np.ndarray:
         """Slots in use in the cycle of each write, that write's own among them, (writes,)."""
         writes, reads = self.writes[fifo], self.reads[fifo]
-        return np.arange(1, len(writes) + 1) - np.searchsorted(reads, writes, side="left")
+        return self._slots(fifo, np.arange(1, len(writes) + 1) - np.searchsorted(reads, writes, side="left"))
+
+    def _slots(self, fifo: str, words: np.ndarray | int) -> np.ndarray:
+        registers = next(other.latency for other in self.network.fifos if other.name == fifo) - 1
+        return np.maximum(words - registers, np.minimum(words, 1))
 
 
 def _interval(ends: np.ndarray) -> np.ndarray:
@@ -97,6 +105,9 @@ def _interval(ends: np.ndarray) -> np.ndarray:
 def simulate(network: Network, depths: Mapping[str, int | None], pictures: int, *, record: bool = True) -> Trace:
     """Run ``pictures`` pictures through ``network`` as fast as its sources and sinks allow.
 
+    Where it would stand still without the registers on the words' way, which the generated C++ does not have, that is
+    what the trace shows, of the network without them.
+
     Args:
         depths: by name of every FIFO that can be sized; None for one without a bound.
         record: keep the cycles of all words; without them it is faster and takes next to no memory.
@@ -104,6 +115,9 @@ def simulate(network: Network, depths: Mapping[str, int | None], pictures: int, 
     Raises:
         SimulationError: no g++ to compile the simulation with.
     """
+    plain = network.without_registers
+    if plain is not network and not _goes_on(plain, depths):
+        network = plain
     run = _run(network, depths, pictures, record=record)
     names = [fifo.name for fifo in network.fifos]
     ports = [(names[fifo], bool(writes)) for fifo, writes in network.code.ports]
@@ -130,6 +144,11 @@ def simulate(network: Network, depths: Mapping[str, int | None], pictures: int, 
     )
 
 
+def _goes_on(network: Network, depths: Mapping[str, int | None]) -> bool:
+    """Whether a picture comes through, and so all of them (see :mod:`hls_projects.dataflow.sizing`)."""
+    return bool((_run(network, depths, 1).blocked < 0).all())
+
+
 def shares(trace: Trace, edges: np.ndarray) -> np.ndarray:
     """Cycles that every process is busy, starved and blocked between each two ``edges``.
 
@@ -150,5 +169,6 @@ def _run(
     record: bool = False,
     edges: np.ndarray = NO_EDGES,
 ) -> Run:
-    bounds = [fifo.fixed_depth or depths[fifo.name] for fifo in network.fifos]
+    slots = [fifo.fixed_depth or depths[fifo.name] for fifo in network.fifos]
+    bounds = [depth and depth + fifo.latency - 1 for fifo, depth in zip(network.fifos, slots, strict=True)]
     return run_network(network, bounds, pictures, record=record, edges=edges)

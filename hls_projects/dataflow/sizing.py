@@ -94,7 +94,7 @@ def without_deadlock(network: Network, depths: Depths) -> Depths:
 
 
 def in_use(network: Network) -> Depths:
-    """Slots in use at the steady pace with FIFOs without bounds: depths that cost no throughput, soon told.
+    """Words held at the steady pace with FIFOs without bounds: depths that cost no throughput, soon told.
 
     Raises:
         NetworkError: a network that stands still whatever the depths are.
@@ -113,7 +113,7 @@ def _at_pace(network: Network) -> tuple[Network, int]:
 
 def _in_use(slow: Network, pictures: int) -> Depths:
     used = simulate(slow, dict.fromkeys((fifo.name for fifo in slow.sizable), None), pictures)
-    return {fifo.name: used.slots(fifo.name) for fifo in slow.sizable}
+    return {fifo.name: used.held(fifo.name) for fifo in slow.sizable}
 
 
 def without_loss(network: Network) -> Depths:

@@ -83,7 +83,7 @@ def ticking(network: Network, depths: dict[str, int], pictures: int) -> tuple[di
     """Writes and reads by FIFO and the processes that did not end, clock by clock."""
     used = {fifo.name: 0 for fifo in network.fifos}
     latency = {fifo.name: fifo.latency for fifo in network.fifos}
-    depth = {fifo.name: fifo.fixed_depth or depths[fifo.name] for fifo in network.fifos}
+    depth = {fifo.name: (fifo.fixed_depth or depths[fifo.name]) + fifo.latency - 1 for fifo in network.fifos}
     writes, reads = ({name: [] for name in used} for _ in range(2))
     left = {}
     for process in network.processes:
@@ -138,11 +138,27 @@ def test_a_word_a_clock():
     assert trace.stalls["copy"] == {("a", False): 1}
 
 
-def test_a_word_on_its_way_takes_a_slot():
+def test_registers_hold_words_on_their_way():
     ends = Process("source", "source", (Repeat(4, (Write("a"),)),)), Process("sink", "sink", (Repeat(4, (Read("a"),)),))
-    trace = simulate(Network(ends, (Fifo("a", 8, latency=3),)), {"a": 2}, 1)
-    assert trace.writes["a"].tolist() == [0, 1, 4, 5]
-    assert trace.reads["a"].tolist() == [3, 4, 7, 8]
+    trace = simulate(Network(ends, (Fifo("a", 8, latency=3),)), {"a": 1}, 1)
+    assert trace.writes["a"].tolist() == [0, 1, 2, 4]
+    assert trace.reads["a"].tolist() == [3, 4, 5, 7]
+    assert trace.slots("a") == 1
+
+
+def test_no_picture_comes_through_that_needs_the_registers():
+    """A branch that stores four words, beside one of a FIFO with two slots and two registers."""
+    fork = Together((Read("in"), Write("a"), Write("b")))
+    processes = (
+        Process("source", "source", (Repeat(4, (Write("in"),)),)),
+        Process("fork", "fork", (Repeat(4, (fork,)),)),
+        Process("store", "store", (Repeat(4, (Read("a"),)), Repeat(4, (Write("c"),)))),
+        Process("sink", "sink", (Repeat(4, (Together((Read("b"), Read("c"))),)),)),
+    )
+    network = Network(processes, (Fifo("in", 8), Fifo("a", 8), Fifo("b", 8, latency=3), Fifo("c", 8)))
+    traces = [simulate(network, {"in": 1, "a": 1, "b": depth, "c": 1}, 2) for depth in (2, 4)]
+    assert [trace.deadlock for trace in traces] == [True, False]
+    assert explain(traces[0]).remedies == {"b": 4}
 
 
 def test_two_buffers_let_stages_overlap_and_one_does_not():
@@ -187,7 +203,7 @@ def test_equal_to_a_clock_that_ticks(seed: int, other: int, pictures: int, proce
     network = random_network(seed, processes)
     depths = random_depths(network, other)
     trace = simulate(network, depths, pictures)
-    writes, reads, blocked = ticking(network, depths, pictures)
+    writes, reads, blocked = ticking(trace.network, depths, pictures)
     assert {name: cycles.tolist() for name, cycles in trace.writes.items()} == writes
     assert {name: cycles.tolist() for name, cycles in trace.reads.items()} == reads
     assert set(trace.blocked) == blocked
@@ -233,10 +249,10 @@ def test_shares_are_the_work_and_the_stalls(seed: int, bins: int):
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32))
-def test_depths_as_deep_as_the_slots_that_were_used_change_nothing(seed: int):
+def test_depths_for_the_words_that_were_held_change_nothing(seed: int):
     network = random_network(seed)
     free = simulate(network, {fifo.name: None for fifo in network.sizable}, 2)
-    bound = simulate(network, {fifo.name: free.slots(fifo.name) for fifo in network.sizable}, 2)
+    bound = simulate(network, {fifo.name: free.held(fifo.name) for fifo in network.sizable}, 2)
     assert all(np.array_equal(free.writes[name], bound.writes[name]) for name in free.writes)
     assert all(np.array_equal(free.reads[name], bound.reads[name]) for name in free.reads)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnx import AttributeProto, NodeProto, TensorProto, helper, numpy_helper
 from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.base import CustomOp
@@ -96,6 +96,10 @@ class HardwareOperator(CustomOp):
     def buffers(self, block: str) -> int:
         """Buffers of a block between two stages: one is filled while the other is read."""
         return 2
+
+    def block_latency(self, block: str) -> int:
+        """Clocks from the last write into a block to the first in which it can be read, but for one."""
+        return 0
 
     def output_latency(self) -> int:
         """Clocks from the write of an element in :meth:`stages` to the word in the FIFO: registers on its way."""
@@ -214,10 +218,20 @@ class HardwareOperator(CustomOp):
     def size(self, name: str) -> int:
         """An integer attribute."""
         if name in self.fold_attributes():
-            return int(self.get_nodeattr(name))
+            found = self._attribute(name)
+            return int(self.get_nodeattr(name) if found is None else found.i)
         if name not in self._kept:
             self._kept[name] = int(self.get_nodeattr(name))
         return self._kept[name]
+
+    def word(self, name: str) -> str:
+        """A string attribute."""
+        found = self._attribute(name)
+        return self.get_nodeattr(name) if found is None else found.s.decode()
+
+    def _attribute(self, name: str) -> AttributeProto | None:
+        """One that the node has; get_nodeattr makes a table of all of them each time."""
+        return next((attribute for attribute in self.onnx_node.attribute if attribute.name == name), None)
 
     def array(self, name: str) -> np.ndarray:
         """A tensor attribute, int64."""
@@ -329,9 +343,9 @@ def clock(ports: Ports) -> Together | Wait:
 
 def moving(least: int, *moves: Mapping[int, Ports]) -> Program:
     """What moves in which clock, from clock 0 to the last one in which something does, at least ``least`` clocks."""
-    merged = {clock: tuple(port for each in moves for port in each.get(clock, ())) for each in moves for clock in each}
-    moved = {clock: ports for clock, ports in merged.items() if ports}
-    length = max(least, *(clock + 1 for clock in moved))
+    merged = {place: tuple(port for each in moves for port in each.get(place, ())) for each in moves for place in each}
+    moved = {place: ports for place, ports in merged.items() if ports}
+    length = max(least, *(place + 1 for place in moved))
     runs = itertools.groupby(range(length), key=lambda place: moved.get(place, ()))
     counts = ((ports, len(list(run))) for ports, run in runs)
     return tuple(Repeat(count, (clock(ports),)) if ports else Wait(count) for ports, count in counts)

@@ -6,15 +6,18 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hls_projects.cost import Demand, block_rams
+from hls_projects.cost import BlockRam, Demand
 from hls_projects.operators.base import magnitude, signed_width
 from hls_projects.operators.window import WindowedOperator
 from hls_projects.rtl.twin import code_type
 
 # Two products in a DSP: hls_projects/rtl/multiply_accumulate_pair.v says why.
 PACKED_WIDTH, PACKED_PRODUCT, PACKED_SHIFT = 8, 1 << 15, 15
+# Bits of the lower sum in the DSP.
+PACKED_LOW = 16
 # Address bits of the blocks of queries and of results, four of each.
 BLOCK_BITS = 2
+BUFFERS = dict.fromkeys(("queries", "rows"), 1 << BLOCK_BITS)
 
 
 def product_parameters(operator: WindowedOperator, inputs: str, n_products: int) -> dict[str, int]:
@@ -88,7 +91,7 @@ class Shape:
     Args:
         heads: that are worked on in parallel; ``lanes`` sums of each.
         slices: DSPs of a head; ``quads`` fours of them, of which one sum leaves at a time.
-        word: bits of a DSP's sums that are held until they leave.
+        word: bits of a DSP's sums that are held until they leave; ``wraps`` of them are counted beside a packed one.
         stored, shared, result: address bits of the memories.
     """
 
@@ -97,6 +100,7 @@ class Shape:
     slices: int
     quads: int
     word: int
+    wraps: int
     stored: int
     shared: int
     result: int
@@ -124,6 +128,7 @@ class Shape:
             slices=slices,
             quads=-(-slices // 4),
             word=1 + parameters["SUM_WIDTH"] * (1 + packed) - parameters["OUT_SHIFT"],
+            wraps=max(parameters["SUM_WIDTH"] - PACKED_LOW, 1) * packed,
             stored=_bits(passes) + _bits(units + 1) + _bits(groups) + _bits(steps),
             shared=BLOCK_BITS + _bits(passes) + _bits(inner) + _bits(steps),
             result=BLOCK_BITS + _bits(passes) + _bits(heads) + of_head,
@@ -146,6 +151,7 @@ class Shape:
             "held_bits": sums * self.word,
             "chosen_bits": self.heads * self.quads * self.word,
             "pairs": sums * packed,
+            "wrap_bits": sums * self.wraps,
             "word_bits": self.word,
             "joined_bits": self.word * math.ceil(self.heads * self.quads / 6),
             "several_loads": int(operator.size("n_window") > operator.size("load_size")),
@@ -163,7 +169,7 @@ class Shape:
 
 def element_rams(width: int, elements: int, address: int) -> float:
     """Block RAMs of ``element_ram.v``."""
-    return block_rams(width * elements, 1 << address, element=width if elements > 1 else 0, written=True)
+    return BlockRam.of(width * elements, 1 << address, element=width).BRAM36
 
 
 def _bits(count: int) -> int:
@@ -171,5 +177,5 @@ def _bits(count: int) -> int:
 
 
 def sum_clocks(operator: WindowedOperator) -> int:
-    """Clocks from the last step of a sum to its result in the output's FIFO, but for those of the stages."""
-    return 10 + operator.size("packed")
+    """Clocks from the last step of a group's sums to the first one of them."""
+    return 9 + operator.size("packed")

@@ -21,6 +21,7 @@ from hls4ml.model.layers import Input, Layer
 
 from hls_projects import PROJECT
 from hls_projects.dataflow.sizing import Depths
+from hls_projects.operators import HardwareOperator
 from hls_projects.pipeline import CLONE, PORT_DEPTH
 from hls_projects.rtl.sources import sources
 from hls_projects.rtl.twin import LIBRARY, Twin
@@ -78,14 +79,14 @@ class Instance:
 
     Args:
         name: of the layer.
-        twin: what the operator says of it; folder: where its module is.
+        operator: what it computes; twin: what the operator says of the module.
         inputs: FIFO by the prefix of the ports.
         output: FIFO.
     """
 
     name: str
+    operator: HardwareOperator
     twin: Twin
-    folder: Path
     inputs: dict[str, str]
     output: str
 
@@ -93,6 +94,11 @@ class Instance:
     def prefix(self) -> str:
         """Of the names of its memories."""
         return f"{self.name}_"
+
+    @property
+    def folder(self) -> Path:
+        """Where its module is."""
+        return self.operator.header().parent
 
     @property
     def module(self) -> str:
@@ -199,7 +205,7 @@ def _instance(layer: Layer) -> Instance:
     except (NotImplementedError, ValueError) as error:
         raise AssemblyError(f"layer {layer.name}: {error}") from error
     names = [layer.get_input_variable(name).name for name in layer.inputs]
-    return Instance(layer.name, twin, operator.header().parent, _ports(names), layer.get_output_variable().name)
+    return Instance(layer.name, operator, twin, _ports(names), layer.get_output_variable().name)
 
 
 def _ports(fifos: Sequence[str]) -> dict[str, str]:

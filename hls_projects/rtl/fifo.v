@@ -1,6 +1,6 @@
-// A FIFO for at least DEPTH words, and one more in its output register.
+// A FIFO for DEPTH words, at least two, and one more in its output register.
 //
-// A word comes out two clocks after it went in, or later; one a clock from DEPTH 2 on. Up to 32 words
+// A word comes out two clocks after it went in, or later; one a clock. Up to 32 words
 // lie in shift registers, up to 512 in distributed RAM, more in block RAM.
 
 module fifo #(

@@ -13,8 +13,10 @@ module fifo_lines #(
     output wire not_full,
     output reg [WIDTH-1:0] out_data
 );
-    localparam ADDRESS = DEPTH > 1 ? $clog2(DEPTH) : 1;
-    localparam HIGHEST = DEPTH - 1;
+    // With one place a word could come every second clock only.
+    localparam PLACES = DEPTH > 1 ? DEPTH : 2;
+    localparam ADDRESS = $clog2(PLACES);
+    localparam HIGHEST = PLACES - 1;
     // Place of the oldest word, -1 for none.
     reg [ADDRESS:0] oldest = {(ADDRESS + 1) {1'b1}};
     assign empty = oldest[ADDRESS];

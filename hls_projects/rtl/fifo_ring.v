@@ -13,9 +13,9 @@ module fifo_ring #(
     output wire not_full,
     output wire [WIDTH-1:0] out_data
 );
-    // Up to 512 words in distributed RAM, a power of two of them; more in block RAM, by half ones of 512.
+    // Up to 512 words in distributed RAM, more in block RAM.
     localparam BLOCK = DEPTH > 512 ? 1 : 0;
-    localparam WORDS = BLOCK != 0 ? (DEPTH + 511) / 512 * 512 : 1 << $clog2(DEPTH);
+    localparam WORDS = DEPTH;
     localparam ADDRESS = $clog2(WORDS);
     localparam integer LAST = WORDS - 1;
     // The addresses, and a bit that changes with every round: it tells a full ring from an empty one.

@@ -12,7 +12,7 @@ import jinja2
 import numpy as np
 
 from hls_projects.rtl.assembly import FILES, MEMORIES, Core
-from hls_projects.rtl.bench import STATE, TESTBENCH, TwinError, pack, run_tool, verilator
+from hls_projects.rtl.bench import OPTIMISATION, STATE, TESTBENCH, TwinError, pack, run_tool, verilator
 
 COMPILE_TIMEOUT_S = 3600
 RUN_TIMEOUT_S = 6 * 3600
@@ -111,7 +111,7 @@ def compile_core(core: Core, folder: Path, work: Path) -> Program:
         shutil.copy(path, work)
     sources = [str((folder / name).resolve()) for name in (folder / FILES).read_text().split()]
     options = ["--top-module", "twin_bench", "--prefix", PREFIX, "--Mdir", "made", "-j", str(JOBS), "-y", "."]
-    flags = ["-CFLAGS", "-O2 -w", "-MAKEFLAGS", "OPT_FAST=-O2"]
+    flags = ["-CFLAGS", "-w", "-MAKEFLAGS", f"OPT_FAST={OPTIMISATION}"]
     command = [verilator(), *VERILATE, *options, *flags, "core_bench.v", *sources, str(TESTBENCH / "main.cpp")]
     run_tool(command, cwd=work, timeout_s=COMPILE_TIMEOUT_S)
     return Program(core, work / "made" / PREFIX, folder / MEMORIES, time.monotonic() - start)

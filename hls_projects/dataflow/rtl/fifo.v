@@ -1,7 +1,7 @@
 // The handshake of a FIFO that holds `depth` words, without the words; `id` is its number in the output.
 //
-// A word that goes in takes a slot from this clock edge on, and can come out `latency` clocks later, at most 8; one
-// that goes out frees its slot with the edge.
+// A word that goes in takes a slot from this clock edge on, or is in one of `latency` - 1 registers, and can come out
+// `latency` clocks later, at most 8; one that goes out frees its slot with the edge.
 
 module fifo (
     input wire clock,
@@ -20,7 +20,7 @@ module fifo (
     reg [7:0] coming = 0;
     wire in = in_valid && in_ready;
     wire out = out_valid && out_ready;
-    assign in_ready = used != depth;
+    assign in_ready = used != depth + latency - 1;
     assign out_valid = there != 0;
     wire [7:0] all = {coming[6:0], in};
     wire arrives = all[latency-1];

@@ -10,7 +10,8 @@
 // out:     n_tokens tokens of n_in activation codes, an element a word
 // table:   inverse_table[(exponent odd) * 128 + mantissa - 128], the inverse root
 // storage: the table; two tokens in, two tokens of centred codes
-// cycles:  of a token: mean n_in; squares n_in; products n_in. They work on different tokens.
+// cycles:  of a token: mean n_in; squares n_in; products n_in. They work on different tokens. In Verilog squares
+//          wait for the mean, and products for the inverse root, which come a bit a clock.
 //
 // mean   = requantize(sum x * mean_multiplier, mean_shift)
 // c[k]   = requantize((x[k] << x_shift) - (mean << mean_align), centred_shift)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hls_projects.cost import Demand, Rom, block_ram_choice, block_rams
+from hls_projects.cost import BlockRam, Demand, Rom
 from hls_projects.dataflow.program import Read, Repeat, Write, free, take
 from hls_projects.operators.base import HardwareOperator, Stage, block_of, clocks
 from hls_projects.rtl.twin import Memory, Twin
@@ -55,6 +55,7 @@ class PatchReader(HardwareOperator):
     def demand(self) -> Demand:
         pixels = self.size("block_height") * self.size("patch_size") * self.size("image_size")
         address = (pixels - 1).bit_length()
+        lines = BlockRam.of(8 * self.size("n_channels"), 2 << address)
         rom = Rom.of(self.out_dtype.bitwidth(), self.array("table"))
         features = {
             "one": 1,
@@ -62,11 +63,11 @@ class PatchReader(HardwareOperator):
             "channels": self.size("n_channels"),
             "loop_bits": sum(self.size(name).bit_length() for name in self.sizes),
             "table_luts": rom.luts,
+            "table_tree_luts": rom.tree_luts,
             "table_choice_luts": rom.choice_luts,
-            "choice_luts": block_ram_choice(8 * self.size("n_channels"), 2 << address),
+            "choice_luts": lines.choice_luts,
         }
-        lines = block_rams(8 * self.size("n_channels"), 2 << address, written=True)
-        return Demand("PatchReader", features, BRAM36=lines + rom.BRAM36)
+        return Demand("PatchReader", features, BRAM36=lines.BRAM36 + rom.BRAM36)
 
     def execute(self, pixels: np.ndarray) -> np.ndarray:
         grid, patch = self.size("image_size") // self.size("patch_size"), self.size("patch_size")

@@ -56,11 +56,11 @@ class PotLinear(HardwareOperator):
 
     @property
     def element(self) -> str:
-        return self.get_nodeattr("element")
+        return self.word("element")
 
     @property
     def ram_style(self) -> str:
-        return self.get_nodeattr("ram_style")
+        return self.word("ram_style")
 
     @property
     def n_groups(self) -> int:
@@ -81,6 +81,19 @@ class PotLinear(HardwareOperator):
         if kind not in self._widths:
             self._widths[kind] = layout.widths(self, layout.Parts.of(self.weights()))
         return self._widths[kind]
+
+    @cached_property
+    def powers(self) -> int:
+        """How many powers of two there are from the layer's lowest to its highest."""
+        weights = np.abs(self.weights())
+        units = (weights & -weights)[weights > 0]
+        return int(units.max() // units.min()).bit_length() if units.size else 1
+
+    @cached_property
+    def weight_bits(self) -> tuple[np.ndarray, np.ndarray]:
+        """Bits that some, and that all, weights of an output have, (n_out,) each, in units of the lowest power."""
+        weights = self.weights() >> layout.Parts.of(self.weights()).lowest
+        return np.bitwise_or.reduce(weights, axis=1), np.bitwise_and.reduce(weights, axis=1)
 
     @cached_property
     def _widths(self) -> dict[tuple[str, int], dict[str, int]]:

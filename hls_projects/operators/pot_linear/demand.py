@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from hls_projects.cost import Demand, block_ram_choice, block_rams, lut_ram, rom_luts
+import numpy as np
+
+from hls_projects.cost import BlockRam, Demand, lut_ram, rom_luts
 from hls_projects.operators.pot_linear import layout
 from hls_projects.operators.pot_linear.layout import BLOCK, BUCKETS, KEPT
 
@@ -36,6 +38,7 @@ class Sizes:
         self.groups = layout.groups(operator)
         self.buckets = self.found["POWERS"] if self.element == "bucket" else 0
         self.in_bits = operator.in_dtype().bitwidth()
+        self.weights = BlockRam.of(self.stored_bits(), self.weight_words, written=False)
         self.x_bits = self.in_bits + int(not operator.in_dtype().signed())
 
     def features(self) -> dict[str, float]:
@@ -56,7 +59,7 @@ class Sizes:
             "total_bits": found["TOTAL_WIDTH"],
             "address_bits": self.weight_words.bit_length(),
             "constant_luts": rom_luts(found["SHIFT_WIDTH"] + found["BIAS_WIDTH"], self.groups * pe),
-            "choice_luts": block_ram_choice(pe * found["WORD_WIDTH"], self.weight_words),
+            "choice_luts": self.weights.choice_luts,
             "token_luts": self.token_luts(),
             "whole_word_bits": self.operator.out_dtype.bitwidth() * (self.operator.out_word() - 1),
         }
@@ -82,10 +85,20 @@ class Sizes:
 
     def block_rams(self) -> float:
         """Of the weights, and of the token where it is kept."""
-        weights = block_rams(self.pe * self.found["WORD_WIDTH"], self.weight_words)
-        return weights + (
-            block_rams(self.in_bits, self.token_words, written=True) if self.operator.ram_style == "block" else 0
+        if self.operator.ram_style != "block" or not self.token_words:
+            return self.weights.BRAM36
+        return self.weights.BRAM36 + BlockRam.of(self.in_bits, self.token_words).BRAM36
+
+    def stored_bits(self) -> int:
+        """Bits of a word of the weights' memory; Yosys leaves out those that are the same in all words."""
+        if self.element != "dsp":
+            return self.pe * self.found["WORD_WIDTH"]
+        some, every = (
+            np.pad(bits, (0, self.groups * self.pe - len(bits))).reshape(self.groups, self.pe)
+            for bits in self.operator.weight_bits
         )
+        varying = np.bitwise_or.reduce(some, axis=0) & ~np.bitwise_and.reduce(every, axis=0)
+        return int(np.bitwise_count(varying & ((1 << self.found["WORD_WIDTH"]) - 1)).sum())
 
     def token_luts(self) -> float:
         """Of the token, where it is kept in LUTs: RAMs of 64 words, and what chooses among them."""

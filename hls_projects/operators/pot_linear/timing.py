@@ -25,8 +25,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from hls_projects.dataflow.program import Program, Read, Repeat, Wait, Write, claim, fill, free, take
 from hls_projects.operators.base import Ports, Stage, around, block_of, clocks, moving
 from hls_projects.operators.pot_linear.layout import BLOCK, KEPT, chunks
@@ -45,9 +43,7 @@ SINGLE_BLOCKS = ("groups", "results")
 
 def powers(operator: PotLinear) -> int:
     """How many powers of two there are from the layer's lowest to its highest."""
-    weights = np.abs(operator.weights())
-    units = (weights & -weights)[weights > 0]
-    return int(units.max() // units.min()).bit_length() if units.size else 1
+    return operator.powers
 
 
 def drain(operator: PotLinear) -> int:

@@ -58,6 +58,7 @@ class TokenPooling(HardwareOperator):
         features = {
             "one": 1,
             "sum_bits": found["SUM_WIDTH"],
+            "average": self.size("average"),
             "held_bits": found["SUM_WIDTH"] * (not product),
             "product_bits": found["PRODUCT_WIDTH"] * product,
             "rounded_bits": found["OUT_SHIFT"],

@@ -134,6 +134,9 @@ SCORES = (
     (16, 16, 3, 32, 3, 16, 0, 8), (32, 32, 2, 32, 2, 2, 1, 8), (64, 16, 2, 16, 1, 8, 0, 7),
     (64, 64, 3, 32, 3, 16, 1, 8), (64, 64, 3, 32, 3, 4, 1, 8), (48, 8, 3, 16, 1, 8, 1, 8),
     (64, 64, 6, 16, 3, 4, 0, 8), (64, 64, 3, 32, 1, 32, 1, 8), (64, 64, 4, 32, 2, 5, 0, 8),
+    (64, 64, 2, 48, 2, 8, 1, 8), (64, 64, 3, 32, 3, 6, 1, 8), (32, 32, 3, 32, 1, 16, 1, 8),
+    (64, 64, 6, 16, 3, 16, 1, 7), (16, 16, 4, 24, 2, 12, 1, 8), (64, 32, 3, 32, 3, 8, 1, 8),
+    (64, 64, 3, 64, 1, 8, 0, 9),
 )  # fmt: skip
 
 
@@ -205,9 +208,12 @@ POOLS = (
     (25, 48, 1, 41, 10), (16, 256, 1, 1, 4), (36, 96, 1, 57, 11), (64, 384, 1, 1, 6),
 )  # fmt: skip
 READERS = (
-    (32, 4, 3, 1, 8, 8), (32, 8, 3, 1, 4, 8), (32, 4, 3, 2, 2, 8), (32, 4, 1, 1, 8, 8), (28, 4, 1, 1, 7, 8),
-    (32, 2, 3, 1, 16, 8), (32, 4, 3, 1, 2, 6), (64, 8, 3, 1, 8, 8), (24, 4, 3, 2, 3, 8), (32, 16, 3, 1, 2, 8),
-    (64, 4, 3, 1, 16, 8), (32, 8, 1, 2, 2, 8),
+    (32, 4, 3, 1, 8, 8, "scaled"), (32, 8, 3, 1, 4, 8, "scaled"), (32, 4, 3, 2, 2, 8, "scaled"),
+    (32, 4, 1, 1, 8, 8, "scaled"), (28, 4, 1, 1, 7, 8, "scaled"), (32, 2, 3, 1, 16, 8, "scaled"),
+    (32, 4, 3, 1, 2, 6, "scaled"), (64, 8, 3, 1, 8, 8, "scaled"), (24, 4, 3, 2, 3, 8, "scaled"),
+    (32, 16, 3, 1, 2, 8, "scaled"), (64, 4, 3, 1, 16, 8, "scaled"), (32, 8, 1, 2, 2, 8, "scaled"),
+    (32, 4, 3, 1, 8, 8, "straight"), (32, 8, 3, 1, 4, 8, "straight"), (32, 4, 1, 1, 8, 8, "straight"),
+    (64, 8, 3, 1, 8, 8, "straight"), (32, 4, 3, 2, 2, 6, "straight"), (28, 4, 3, 1, 7, 8, "straight"),
 )  # fmt: skip
 NORMS = (
     ("INT8", 96, 9, 5, 8, 9, 4, 0, 5), ("INT8", 48, 9, 4, 8, 9, 3, 0, 5), ("INT8", 192, 10, 5, 8, 9, 4, 0, 5),
@@ -249,10 +255,12 @@ def pooling(point: Point) -> Design:
 
 
 def reader(point: Point) -> Design:
+    """Codes of centred pixels, of a scale and a mean of their own for each channel or straight."""
     sizes, channels = dict(point), np.arange(point["n_channels"])[:, None]
-    bits = sizes.pop("out_bits")
-    words = np.clip(np.rint((np.arange(256) - 120 - 7 * channels) * (1.1 + channels / 9) / 2 ** (8 - bits)),
-                    -(1 << bits - 1), (1 << bits - 1) - 1)  # fmt: skip
+    bits, straight = sizes.pop("out_bits"), sizes.pop("table") == "straight"
+    centred = np.arange(256) - (128 if straight else 120 + 7 * channels)
+    scale = np.ones(channels.shape) if straight else 1.1 + channels / 9
+    words = np.clip(np.rint(centred * scale / 2 ** (8 - bits)), -(1 << bits - 1), (1 << bits - 1) - 1)
     return Design.of(operator_of("PatchReader", ["UINT8"], f"INT{bits}", **sizes, table=words.reshape(-1)))
 
 
@@ -270,8 +278,8 @@ def norm(point: Point) -> Design:
 # Between operators.
 FIFOS = tuple(
     (bits, depth)
-    for depth in (2, 4, 8, 16, 32, 40, 64, 128, 200, 512, 1024, 2048, 4096, 8192)
-    for bits in ((8, 24, 16) if depth <= 1024 else (8, 24))
+    for depth in (2, 4, 8, 16, 32, 40, 64, 128, 200, 256, 512, 600, 1024, 1500, 2048, 3000, 4096, 8192)
+    for bits in ((8, 24, 16) if depth <= 512 else (8, 24))
 )
 FORKS = tuple((copies, bits) for copies in (2, 3, 4, 5) for bits in (8, 24, 16, 12))
 
@@ -296,7 +304,7 @@ FAMILIES = (
         "n_patches n_prefix n_in in_dtype out_dtype in_shift out_shift", *EMBEDDINGS), embedding),
     Family("TokenPooling", table("n_tokens n_in average multiplier out_shift", *POOLS), pooling),
     Family("PatchReader", table(
-        "image_size patch_size n_channels block_height block_width out_bits", *READERS), reader),
+        "image_size patch_size n_channels block_height block_width out_bits table", *READERS), reader),
     Family("IntegerLayerNorm", table(
         "in_dtype n_in mean_shift x_shift mean_bits centred_bits centred_shift headroom out_shift", *NORMS), norm),
     Family("IntegerSoftmax", table("in_dtype n_window load_size n_heads top out_shift slope", *SOFTMAXES), softmax),
