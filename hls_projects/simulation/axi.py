@@ -63,9 +63,7 @@ class BenchRun:
     text: str
 
 
-def run_bench(
-    project: Path, program: Program, depths: Path | None = None, timeout: float = 120.0
-) -> BenchRun:
+def run_bench(project: Path, program: Program, depths: Path | None = None, timeout: float = 120.0) -> BenchRun:
     """Run the compiled test bench ``program`` in the folder ``project``, on the pictures of its tb_data.
 
     Args:
@@ -94,9 +92,7 @@ class AxiCore:
 
     def __init__(self, project: Path) -> None:
         program = AXI_SERVER.path(project).resolve()
-        self._process = subprocess.Popen(
-            [str(program)], cwd=project, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
+        self._process = subprocess.Popen([str(program)], cwd=project, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.counters = dict.fromkeys(COUNTERS, 0)
 
     def send(self, data: bytes, *, last: bool = True) -> list[bytes]:
