@@ -196,6 +196,37 @@ def test_a_cut_packet_is_dropped_and_numbered(out: Path, hls: Path):
         core.close()
 
 
+def test_any_sequence_of_packets(out: Path, hls: Path):
+    """80 packets of any length, with and without TLAST: the results are those of the rule in axi_top.h, beat by beat."""
+    random, codes, pictures = np.random.default_rng(7), np.load(out / "codes.npy"), noise(PICTURES)
+    held, is_open, n_calls, n_wrong, n_right = b"", False, 0, 0, 0
+    core = AxiCore(hls)
+    try:
+        for _ in range(80):
+            index = int(random.integers(PICTURES))
+            length = int(random.choice([384, 384, 1, 383, 385, 767, 768, random.integers(1, 900)]))
+            data = (pictures[index].tobytes() * 3)[: 8 * length]
+            last = bool(random.random() < 0.8)
+            got, expected = core.send(data, last=last), []
+            for beat in range(length):
+                held += data[8 * beat : 8 * beat + 8]
+                ends = last and beat == length - 1
+                if ends or len(held) == 3072:
+                    is_picture = ends and len(held) == 3072
+                    same = [n for n in range(PICTURES) if pictures[n].tobytes() == held]
+                    expected += [(n_calls, same)] if is_picture else []
+                    n_wrong += not is_picture and not is_open
+                    is_open, n_calls, held = not ends, n_calls + 1, b""
+            assert [int(np.frombuffer(packet, "<i4")[11]) for packet in got] == [number for number, _ in expected]
+            n_right += len(got)
+            for packet, (_, same) in zip(got, expected, strict=True):
+                for n in same:
+                    np.testing.assert_array_equal(np.frombuffer(packet, "<i4")[:10], codes[n])
+        assert core.counters["pictures_out"] == n_right > 20 and core.counters["wrong_packets"] == n_wrong > 20
+    finally:
+        core.close()
+
+
 # What is generated
 
 
