@@ -14,7 +14,7 @@ from models import noise
 from qonnx.core.modelwrapper import ModelWrapper
 
 from flows.summary import logit_scale
-from hls_projects import simulation
+from hls_projects import lint, simulation
 from hls_projects.board import BoardError, Packets
 from hls_projects.board.top import HEADER
 from hls_projects.simulation.axi import (
@@ -246,7 +246,7 @@ def test_every_register_has_its_pragma(hls: Path):
     ports = re.search(r"void vit_axi\((.*?)\) \{", text, re.DOTALL)[1]
     names = re.findall(r"&(\w+)", ports)
     assert names[:2] == ["pictures", "results"] and len(names) == 8
-    pragmas = dict(re.findall(r"#pragma HLS INTERFACE \w+ port = (\w+)()", text))
+    pragmas = dict(re.findall(r"#pragma HLS INTERFACE \w+ port=(\w+)()", text))
     assert set(pragmas) == {*names, "return"}
 
 
@@ -256,6 +256,12 @@ def test_the_header_has_no_warnings(hls: Path):
                "-isystem", "firmware/ap_types", "-Ifirmware", "firmware/vit_axi.cpp", "vit_axi_test.cpp"]  # fmt: skip
     said = subprocess.run(command, cwd=hls, capture_output=True, text=True, check=True).stderr
     assert not re.findall(r"^.*(?:axi_top\.h|vit_axi\w*\.(?:h|cpp)):\d+:\d+: warning.*$", said, re.MULTILINE)
+
+
+def test_the_header_has_no_word_that_is_not_synthesized():
+    """The lint's rules for kernels but those of streams alone and of bounded loops: it has registers, and it waits."""
+    found = [finding for finding in lint.lint_kernel(HEADER) if any(f" {kind}: " in finding for kind in lint.FORBIDDEN)]
+    assert not found and lint.has_guard(lint.strip_comments(HEADER.read_text()))
 
 
 def test_bytes_of_the_packets():

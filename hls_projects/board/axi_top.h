@@ -44,17 +44,17 @@ void receive(hls::stream<beat_t> &pictures, hls::stream<bytes_t> &beats, hls::st
              count_t &pictures_in, count_t &wrong_packets, count_t &cycles, count_t &starved, count_t &blocked) {
     static count_t n_pictures = 0, n_wrong = 0, n_cycles = 0, n_starved = 0, n_blocked = 0;
     static bool is_open = false; // the packet before has not come to its TLAST
-#pragma HLS RESET variable = n_pictures
-#pragma HLS RESET variable = n_wrong
-#pragma HLS RESET variable = n_cycles
-#pragma HLS RESET variable = n_starved
-#pragma HLS RESET variable = n_blocked
-#pragma HLS RESET variable = is_open
+#pragma HLS RESET variable=n_pictures
+#pragma HLS RESET variable=n_wrong
+#pragma HLS RESET variable=n_cycles
+#pragma HLS RESET variable=n_starved
+#pragma HLS RESET variable=n_blocked
+#pragma HLS RESET variable=is_open
     bool ended = false, early = false, full = true;
 BEATS:
     for (unsigned n_sent = 0; n_sent < n_beats;) {
 #pragma HLS PIPELINE II = 1
-#pragma HLS LOOP_TRIPCOUNT min = n_beats max = n_beats
+#pragma HLS LOOP_TRIPCOUNT min=n_beats max=n_beats
         beat_t beat;
         n_cycles++;
         if (beats.full()) {
@@ -124,12 +124,12 @@ void send(hls::stream<logits_T> &logits, hls::stream<flag_t> &whole, hls::stream
           count_t &pictures_out) {
     static const unsigned n_beats = result_packet<logits_T>::n_beats;
     static count_t n_packets = 0, n_sent = 0;
-#pragma HLS RESET variable = n_packets
-#pragma HLS RESET variable = n_sent
+#pragma HLS RESET variable=n_packets
+#pragma HLS RESET variable=n_sent
     const logits_T codes = logits.read();
     const bool is_picture = whole.read() == 1;
     ap_uint<32> words[2 * n_beats];
-#pragma HLS ARRAY_PARTITION variable = words complete
+#pragma HLS ARRAY_PARTITION variable=words complete
     unsigned best = 0;
     typename logits_T::value_type highest = codes[0];
 LOGITS:

@@ -2,6 +2,8 @@
 
     python3 run_test_set.py
 
+on the board, as root and in PYNQ's Python environment.
+
 Exit status: 0; 1 when a logit differs from the C-simulation's; 2 when the board or the folder cannot be used.
 """
 
