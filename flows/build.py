@@ -15,9 +15,9 @@ import sys
 import time
 from collections.abc import Callable
 
-from brevitas_model.checkpoint import CheckpointError
 from brevitas_model.config import ConfigError
 from brevitas_model.data import DataError
+from brevitas_model.shipped import CheckpointError
 from flows import steps
 from flows.reporting.schema import ReportError
 from flows.settings import Settings, parse_settings

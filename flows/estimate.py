@@ -22,9 +22,9 @@ from typing import Any
 from google.protobuf.message import DecodeError
 from qonnx.core.modelwrapper import ModelWrapper
 
-from brevitas_model.checkpoint import CheckpointError, find_checkpoint
 from brevitas_model.config import ConfigError
 from brevitas_model.files import write_whole
+from brevitas_model.shipped import CheckpointError, find_checkpoint
 from flows.estimate_plot import save_plot
 from flows.estimating import estimate_facts
 from flows.folded import at_clock, fold, options_of

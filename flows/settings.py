@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from brevitas_model.checkpoint import find_checkpoint
-from flows.stages import CSIM_MODES
+from brevitas_model.shipped import find_checkpoint
 from hls_projects.targets import TARGET_HELP, target_names
 
+CSIM_MODES = ("fast", "reference")
 SHIPPED_CHECKPOINT = find_checkpoint("vit-pot4")
 # Options that a later step does not see.
 READ_BY = {

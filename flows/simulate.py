@@ -22,9 +22,9 @@ from typing import Any
 from google.protobuf.message import DecodeError
 from qonnx.core.modelwrapper import ModelWrapper
 
-from brevitas_model.checkpoint import CheckpointError, find_checkpoint
 from brevitas_model.config import ConfigError
 from brevitas_model.files import write_whole
+from brevitas_model.shipped import CheckpointError, find_checkpoint
 from flows.folded import fold, options_of
 from flows.kept_graphs import lowered_graph
 from flows.settings import SHIPPED_CHECKPOINT, add_folding, positive

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from brevitas_model.checkpoint import find_checkpoint, load_checkpoint, load_masks
+from brevitas_model.checkpoint import load_checkpoint, load_masks
 from brevitas_model.data import load_cifar10
 from brevitas_model.pruning import matrices
 from brevitas_model.recipe import Recipe, load_recipe
+from brevitas_model.shipped import find_checkpoint
 from brevitas_model.training import accuracy
 from brevitas_model.vit import count_parameters
 from flows import build
