@@ -28,6 +28,7 @@ from brevitas_model.checkpoint import CheckpointError
 from brevitas_model.config import ConfigError
 from brevitas_model.data import DataError, Pictures, load_cifar10, train_validation_split
 from brevitas_model.recipe import Recipe, load_recipe
+from flows.command_line import CommandParser
 from flows.searching.driver import Search, trial_recipe
 from flows.searching.errors import SearchError
 from flows.searching.jobs import LocalPool, Pool
@@ -64,9 +65,7 @@ def add_training_arguments(parser: argparse.ArgumentParser, recipe: str = "searc
 
 
 def search_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="search.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser("search", __doc__)
     parser.add_argument("--space", type=Path, help="TOML file of choices, depth = [2, 3] (default: a space of 5,280)")
     parser.add_argument("--max-parameters", type=positive, help="no larger models")
     parser.add_argument("--trials", type=positive, default=50, help="of the whole study (default: %(default)s)")
@@ -88,9 +87,7 @@ def search_parser() -> argparse.ArgumentParser:
 
 
 def rank_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="search.py rank", description="Rank correlation of accuracies between short trials and long runs."
-    )
+    parser = CommandParser("search", "Rank correlation of accuracies between short trials and long runs.", "rank")
     parser.add_argument(
         "models",
         type=Path,
