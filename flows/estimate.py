@@ -25,6 +25,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from brevitas_model.config import ConfigError
 from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError, find_checkpoint
+from flows.command_line import CommandParser
 from flows.estimate_plot import save_plot
 from flows.estimating import estimate_facts
 from flows.folded import at_clock, fold, options_of
@@ -103,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser("estimate", __doc__)
     parser.add_argument(
         "--target", default="pynq-z2", help=f"{TARGET_HELP}: {', '.join(target_names())} (default: pynq-z2)"
     )

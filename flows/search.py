@@ -30,6 +30,7 @@ from brevitas_model.data import DataError, Pictures, load_cifar10, train_validat
 from brevitas_model.recipe import Recipe, load_recipe
 from brevitas_model.shipped import CheckpointError
 from brevitas_model.training import TrainingError
+from flows.command_line import CommandParser
 from flows.searching import hardware
 from flows.searching.cost import OBJECTIVE, cost
 from flows.searching.driver import Search, trial_recipe
@@ -75,9 +76,7 @@ def add_training_arguments(parser: argparse.ArgumentParser, recipe: str = "searc
 
 
 def search_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="search.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser("search", __doc__)
     parser.add_argument("--space", type=Path, help="TOML file of choices, depth = [2, 3] (default: a space of 5,280)")
     parser.add_argument("--max-parameters", type=positive, help="no larger models")
     parser.add_argument(
@@ -104,9 +103,7 @@ def search_parser() -> argparse.ArgumentParser:
 
 
 def rank_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="search.py rank", description="Rank correlation of accuracies between short trials and long runs."
-    )
+    parser = CommandParser("search", "Rank correlation of accuracies between short trials and long runs.", "rank")
     parser.add_argument(
         "models",
         type=Path,
