@@ -22,7 +22,10 @@ TOP = f"{PROJECT}_axi"
 SOURCES = (f"firmware/{PROJECT}.cpp", f"firmware/{TOP}.cpp")
 WEIGHTS = '-DWEIGHTS_DIR="firmware/weights"'
 NATIVE_TYPES = (f"-I{HERE / 'native_types'}", f"-I{AXI_HEADER.parent}", "-Ifirmware")
-THREADS = "-DPIPELINE_PROCESS(...)=hls::start([&] { __VA_ARGS__; })"
+THREADS = (
+    "-DPIPELINE_PROCESS(...)=hls::start([&] { __VA_ARGS__; })",
+    "-DFREE_RUNNING(...)=hls::start_free([&] { __VA_ARGS__; })",
+)
 # The test bench as Vitis HLS compiles it, one call after the other.
 AXI_REFERENCE = Program(
     name=f"{TOP}_csim",
@@ -34,7 +37,7 @@ AXI_BOUNDED = Program(
     name=f"{TOP}_csim_bounded",
     sources=(f"{TOP}_test.cpp", *SOURCES),
     flags=(
-        *("-O1", "-std=c++17", "-w", "-pthread", THREADS),
+        *("-O1", "-std=c++17", "-w", "-pthread", *THREADS),
         *("-I.", f"-I{HERE / 'bounded_types'}", *NATIVE_TYPES, WEIGHTS),
     ),
 )

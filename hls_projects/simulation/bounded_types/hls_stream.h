@@ -102,6 +102,21 @@ struct processes {
 
 template <class call_T> void start(call_T call) { region::own().calls.push_back(call); }
 
+// Calls of each process that is free running: it does not wait for the others between two of them.
+inline unsigned &calls() {
+    static unsigned count = 1;
+    return count;
+}
+
+template <class call_T> void start_free(call_T call) {
+    start([call] {
+        for (unsigned n = 0; n < calls(); n++) {
+            call();
+            processes::all().end_clock();
+        }
+    });
+}
+
 // Slots between one process that fills them and one that empties them.
 class slots {
   public:
