@@ -28,3 +28,39 @@ fi
 
 # Without a daemon: no namespaces of its own, and storage that works on every file system.
 buildah=(buildah --storage-driver "${STORAGE_DRIVER:-vfs}")
+
+# in_image FOLDER DATA COMMAND...: in the image, as the user "user", with FOLDER as /work and DATA as /data.
+in_image() {
+    local folder="$1" data="$2"
+    shift 2
+    case "$engine" in
+        docker | podman)
+            "$engine" run --rm --network none --user "$user" --volume "$folder:/work" --volume "$data:/data:ro" \
+                "$image" "$@"
+            ;;
+        buildah)
+            local container status=0
+            container="$("${buildah[@]}" from --pull-never "$image")"
+            "${buildah[@]}" run --isolation chroot --user "$user" --volume "$folder:/work" --volume "$data:/data:ro" \
+                "$container" -- "$@" || status=$?
+            "${buildah[@]}" rm "$container" > /dev/null
+            return "$status"
+            ;;
+    esac
+}
+
+# The size of the image: bytes, or as buildah writes it.
+image_size() {
+    case "$engine" in
+        docker | podman) "$engine" image inspect --format '{{.Size}}' "$image" ;;
+        buildah) "${buildah[@]}" images --json "$image" | sed -n 's/.*"size": "\(.*\)".*/\1/p' | head -1 ;;
+    esac
+}
+
+# The image's own command, a word a line.
+image_command() {
+    case "$engine" in
+        docker | podman) "$engine" image inspect --format '{{range .Config.Cmd}}{{println .}}{{end}}' "$image" ;;
+        buildah) "${buildah[@]}" inspect --type image --format '{{range .OCIv1.Config.Cmd}}{{println .}}{{end}}' "$image" ;;
+    esac
+}

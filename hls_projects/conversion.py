@@ -12,7 +12,6 @@ import io
 import logging
 import os
 import re
-import shutil
 import warnings
 from pathlib import Path
 from typing import Any
@@ -130,6 +129,7 @@ def register() -> None:
     backend.register_template(HardwareFunctionTemplate)
     for header in sorted({*SHARED_HEADERS, *(operator.header() for operator in OPERATORS)}):
         backend.register_source(header, destination_dir="nnet_utils")
+    backend.register_source(BLOCKS_HEADER, destination_dir="ap_types")
 
 
 def convert(
@@ -192,7 +192,6 @@ def write_project(graph: ModelGraph, out_dir: Path, depths: Depths) -> None:
             layer.set_attr("function_cpp", f"PIPELINE_PROCESS({call.rstrip(';')});")
     with _quiet_hls4ml(), contextlib.chdir(out_dir.parent):
         graph.write()
-    shutil.copy(BLOCKS_HEADER, out_dir / "firmware" / "ap_types")
     _set_stamp(out_dir, graph.config.get_config_value("Stamp"))
 
 
