@@ -219,21 +219,23 @@ def rom_luts(width: int, words: int) -> int:
 
 
 def fifo_resources(word_bits: int, depth: int) -> Resources:
-    """A FIFO of at least ``depth`` words, ``hls_projects/rtl/fifo.v``; nothing where a word has no bits."""
+    """A FIFO of ``depth`` words, ``hls_projects/rtl/fifo.v``; nothing where a word has no bits."""
     return resources(fifo_demand(word_bits, depth)) if word_bits else Resources()
 
 
 def fifo_demand(word_bits: int, depth: int) -> Demand:
-    """FIFOs in shift registers, in LUT RAM and in block RAM have coefficients of their own."""
-    address = max((depth - 1).bit_length(), 1)
+    """FIFOs in registers, in shift registers, in LUT RAM and in block RAM have coefficients of their own."""
+    if depth == 1:
+        return Demand("Fifo registers", {"one": 1, "word_bits": word_bits})
+    address = (depth - 1).bit_length()
     words = 1 << address
     common = {"one": 1, "word_bits": word_bits, "address_bits": address}
     if depth <= FIFO_LINES:
         # Two words are no shift register yet.
         return Demand("Fifo lines", common | {"register_bits": word_bits * words if words == 2 else 0})
     if depth <= FIFO_LUT_RAM:
-        choice = word_bits * (math.ceil(words / 64) - 1)
-        return Demand("Fifo LUT RAM", common | {"storage_luts": lut_ram(word_bits, words), "choice_luts": choice})
+        choice = word_bits * (math.ceil(depth / 64) - 1)
+        return Demand("Fifo LUT RAM", common | {"storage_luts": lut_ram(word_bits, depth), "choice_luts": choice})
     words = 512 * math.ceil(depth / 512)
     ram = BlockRam.of(word_bits, words)
     return Demand("Fifo block RAM", common | {"choice_luts": ram.choice_luts}, BRAM36=ram.BRAM36)

@@ -66,12 +66,12 @@ def test_requantize_by(width, highest, most_left):
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 8, 31, 32, 33, 128, 200])
 def test_fifo(depth):
-    """Words in order, one a clock; DEPTH of them, two at least, and one more, while none leaves."""
+    """Words in order, one a clock; DEPTH of them and one more while none leaves."""
     for stalls in range(3):
         taken, sent = run_module("fifo_gate", {"DEPTH": depth}, WORDS, 8, WORDS, 8, stalls=stalls)
         if not stalls:
             assert sent[0] - taken[0] == 2 and set(np.diff(sent)) == {1}
-    held = max(depth, 2) + 1
+    held = depth + 1
     run_module("fifo_gate", {"DEPTH": depth, "GATE": held}, WORDS, 8, WORDS, 8)
     with pytest.raises(TwinError, match=f"^hangs with in: {held} of 300 words, valid 1, ready 0"):
         run_module("fifo_gate", {"DEPTH": depth, "GATE": held + 1}, WORDS, 8, WORDS, 8, patience=500)
