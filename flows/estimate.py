@@ -30,12 +30,11 @@ from flows.estimating import estimate_facts
 from flows.folded import at_clock, fold, options_of
 from flows.kept_graphs import lowered_graph
 from flows.settings import SHIPPED_CHECKPOINT, add_folding
-from flows.timing import timed
+from flows.timing import chosen_depths, timed
 from hls_projects import folding
 from hls_projects.conversion import ConversionError
 from hls_projects.cost import KINDS, CostError
 from hls_projects.dataflow import NetworkError
-from hls_projects.dataflow.sizing import in_use
 from hls_projects.folding import FoldingError
 from hls_projects.lowering import LoweringError
 from hls_projects.simulation import SimulationError
@@ -90,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
         model = ModelWrapper(str(lowered))
     except DecodeError as error:
         raise ConversionError(f"{lowered} is not an ONNX file") from error
-    folded = fold(model, target, options, lambda network, _: in_use(network))
+    folded = fold(model, target, options, lambda *networks: chosen_depths(*networks, None, rough=True))
     estimate = estimate_facts(folded, timed(folded.network, folded.depths), target)
     print(table(estimate))
     if args.write_folding:

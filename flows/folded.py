@@ -17,7 +17,7 @@ from hls_projects import folding, pipeline
 from hls_projects.conversion import make_graph
 from hls_projects.cost import Resources, clone_resources, fifo_resources
 from hls_projects.dataflow import Network
-from hls_projects.dataflow.sizing import Depths, in_use
+from hls_projects.dataflow.sizing import Depths
 from hls_projects.folding import Choice, FoldingError, Plan
 from hls_projects.operators import HardwareOperator
 from hls_projects.targets import Target
@@ -73,8 +73,8 @@ def fold(
     """Fold ``model``, whose nodes get the attributes, and size its FIFOs.
 
     Args:
-        sized: gives the depths of the FIFOs in the end, from the network of the twins and that of the C++
-            kernels; until then they are as deep as is used.
+        sized: gives the depths of the FIFOs from the network of the twins and that of the C++ kernels, for every
+            plan that is tried.
 
     Raises:
         FoldingError: a board that is too small, or a file that does not fit the model.
@@ -88,10 +88,10 @@ def fold(
         plan = _plan(operators, table, target, options, fixed)
         folding.apply(operators, {name: chosen for name, chosen in plan.foldings.items() if chosen})
         network, kernels = networks_of(model, target)
-        plan = dataclasses.replace(plan, fixed=joints(network, in_use(network)))
+        depths = sized(network, kernels)
+        plan = dataclasses.replace(plan, fixed=joints(network, depths))
         if options.file or folding.share(plan.resources, target) <= options.fill:
-            depths = sized(network, kernels)
-            return Folded(model, dataclasses.replace(plan, fixed=joints(network, depths)), network, depths)
+            return Folded(model, plan, network, depths)
         fixed = Resources(*map(max, fixed.values(), plan.fixed.values()))
     raise FoldingError(folding.too_small(plan.resources, target, options.fill))
 

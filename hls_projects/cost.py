@@ -227,12 +227,11 @@ def fifo_demand(word_bits: int, depth: int) -> Demand:
     """FIFOs in registers, in shift registers, in LUT RAM and in block RAM have coefficients of their own."""
     if depth == 1:
         return Demand("Fifo registers", {"one": 1, "word_bits": word_bits})
-    address = (depth - 1).bit_length()
+    address = max((depth - 1).bit_length(), 2)
     words = 1 << address
     common = {"one": 1, "word_bits": word_bits, "address_bits": address}
     if depth <= FIFO_LINES:
-        # Two words are no shift register yet.
-        return Demand("Fifo lines", common | {"register_bits": word_bits * words if words == 2 else 0})
+        return Demand("Fifo lines", common)
     if depth <= FIFO_LUT_RAM:
         choice = word_bits * (math.ceil(depth / 64) - 1)
         return Demand("Fifo LUT RAM", common | {"storage_luts": lut_ram(word_bits, depth), "choice_luts": choice})

@@ -66,6 +66,14 @@ class Fifo:
     fixed_depth: int | None = None
     latency: int = 1
 
+    def frees(self, depth: int | None) -> int:
+        """Cycles from a word's read to the first in which its slot, of ``depth``, takes another.
+
+        One slot with registers before it is a row of registers, which all move in the cycle of the read
+        (``hls_projects/rtl/fifo_pair.v``).
+        """
+        return 0 if depth == 1 and self.fixed_depth is None and self.latency > 1 else 1
+
 
 def block_fifos(block: str, depth: int = 2) -> tuple[Fifo, Fifo]:
     """The FIFOs that stand for ``block`` of ``depth`` buffers; see :mod:`hls_projects.dataflow.program`."""

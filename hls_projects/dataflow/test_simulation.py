@@ -83,7 +83,9 @@ def ticking(network: Network, depths: dict[str, int], pictures: int) -> tuple[di
     """Writes and reads by FIFO and the processes that did not end, clock by clock."""
     used = {fifo.name: 0 for fifo in network.fifos}
     latency = {fifo.name: fifo.latency for fifo in network.fifos}
-    depth = {fifo.name: (fifo.fixed_depth or depths[fifo.name]) + fifo.latency - 1 for fifo in network.fifos}
+    slots = {fifo.name: fifo.fixed_depth or depths[fifo.name] for fifo in network.fifos}
+    depth = {name: slots[name] + latency[name] - 1 for name in slots}
+    together = {fifo.name for fifo in network.fifos if not fifo.frees(slots[fifo.name])}
     writes, reads = ({name: [] for name in used} for _ in range(2))
     left = {}
     for process in network.processes:
@@ -95,7 +97,8 @@ def ticking(network: Network, depths: dict[str, int], pictures: int) -> tuple[di
     while any(left.values()) and quiet < QUIET_CYCLES:
         before, moved = dict(used), False
         there = {name: sum(clock - w >= latency[name] for w in writes[name]) - len(reads[name]) for name in used}
-        for name, steps in left.items():
+        # Readers before writers, who may need what those free.
+        for name, steps in reversed(left.items()):
             if not steps:
                 continue
             delay, step = steps[0]
@@ -104,6 +107,7 @@ def ticking(network: Network, depths: dict[str, int], pictures: int) -> tuple[di
             elif all(before[port] < depth[port] if is_write else there[port] for port, is_write in step.ends):
                 for port, is_write in step.ends:
                     used[port] += 1 if is_write else -1
+                    before[port] -= not is_write and port in together
                     (writes if is_write else reads)[port].append(clock)
                 steps.pop(0)
                 waited[name], moved = 0, True
@@ -140,10 +144,17 @@ def test_a_word_a_clock():
 
 def test_registers_hold_words_on_their_way():
     ends = Process("source", "source", (Repeat(4, (Write("a"),)),)), Process("sink", "sink", (Repeat(4, (Read("a"),)),))
-    trace = simulate(Network(ends, (Fifo("a", 8, latency=3),)), {"a": 1}, 1)
-    assert trace.writes["a"].tolist() == [0, 1, 2, 4]
-    assert trace.reads["a"].tolist() == [3, 4, 5, 7]
-    assert trace.slots("a") == 1
+    trace = simulate(Network(ends, (Fifo("a", 8, latency=3),)), {"a": 2}, 1)
+    assert trace.writes["a"].tolist() == [0, 1, 2, 3]
+    assert trace.reads["a"].tolist() == [3, 4, 5, 6]
+    assert trace.slots("a") == 2
+
+
+def test_a_slot_behind_registers_takes_a_word_as_another_goes():
+    ends = Process("source", "source", (Repeat(4, (Write("a"),)),)), Process("sink", "sink", (Repeat(4, (Read("a"),)),))
+    trace = simulate(Network(ends, (Fifo("a", 8, latency=2),)), {"a": 1}, 1)
+    assert trace.writes["a"].tolist() == [0, 1, 2, 3] and trace.reads["a"].tolist() == [2, 3, 4, 5]
+    assert trace.slots("a") == 1 and trace.occupancy("a").max() == 1
 
 
 def test_no_picture_comes_through_that_needs_the_registers():

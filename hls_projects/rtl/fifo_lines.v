@@ -13,7 +13,8 @@ module fifo_lines #(
     output wire not_full,
     output reg [WIDTH-1:0] out_data
 );
-    localparam ADDRESS = $clog2(DEPTH);
+    // Two places would be flip-flops, of which a board is as short as of LUTs.
+    localparam ADDRESS = DEPTH > 2 ? $clog2(DEPTH) : 2;
     localparam HIGHEST = DEPTH - 1;
     // Place of the oldest word, -1 for none.
     reg [ADDRESS:0] oldest = {(ADDRESS + 1) {1'b1}};
