@@ -94,7 +94,19 @@ def run_network(
     blocked, ends = np.zeros(processes, dtype=np.int64), np.zeros((processes, pictures), dtype=np.int64)
     edges, shares = edges.astype(np.int64), np.zeros((processes, bins, 3), dtype=np.int64)
     programs = (code.rows, code.row_starts, code.ports, code.port_starts)
-    arrays = (code.moves, bounds, latencies, np.array(frees, dtype=np.int64), cycles, starts, masks, counts, stalls, blocked, ends)
+    arrays = (
+        code.moves,
+        bounds,
+        latencies,
+        np.array(frees, dtype=np.int64),
+        cycles,
+        starts,
+        masks,
+        counts,
+        stalls,
+        blocked,
+        ends,
+    )
     last = load_library().simulate_network(
         *(processes, len(depths), pictures, *map(_address, programs), len(code.moves), *map(_address, arrays)),
         *(bins, _address(edges), _address(shares)),

@@ -132,7 +132,9 @@ def without_loss(network: Network, *, rough: bool = False) -> Depths:
     whole = _keeps(slow, enough, _all_ends)
     # A few pictures that leave tell most of it; what escapes them is looked for with more.
     for keeps in (_keeps(slow, 3, Trace.completions), _keeps(slow, 5, _all_ends), whole):
-        chosen = shrink(alike, start, keeps, ROUGH if rough else FINENESS, costly, alone=sys.maxsize if rough else ALONE)
+        chosen = shrink(
+            alike, start, keeps, ROUGH if rough else FINENESS, costly, alone=sys.maxsize if rough else ALONE
+        )
         if keeps is whole or whole(chosen):
             break
     return chosen
