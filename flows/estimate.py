@@ -23,14 +23,15 @@ from google.protobuf.json_format import ParseError
 from google.protobuf.message import DecodeError
 from qonnx.core.modelwrapper import ModelWrapper
 
-from brevitas_model.checkpoint import CheckpointError, find_checkpoint
 from brevitas_model.config import ConfigError
 from brevitas_model.files import write_whole
+from brevitas_model.shipped import CheckpointError, find_checkpoint
+from flows.command_line import CommandParser
 from flows.estimate_plot import save_plot
 from flows.estimating import estimate_facts
 from flows.folded import at_clock, fold, options_of
 from flows.kept_graphs import lowered_graph
-from flows.settings import SHIPPED_CHECKPOINT, OneLineParser, above_zero, add_folding, plot_file
+from flows.settings import SHIPPED_CHECKPOINT, above_zero, add_folding, plot_file
 from flows.timing import chosen_depths, timed
 from hls_projects import folding
 from hls_projects.conversion import ConversionError
@@ -103,9 +104,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = OneLineParser(
-        prog="flows/estimate.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser("estimate", __doc__)
     parser.add_argument(
         "--target", default="pynq-z2", help=f"{TARGET_HELP}: {', '.join(target_names())} (default: pynq-z2)"
     )

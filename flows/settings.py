@@ -6,12 +6,12 @@ import argparse
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
-from brevitas_model.checkpoint import find_checkpoint
-from flows.stages import CSIM_MODES
+from brevitas_model.shipped import find_checkpoint
+from flows.command_line import CommandParser
 from hls_projects.targets import TARGET_HELP, target_names
 
+CSIM_MODES = ("fast", "reference")
 SHIPPED_CHECKPOINT = find_checkpoint("vit-pot4")
 # Options that a later step does not see.
 READ_BY = {
@@ -46,17 +46,8 @@ class Settings:
     last: str
 
 
-class OneLineParser(argparse.ArgumentParser):
-    """Says what is wrong in one line, without the usage in front of it."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{Path(self.prog).stem}: {message}; see --help\n")
-
-
 def parse_settings(description: str, steps: list[str], argv: list[str] | None) -> Settings:
-    parser = OneLineParser(
-        prog="flows/build.py", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser("build", description)
     parser.add_argument(
         "--target", default="pynq-z2", help=f"{TARGET_HELP}: {', '.join(target_names())} (default: pynq-z2)"
     )

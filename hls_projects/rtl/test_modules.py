@@ -46,22 +46,7 @@ def test_requantize(width, shift, out_dtype, has_half):
     parameters = {
         "WIDTH": width, "SHIFT": shift, "OUT_WIDTH": bits, "OUT_SIGNED": int(dtype.signed()), "HAS_HALF": has_half
     }  # fmt: skip
-    words = [word << 2 for word in pack(every + half, width)]
-    run_module("requantize_stage", parameters, words, width + 2, pack(expected, bits), bits)
-
-
-@pytest.mark.parametrize(("width", "highest", "most_left"), [(10, 5, 3), (20, 11, 2), (9, 3, 3), (21, 9, 1)])
-def test_requantize_by(width, highest, most_left):
-    dtype = DataType["INT8"]
-    every = values(width)
-    lefts = np.random.default_rng(1).integers(0, most_left + 1, len(every))
-    expected = [
-        naive_requantize(value, highest - left, dtype)
-        for value, left in zip(every.tolist(), lefts.tolist(), strict=True)
-    ]
-    parameters = {"WIDTH": width, "SHIFT": highest, "OUT_WIDTH": 8, "MOST_LEFT": most_left}
-    words = [word << 2 | int(left) for word, left in zip(pack(every, width), lefts, strict=True)]
-    run_module("requantize_stage", parameters, words, width + 2, pack(np.array(expected), 8), 8)
+    run_module("requantize_stage", parameters, pack(every + half, width), width, pack(expected, bits), bits)
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 8, 31, 32, 33, 128, 200])
