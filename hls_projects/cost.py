@@ -219,14 +219,12 @@ def rom_luts(width: int, words: int) -> int:
 
 
 def fifo_resources(word_bits: int, depth: int) -> Resources:
-    """A FIFO of ``depth`` words, ``hls_projects/rtl/fifo.v``; nothing where a word has no bits."""
-    return resources(fifo_demand(word_bits, depth)) if word_bits else Resources()
+    """A FIFO of ``depth`` words, ``hls_projects/rtl/fifo.v``; nothing where a word has no bits, or there is one."""
+    return resources(fifo_demand(word_bits, depth)) if word_bits and depth > 1 else Resources()
 
 
 def fifo_demand(word_bits: int, depth: int) -> Demand:
-    """FIFOs in registers, in shift registers, in LUT RAM and in block RAM have coefficients of their own."""
-    if depth == 1:
-        return Demand("Fifo registers", {"one": 1, "word_bits": word_bits})
+    """FIFOs of two words and more; in shift registers, in LUT RAM and in block RAM they have their own coefficients."""
     address = max((depth - 1).bit_length(), 2)
     words = 1 << address
     common = {"one": 1, "word_bits": word_bits, "address_bits": address}

@@ -62,6 +62,7 @@ def load_library() -> ctypes.CDLL:
 def run_network(
     network: Network,
     depths: list[int | None],
+    latencies: list[int],
     frees: list[int],
     pictures: int,
     *,
@@ -73,6 +74,7 @@ def run_network(
     Args:
         depths: words that every FIFO holds, those in registers among them, in the network's order; None for one
             without a bound.
+        latencies: cycles from a word's write to the first in which it can be read.
         frees: cycles from a word's read to the first in which its place takes another.
         record: keep the cycle of every word.
         edges: bounds of the stretches of time for which to tell what the processes do, ascending, or none.
@@ -87,7 +89,7 @@ def run_network(
     starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     masks = np.repeat([mask for _, mask in kept], 2).astype(np.int64)
     bounds = np.array([depth or 0 for depth in depths], dtype=np.int64)
-    latencies = np.array([fifo.latency for fifo in network.fifos], dtype=np.int64)
+    delays = np.array([latencies, frees], dtype=np.int64)
     cycles = np.empty(starts[-1], dtype=np.int64)
     counts, stalls = np.zeros(len(sizes), dtype=np.int64), np.zeros(len(code.ports), dtype=np.int64)
     processes, bins = len(network.processes), max(len(edges) - 1, 0)
@@ -97,8 +99,7 @@ def run_network(
     arrays = (
         code.moves,
         bounds,
-        latencies,
-        np.array(frees, dtype=np.int64),
+        *delays,
         cycles,
         starts,
         masks,

@@ -2,7 +2,7 @@
 
 A FIFO holds a word from the cycle of its write to that of its read: written in cycle t, it can be read
 from cycle t + latency on, by default t + 1, and the slot of a word read in cycle t takes the next word from
-cycle t + 1 on, or in cycle t where it is a register behind others (:meth:`Fifo.frees`); the registers that a
+cycle t + 1 on, or in cycle t where it is the writer's register (:attr:`Fifo.direct`); the registers that a
 latency stands for hold a word each, besides the slots. With sequential
 processes that wait for empty and full FIFOs, the cycle of every read and write then follows from earlier
 ones (the n-th write comes after the read that frees its slot, the n-th read after the n-th write), whatever
@@ -94,10 +94,11 @@ class Trace:
 
     def _slots(self, fifo: str, words: np.ndarray | int) -> np.ndarray:
         found = next(other for other in self.network.fifos if other.name == fifo)
+        depth = self.depths.get(fifo)
+        registers = found.cycles(depth) - 1
         # A word that comes in the cycle in which another goes takes its place.
-        together = 1 - found.frees(self.depths.get(fifo))
-        words = np.minimum(words, found.latency) if together else words
-        return np.maximum(words - (found.latency - 1), np.minimum(words, 1))
+        words = words if found.frees(depth) else np.minimum(words, registers + 1)
+        return np.maximum(words - registers, np.minimum(words, 1))
 
 
 def _interval(ends: np.ndarray) -> np.ndarray:
@@ -174,6 +175,7 @@ def _run(
     edges: np.ndarray = NO_EDGES,
 ) -> Run:
     slots = [fifo.fixed_depth or depths[fifo.name] for fifo in network.fifos]
-    bounds = [depth and depth + fifo.latency - 1 for fifo, depth in zip(network.fifos, slots, strict=True)]
+    latencies = [fifo.cycles(depth) for fifo, depth in zip(network.fifos, slots, strict=True)]
+    bounds = [depth and depth + latency - 1 for depth, latency in zip(slots, latencies, strict=True)]
     frees = [fifo.frees(depth) for fifo, depth in zip(network.fifos, slots, strict=True)]
-    return run_network(network, bounds, frees, pictures, record=record, edges=edges)
+    return run_network(network, bounds, latencies, frees, pictures, record=record, edges=edges)

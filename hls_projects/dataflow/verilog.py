@@ -96,7 +96,7 @@ def _network(index: int, trace: Trace, numbers: dict[tuple[int, str], int], code
             "wire": wires[f.name],
             "id": numbers[index, f.name],
             "depth": depth,
-            "latency": f.latency,
+            "latency": f.cycles(depth),
             "together": 1 - f.frees(depth),
         }
         for f, depth in ((f, f.fixed_depth or trace.depths[f.name]) for f in trace.network.fifos)

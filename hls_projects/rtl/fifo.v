@@ -1,7 +1,8 @@
-// A FIFO for DEPTH words, and one more in its output register.
+// A FIFO for DEPTH words, at least two, and one more in its output register. With DEPTH 1 it is nothing: the word
+// lies in the register that its writer has at its output.
 //
-// A word comes out two clocks after it went in, or later; one a clock. One word lies in a register, up to 32
-// words in shift registers, up to 512 in distributed RAM, more in block RAM.
+// A word comes out two clocks after it went in, or later; one a clock. Up to 32 words lie in shift registers, up
+// to 512 in distributed RAM, more in block RAM.
 
 module fifo #(
     parameter WIDTH = 8,
@@ -17,11 +18,11 @@ module fifo #(
     output wire [WIDTH-1:0] out_data
 );
     generate
-        if (DEPTH == 1) begin : single
-            fifo_pair #(.WIDTH(WIDTH)) words (
-                .clk(clk), .rst(rst), .in_valid(in_valid), .in_ready(in_ready), .in_data(in_data),
-                .out_valid(out_valid), .out_ready(out_ready), .out_data(out_data)
-            );
+        if (DEPTH == 1) begin : none
+            wire unused = &{1'b0, clk, rst};
+            assign out_valid = in_valid;
+            assign in_ready = out_ready;
+            assign out_data = in_data;
         end else begin : several
             wire empty;
             wire push = in_valid && in_ready;
