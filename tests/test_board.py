@@ -197,7 +197,7 @@ def test_a_cut_packet_is_dropped_and_numbered(out: Path, hls: Path):
 
 
 def test_any_sequence_of_packets(out: Path, hls: Path):
-    """80 packets of any length, with and without TLAST: the results are those of the rule in axi_top.h, beat by beat."""
+    """80 packets of any length, with and without TLAST: the results are those that axi_top.h says, beat by beat."""
     random, codes, pictures = np.random.default_rng(7), np.load(out / "codes.npy"), noise(PICTURES)
     held, is_open, n_calls, n_wrong, n_right = b"", False, 0, 0, 0
     core = AxiCore(hls)
