@@ -16,10 +16,11 @@ import sys
 import time
 from collections.abc import Callable
 
-from brevitas_model.checkpoint import CheckpointError
 from brevitas_model.config import ConfigError
 from brevitas_model.data import DataError
+from brevitas_model.shipped import CheckpointError
 from flows import steps
+from flows.hashes import HashesError, write_hashes
 from flows.reporting.schema import ReportError
 from flows.settings import Settings, parse_settings
 from flows.steps import Build
@@ -58,6 +59,7 @@ BAD_INPUT = (
     CostError,
     DataError,
     FoldingError,
+    HashesError,
     LoweringError,
     NetworkError,
     QonnxError,
@@ -83,6 +85,7 @@ def run(settings: Settings) -> int:
             started = time.perf_counter()
             step(build)
             build.finish(name, time.perf_counter() - started)
+        write_hashes(folder)
     found = build.difference()
     if found:
         print(f"build: not exact: {found}", file=sys.stderr)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
+from safetensors.numpy import load_file, save
 from tqdm import tqdm
 
 from brevitas_model.checkpoint import load_checkpoint
@@ -19,6 +20,7 @@ from brevitas_model.config import ConfigError
 from brevitas_model.data import IMAGE_SHAPE, Pictures, load_cifar10, load_inputs
 from brevitas_model.export import export as export_model
 from brevitas_model.export import tidy_up
+from brevitas_model.files import write_whole
 from flows import summary, tracing
 from flows.deploying import DEPLOYED, VENDOR, manifest_facts, run_tools
 from flows.estimating import estimate_facts, resource_facts
@@ -43,7 +45,7 @@ from hls_projects.vendor_reports import VendorReportError, VendorReports, check_
 
 # What each step leaves: files in the folder, and facts for the report.
 PRODUCTS = {
-    "load": ("target.toml", "checkpoint.safetensors", "source.onnx", "pictures.npz"),
+    "load": ("target.toml", "checkpoint.safetensors", "source.onnx", "pictures.safetensors"),
     "export": ("model.qonnx.onnx",),
     "lower": ("lowered.onnx",),
     "fold": ("folding.json", "fifo_depths.json", "estimate.json"),
@@ -103,8 +105,8 @@ class Build:
         return path
 
     def pictures(self) -> Pictures:
-        with np.load(self.path("pictures.npz")) as file:
-            return Pictures(file["images"], file.get("labels"))
+        arrays = load_file(self.path("pictures.safetensors"))
+        return Pictures(arrays["images"], arrays.get("labels"))
 
     def logits(self) -> dict[str, np.ndarray]:
         """Logits of the stages that were run, by stage."""
@@ -165,7 +167,9 @@ def load(build: Build) -> None:
     pictures = load_inputs(settings.inputs) if settings.inputs else load_cifar10(settings.data, train=False)
     pictures = pictures if settings.inputs else pictures[: settings.images]
     labels = {} if pictures.labels is None else {"labels": pictures.labels}
-    np.savez(build.folder / "pictures.npz", images=pictures.images, **labels)
+    # Not numpy's archive, whose bytes depend on the version of Python.
+    kept = {"images": np.ascontiguousarray(pictures.images), **labels}
+    write_whole(build.folder / "pictures.safetensors", save(kept))
     build.facts["images"] = len(pictures)
 
 

@@ -22,6 +22,7 @@ from brevitas.nn import QuantLinear
 from models import listing, noise, random_model, snapshot, tiny_config
 from onnx import helper
 from qonnx.core.modelwrapper import ModelWrapper
+from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import save_file
 from test_checkpoint import Malice, rewritten
 from test_data import broken_cifar, nan_pictures
@@ -56,8 +57,8 @@ VENDOR_REPORTS = Path(__file__).parent / "data" / "vendor_reports"
 def test_files_of_a_whole_build(finished_build: Path):
     names = {path.name for path in finished_build.iterdir()}
     assert names == {
-        "build.json", "target.toml", "checkpoint.safetensors", "pictures.npz", "model.qonnx.onnx", "lowered.onnx",
-        "hls", "vendor", "deploy", *FOLDED, *REPORTS, *LOGITS,
+        "build.json", "target.toml", "checkpoint.safetensors", "pictures.safetensors", "model.qonnx.onnx",
+        "lowered.onnx", "hashes.json", "hls", "vendor", "deploy", *FOLDED, *REPORTS, *LOGITS,
     }  # fmt: skip
     project = {str(path.relative_to(finished_build / "hls")) for path in (finished_build / "hls").rglob("*")}
     assert {"firmware/vit.cpp", "vit_test.cpp", "build_prj.tcl", "project.tcl"} <= project
@@ -139,7 +140,7 @@ def test_accuracy_with_labels(copied: Path, report: Callable[[Path], dict]):
     logits = np.load(copied / "logits_torch.npy")
     labels = logits.argmax(axis=1)
     labels[0] = (labels[0] + 1) % 10
-    np.savez(copied / "pictures.npz", images=noise(6), labels=labels)
+    save_arrays({"images": noise(6), "labels": labels}, copied / "pictures.safetensors")
     assert build.main(["--from", "compare", "--out", str(copied)]) == 0
     assert set(report(copied)["accuracy"].values()) == {round(100 * 5 / 6, 4)}
 
@@ -210,7 +211,7 @@ def test_every_picture_on_the_reference(copied: Path, report: Callable[[Path], d
 
 def test_pictures_only_where_asked(copied: Path):
     labels = (np.load(copied / "logits_torch.npy").argmax(axis=1) + 1) % 10
-    np.savez(copied / "pictures.npz", images=noise(6), labels=labels)
+    save_arrays({"images": noise(6), "labels": labels}, copied / "pictures.safetensors")
     assert build.main(["--from", "compare", "--out", str(copied)]) == 0
     assert "data:image/png" not in (copied / "report.html").read_text()
     assert build.main(["--from", "report", "--show-pictures", "--out", str(copied)]) == 0
@@ -492,7 +493,7 @@ def test_full_disk(refused: Refused, given: list[str], monkeypatch: pytest.Monke
     def fail(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(steps.np, "savez", fail)
+    monkeypatch.setattr(steps, "write_whole", fail)
     assert "No space left on device" in refused(*given)
 
 
