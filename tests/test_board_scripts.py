@@ -18,6 +18,7 @@ pytest.importorskip("tkinter", reason="the stand-ins for the vendor's tools need
 import vendor_standin
 
 from flows import build
+from flows.hashes import read_hashes
 from flows.reporting.schema import check_report
 from hls_projects.board import HLS_STEPS, ToolError, run_tool, write_scripts
 from hls_projects.board.tools import Tool
@@ -104,6 +105,16 @@ def test_bitstream(copied: Path, run: Run, report: Callable[[Path], dict]):
     )
     assert (copied / "deploy" / "vit.bit").read_text() == "vit_board_wrapper.bit of a stand-in"
     assert (copied / "deploy" / "vit.hwh").read_text() == "vit_board.hwh of a stand-in"
+
+
+def test_what_the_tools_made_is_not_hashed_but_in_the_manifest(copied: Path, run: Run):
+    """The same scripts give other projects, logs and bitstreams each time."""
+    assert run("--bitstream", "--until", "deploy", tools=("vitis_hls", "vivado"))[0] == 0
+    files = read_hashes(copied)
+    assert {name for name in files if name.startswith("vendor/")} == {
+        "vendor/hls.tcl", "vendor/vivado.tcl", "vendor/commands.json",
+    }  # fmt: skip
+    assert "deploy/vit.bit" not in files and "deploy/accelerator.py" in files
 
 
 def test_what_the_tools_made_is_kept_until_the_project_is_another(
