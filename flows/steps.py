@@ -151,8 +151,7 @@ def load(build: Build) -> None:
     build.facts["target"] = read_target(source, source.stem).name
     shutil.copyfile(source, build.folder / "target.toml")
     build.vendor_reports()  # wrong ones are refused before the long work
-    if settings.bitstream and not board.has_board_script(build.target()):
-        raise TargetError(f"--bitstream is for a Zynq-7000; {build.facts['target']} has {build.target().part}")
+    _check_bitstream(build)
     simulation.compiler()
     if settings.qonnx:
         read_qonnx(settings.qonnx, IMAGE_SHAPE)
@@ -289,6 +288,7 @@ def synthesise(build: Build) -> None:
     """Vitis HLS and Vivado, as far as they are asked for and there; their reports become the build's."""
     if not build.settings.synth and not build.settings.bitstream:
         return
+    _check_bitstream(build)
     build.facts["synthesised"] = False
     made = run_tools(build.path(VENDOR), build.settings)
     build.tool_failure = made.failure
@@ -299,6 +299,12 @@ def synthesise(build: Build) -> None:
         except VendorReportError as error:
             build.facts["synthesised"] = False
             build.tool_failure = build.tool_failure or f"the tools' reports cannot be read: {error}"
+
+
+def _check_bitstream(build: Build) -> None:
+    target = build.target()
+    if build.settings.bitstream and not board.has_board_script(target):
+        raise TargetError(f"--bitstream is for a Zynq-7000; {target.name} has {target.part}")
 
 
 def deploy(build: Build) -> None:

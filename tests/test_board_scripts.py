@@ -215,6 +215,13 @@ def test_wrong_options(refused: Callable[..., str], given: list[str]):
     assert "--synth is read by the step synth" in refused("--from", "report", "--synth")
 
 
+def test_a_bitstream_of_another_device_is_refused_later_too(copied: Path, run: Run):
+    text = (copied / "target.toml").read_text()
+    (copied / "target.toml").write_text(text.replace("xc7z020clg400-1", "xc7a100tcsg324-1"))
+    status, _, errors = run("--bitstream", tools=("vitis_hls", "vivado"))
+    assert status == 2 and errors == "build: --bitstream is for a Zynq-7000; pynq-z2 has xc7a100tcsg324-1\n"
+
+
 # The scripts themselves
 
 
