@@ -8,8 +8,6 @@
 # IMAGE names the image otherwise. Further arguments go to the engine's build command.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-# shellcheck source=docker/engine.sh
-. docker/engine.sh
 
 target=runtime
 arguments=()
@@ -20,7 +18,7 @@ while [ $# -gt 0 ]; do
             shift
             ;;
         --help | -h)
-            sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"
+            sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' docker/build.sh
             exit 0
             ;;
         *) arguments+=("$1") ;;
@@ -31,6 +29,8 @@ tag=latest
 [ "$target" = runtime ] || tag="$target"
 image="${IMAGE:-potstream:$tag}"
 
+# shellcheck source=docker/engine.sh
+. docker/engine.sh
 case "$engine" in
     docker | podman) command=("$engine" build) ;;
     buildah) command=("${buildah[@]}" bud --isolation chroot --network host) ;;

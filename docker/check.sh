@@ -11,7 +11,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 case "${1:-}" in
     "" | --help | -h)
-        sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"
+        sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' docker/check.sh
         [ -n "${1:-}" ] && exit 0
         exit 2
         ;;
