@@ -29,7 +29,7 @@ BITS_A_LUT = 64
 # Bits of the wider factor of a DSP48E1 (UG479).
 DSP_WIDTH = 25
 # Up to so many words a FIFO lies in shift registers and in LUT RAM, see hls_projects/rtl/fifo.v.
-FIFO_LINES, FIFO_LUT_RAM = 32, 512
+FIFO_LINES, FIFO_LUT_RAM = 32, 256
 
 
 class CostError(LookupError):

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flows import kept_graphs
 from flows import simulate as command
 from hls_projects.dataflow import Fifo, Network, Process, Read, Repeat, Together, Wait, Write, engine, simulate
 from hls_projects.dataflow.activity import timeline
@@ -54,7 +53,7 @@ def test_a_checkpoint_is_lowered_once(checkpoint: Path, capsys: pytest.CaptureFi
     options = ["--checkpoint", str(checkpoint), "--fifo-length", "512"]
     assert command.main(options) == 0
     first = capsys.readouterr()
-    monkeypatch.setattr(kept_graphs, "export", None)
+    monkeypatch.setattr("brevitas_model.export.export", None)
     assert command.main(options) == 0
     second = capsys.readouterr()
     assert "lowering the model, once" in first.err and not second.err

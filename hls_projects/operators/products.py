@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hls_projects.cost import BlockRam, Demand
+from hls_projects.cost import BlockRam, Demand, lut_ram
 from hls_projects.operators.base import magnitude, signed_width
 from hls_projects.operators.window import WindowedOperator
 from hls_projects.rtl.twin import code_type
@@ -17,10 +17,12 @@ PACKED_WIDTH, PACKED_PRODUCT, PACKED_SHIFT = 8, 1 << 15, 15
 PACKED_LOW = 16
 # Address bits of the blocks of queries and of results, four of each.
 BLOCK_BITS = 2
+# A query of so many address bits has two blocks, in LUTs.
+LUT_BITS = 5
 # Clocks from the last step of a group's sums to the first one of them, but for one more where products are packed.
 SUM_CLOCKS = 9
 # Sums that are on their way make nothing wait.
-BUFFERS = dict.fromkeys(("queries", "rows"), 1 << BLOCK_BITS) | {"groups": SUM_CLOCKS + 3}
+BUFFERS = {"rows": 1 << BLOCK_BITS, "groups": SUM_CLOCKS + 3}
 
 
 def product_parameters(operator: WindowedOperator, inputs: str, n_products: int) -> dict[str, int]:
@@ -95,7 +97,7 @@ class Shape:
         heads: that are worked on in parallel; ``lanes`` sums of each.
         slices: DSPs of a head; ``quads`` fours of them, of which one sum leaves at a time.
         word: bits of a DSP's sums that are held until they leave; ``wraps`` of them are counted beside a packed one.
-        stored, shared, result: address bits of the memories.
+        stored, result: address bits of the memories; query: of one in the memory of the shared elements.
     """
 
     heads: int
@@ -105,7 +107,7 @@ class Shape:
     word: int
     wraps: int
     stored: int
-    shared: int
+    query: int
     result: int
 
     @classmethod
@@ -133,9 +135,14 @@ class Shape:
             word=1 + parameters["SUM_WIDTH"] * (1 + packed) - parameters["OUT_SHIFT"],
             wraps=max(parameters["SUM_WIDTH"] - PACKED_LOW, 1) * packed,
             stored=_bits(passes) + _bits(units + 1) + _bits(groups) + _bits(steps),
-            shared=BLOCK_BITS + _bits(passes) + _bits(inner) + _bits(steps),
+            query=_bits(passes) + _bits(inner) + _bits(steps),
             result=BLOCK_BITS + _bits(passes) + _bits(heads) + of_head,
         )
+
+    @property
+    def in_luts(self) -> bool:
+        """Whether the shared elements lie in LUTs."""
+        return self.query <= LUT_BITS
 
     def demand(self, operator: WindowedOperator) -> Demand:
         """See :meth:`hls_projects.operators.base.HardwareOperator.demand`."""
@@ -147,7 +154,8 @@ class Shape:
         packed, sums = operator.size("packed"), self.heads * self.slices
         return {
             "one": 1,
-            "address_bits": self.stored + self.shared,
+            "address_bits": self.stored + _block_bits(self.query) + self.query,
+            "shared_luts": self.in_luts * self.heads * lut_ram(operator.in_dtype(0).bitwidth(), 1 << self.query + 1),
             "result_address_bits": self.result,
             "lanes": self.heads * self.lanes,
             "heads": self.heads,
@@ -163,9 +171,10 @@ class Shape:
     def _block_rams(self, operator: WindowedOperator) -> float:
         """Of the stored, the shared and the resulting elements."""
         shared, stored = (operator.in_dtype(index).bitwidth() for index in (0, 1))
+        in_blocks = 0.0 if self.in_luts else element_rams(shared, self.heads, BLOCK_BITS + self.query)
         return (
             element_rams(stored, self.heads * self.lanes, self.stored)
-            + element_rams(shared, self.heads, self.shared)
+            + in_blocks
             + element_rams(operator.out_dtype.bitwidth(), 1, self.result)
         )
 
@@ -173,6 +182,21 @@ class Shape:
 def element_rams(width: int, elements: int, address: int) -> float:
     """Block RAMs of ``element_ram.v``."""
     return BlockRam.of(width * elements, 1 << address, element=width).BRAM36
+
+
+def buffers(operator: WindowedOperator, block: str) -> int | None:
+    """See :meth:`hls_projects.operators.base.HardwareOperator.buffers`; None where it is what others have."""
+    if block != "queries":
+        return BUFFERS.get(block)
+    load, passes = operator.size("load_size"), -(-operator.size("n_heads") // operator.size("parallel_heads"))
+    of_values = "parallel_channels" in operator.folding
+    inner, steps = (operator.size("n_window") // load, load) if of_values else (1, operator.size("head_dim"))
+    return 1 << _block_bits(_bits(passes) + _bits(inner) + _bits(steps))
+
+
+def _block_bits(query: int) -> int:
+    """Address bits of the blocks of queries, of so many address bits."""
+    return 1 if query <= LUT_BITS else BLOCK_BITS
 
 
 def _bits(count: int) -> int:

@@ -5,7 +5,7 @@
 // say what they are. All run at the same time, on different queries or loads of keys:
 //
 //   load stored     1 clock an element; a load goes into one unit of a ring, the window's units are the others
-//   load shared     1 clock an element, into one of 4 blocks
+//   load shared     1 clock an element, into one of 4 blocks, or of 2 where these are small enough for LUTs
 //   work            passes * groups * max(steps of a sum, parallel heads * lanes) clocks a query, those of
 //                   units from before the picture included
 //   store           1 clock an element, out of one of 4 blocks
@@ -54,19 +54,24 @@ module attention_core #(
     localparam integer PARALLEL = PARALLEL_HEADS * LANES;
     localparam integer PERIOD = SUM_UNITS * STEPS > PARALLEL ? SUM_UNITS * STEPS : PARALLEL;
     localparam integer STORED_ADDRESS = $clog2(PASSES) + $clog2(UNITS + 1) + $clog2(GROUPS) + $clog2(STEPS);
-    localparam integer SHARED_ADDRESS = BLOCK_BITS + $clog2(PASSES) + $clog2(SUM_UNITS) + $clog2(STEPS);
+    // Two blocks that fill no more than a row of LUT RAM lie there.
+    localparam integer SHARED_BLOCK = $clog2(PASSES) + $clog2(SUM_UNITS) + $clog2(STEPS);
+    localparam integer IN_LUTS = SHARED_BLOCK < 6 ? 1 : 0;
+    localparam integer QUERY_BITS = IN_LUTS != 0 ? 1 : BLOCK_BITS;
+    localparam integer SHARED_ADDRESS = QUERY_BITS + SHARED_BLOCK;
     localparam integer AT_HEAD = $clog2(LANES) + $clog2(GROUPS) + $clog2(OUT_UNITS);
     localparam integer OUT_ADDRESS = BLOCK_BITS + $clog2(PASSES) + $clog2(PARALLEL_HEADS) + AT_HEAD;
 
     // Loads, queries and results that have come and gone, modulo twice the places for them.
     reg [1:0] loads_taken, loads_put, loads_got;
-    reg [BLOCK_BITS:0] queries_put, queries_got, results_put, results_got;
+    reg [QUERY_BITS:0] queries_put;
+    reg [BLOCK_BITS:0] queries_got, results_put, results_got;
     wire load_taken, query_put, result_put, result_got, query_end, load_end;
     wire stored_room = (loads_taken ^ loads_got) != 2'b10;
-    wire shared_room = (queries_put ^ queries_got) != {1'b1, {BLOCK_BITS{1'b0}}};
+    wire shared_room = (queries_put ^ queries_got[QUERY_BITS:0]) != {1'b1, {QUERY_BITS{1'b0}}};
     // A query takes its place among the results before it is begun, that is when the one before it ends.
     wire out_room = (queries_got ^ results_got) != {1'b1, {BLOCK_BITS{1'b0}}};
-    wire ready = loads_put != loads_got && queries_put != queries_got && out_room;
+    wire ready = loads_put != loads_got && queries_put != queries_got[QUERY_BITS:0] && out_room;
     always @(posedge clk)
         if (rst) begin
             loads_taken <= 0;
@@ -138,7 +143,7 @@ module attention_core #(
         .UNITS(SUM_UNITS),
         .STEPS(STEPS),
         .WIDTH(SHARED_WIDTH),
-        .BLOCK_BITS(BLOCK_BITS),
+        .BLOCK_BITS(QUERY_BITS),
         .ADDRESS(SHARED_ADDRESS)
     ) load_shared (
         .clk(clk),
@@ -147,7 +152,7 @@ module attention_core #(
         .in_ready(in0_ready),
         .in_data(in0_data),
         .room(shared_room),
-        .block(queries_put[BLOCK_BITS-1:0]),
+        .block(queries_put[QUERY_BITS-1:0]),
         .put(query_put),
         .write(shared_write),
         .address(shared_write_address),
@@ -156,7 +161,8 @@ module attention_core #(
     element_ram #(
         .WIDTH(SHARED_WIDTH),
         .ELEMENTS(PARALLEL_HEADS),
-        .ADDRESS(SHARED_ADDRESS)
+        .ADDRESS(SHARED_ADDRESS),
+        .BLOCK(IN_LUTS != 0 ? 0 : 1)
     ) shared_ram (
         .clk(clk),
         .write(shared_write),
@@ -180,6 +186,7 @@ module attention_core #(
         .PERIOD(PERIOD),
         .LOAD_QUERIES(LOAD_QUERIES),
         .PICTURE_LOADS(PICTURE_LOADS),
+        .QUERY_BITS(QUERY_BITS),
         .BLOCK_BITS(BLOCK_BITS),
         .STORED_ADDRESS(STORED_ADDRESS),
         .SHARED_ADDRESS(SHARED_ADDRESS),
@@ -188,7 +195,8 @@ module attention_core #(
         .clk(clk),
         .rst(rst),
         .ready(ready),
-        .block(queries_got[BLOCK_BITS-1:0]),
+        .query_block(queries_got[QUERY_BITS-1:0]),
+        .result_block(queries_got[BLOCK_BITS-1:0]),
         .first(first),
         .add(add),
         .last(last),
@@ -206,6 +214,7 @@ module attention_core #(
     attention_sums #(
         .PARALLEL_HEADS(PARALLEL_HEADS),
         .LANES(LANES),
+        .PERIOD(PERIOD),
         .PACKED(PACKED),
         .SHARED_WIDTH(SHARED_WIDTH),
         .SHARED_SIGNED(SHARED_SIGNED),

@@ -19,6 +19,7 @@ module attention_sequencer #(
     parameter integer PERIOD = 1,
     parameter integer LOAD_QUERIES = 1,
     parameter integer PICTURE_LOADS = 1,
+    parameter integer QUERY_BITS = 2,
     parameter integer BLOCK_BITS = 2,
     parameter integer STORED_ADDRESS = 9,
     parameter integer SHARED_ADDRESS = 9,
@@ -27,7 +28,8 @@ module attention_sequencer #(
     input wire clk,
     input wire rst,
     input wire ready,
-    input wire [BLOCK_BITS-1:0] block,
+    input wire [QUERY_BITS-1:0] query_block,
+    input wire [BLOCK_BITS-1:0] result_block,
     output wire first,
     output wire add,
     output wire last,
@@ -152,11 +154,11 @@ module attention_sequencer #(
         | (STORED_ADDRESS'(group) << $clog2(STEPS)) | STORED_ADDRESS'(step);
     localparam integer SHARED_PASS = $clog2(STEPS) + $clog2(SUM_UNITS);
     localparam integer SHARED_BLOCK = SHARED_PASS + $clog2(PASSES);
-    assign shared_address = (SHARED_ADDRESS'(block) << SHARED_BLOCK) | (SHARED_ADDRESS'(pass) << SHARED_PASS)
+    assign shared_address = (SHARED_ADDRESS'(query_block) << SHARED_BLOCK) | (SHARED_ADDRESS'(pass) << SHARED_PASS)
         | (SHARED_ADDRESS'(sum_unit) << $clog2(STEPS)) | SHARED_ADDRESS'(step);
     localparam integer OUT_UNIT = $clog2(LANES) + $clog2(GROUPS);
     localparam integer OUT_PASS = OUT_UNIT + $clog2(OUT_UNITS) + $clog2(PARALLEL_HEADS);
     localparam integer OUT_BLOCK = OUT_PASS + $clog2(PASSES);
-    assign sum_address = (OUT_ADDRESS'(block) << OUT_BLOCK) | (OUT_ADDRESS'(pass) << OUT_PASS)
+    assign sum_address = (OUT_ADDRESS'(result_block) << OUT_BLOCK) | (OUT_ADDRESS'(pass) << OUT_PASS)
         | (OUT_ADDRESS'(out_unit) << OUT_UNIT) | (OUT_ADDRESS'(group) << $clog2(LANES));
 endmodule

@@ -9,6 +9,7 @@
 module attention_sums #(
     parameter integer PARALLEL_HEADS = 1,
     parameter integer LANES = 1,
+    parameter integer PERIOD = 1,
     parameter integer PACKED = 0,
     parameter integer SHARED_WIDTH = 8,
     parameter integer SHARED_SIGNED = 1,
@@ -37,15 +38,28 @@ module attention_sums #(
     // Control, as many clocks late as what it goes with. Resets keep the chains out of LUTs.
     reg [3:1] first_at;
     reg [5:1] add_at, last_at;
-    reg [ADDRESS:0] sum_at[1:5];
-    integer n;
+    // Sums are at least 5 clocks apart, or their places come in a chain, too.
+    wire [ADDRESS:0] sum_at_5;
     always @(posedge clk) begin
         first_at <= rst ? 0 : {first_at[2:1], first};
         add_at <= rst ? 0 : {add_at[4:1], add};
         last_at <= rst ? 0 : {last_at[4:1], last};
-        sum_at[1] <= rst ? 0 : {last_sum, address};
-        for (n = 2; n <= 5; n = n + 1) sum_at[n] <= rst ? 0 : sum_at[n-1];
     end
+    generate
+        if (PERIOD >= 5) begin : apart
+            reg [ADDRESS:0] kept;
+            always @(posedge clk) if (last) kept <= {last_sum, address};
+            assign sum_at_5 = kept;
+        end else begin : close
+            reg [ADDRESS:0] sum_at[1:5];
+            integer n;
+            always @(posedge clk) begin
+                sum_at[1] <= rst ? 0 : {last_sum, address};
+                for (n = 2; n <= 5; n = n + 1) sum_at[n] <= rst ? 0 : sum_at[n-1];
+            end
+            assign sum_at_5 = sum_at[5];
+        end
+    endgenerate
 
     // Which lane of which head is chosen.
     wire [(LANES > 2 ? $clog2(LANES) : 1)-1:0] lane;
@@ -54,7 +68,7 @@ module attention_sums #(
     reg choosing, of_last_sum;
     reg [ADDRESS-1:0] of_sum;
     always @(posedge clk) begin
-        if (last_at[5]) {of_last_sum, of_sum} <= sum_at[5];
+        if (last_at[5]) {of_last_sum, of_sum} <= sum_at_5;
         choosing <= !rst && (last_at[5] || (choosing && !(last_lane && last_head)));
     end
     loop_counter #(.COUNT(LANES)) lanes (

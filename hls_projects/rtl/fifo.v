@@ -2,7 +2,7 @@
 // lies in the register that its writer has at its output.
 //
 // A word comes out two clocks after it went in, or later; one a clock. Up to 32 words lie in shift registers, up
-// to 512 in distributed RAM, more in block RAM.
+// to 256 in distributed RAM, more in block RAM.
 
 module fifo #(
     parameter WIDTH = 8,

@@ -13,8 +13,8 @@ module fifo_ring #(
     output wire not_full,
     output wire [WIDTH-1:0] out_data
 );
-    // Up to 512 words in distributed RAM, more in block RAM.
-    localparam BLOCK = DEPTH > 512 ? 1 : 0;
+    // Up to 256 words in distributed RAM; more take a hundred LUTs more than half a block RAM does.
+    localparam BLOCK = DEPTH > 256 ? 1 : 0;
     localparam WORDS = DEPTH;
     localparam ADDRESS = $clog2(WORDS);
     localparam integer LAST = WORDS - 1;
