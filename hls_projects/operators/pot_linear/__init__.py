@@ -31,6 +31,7 @@ class PotLinear(HardwareOperator):
             smallest magnitude.
         bias, acc_shift, out_shift: (n_out,), on the accumulator's grid; shifts are >= 0.
         pe, simd: outputs, and weights of an output, that are worked on in parallel.
+        parallel_tokens: 1, or 2 tokens that are worked on with the same weights, so that these are read half as often.
         element: one of :data:`ELEMENTS`.
         sparse: 1 where weights that are zero take no time, as far as every row has as few of them as any
             in each block of :data:`BLOCK` inputs.
@@ -41,7 +42,7 @@ class PotLinear(HardwareOperator):
 
     kernel = "pot_linear"
     sizes = ("n_tokens", "n_in", "n_out", "exponent_bits", "mantissa_bits")
-    folding = ("pe", "simd")
+    folding = ("pe", "simd", "parallel_tokens")
     arrays = ("codes", "bias", "acc_shift", "out_shift")
 
     def input_shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -110,6 +111,9 @@ class PotLinear(HardwareOperator):
         super().check_folding()
         if self.size("pe") > self.size("n_out"):
             raise self.misfit("pe", f"at most n_out, {self.size('n_out')}")
+        if self.size("parallel_tokens") > 1:
+            self.check_choice("parallel_tokens", 1, 2)
+            self.check_divisor("parallel_tokens", "n_tokens")
         self.check_choice("element", *ELEMENTS)
         self.check_choice("sparse", 0, 1)
         self.check_choice("result_buffers", 1, 2)

@@ -95,6 +95,7 @@ def twin(operator: PotLinear) -> Twin:
         "N_IN": operator.size("n_in"),
         "N_OUT": operator.size("n_out"),
         "PE": pe,
+        "TOKENS": operator.size("parallel_tokens"),
         "ELEMENT": ELEMENTS.index(element),
         "SPARSE": sparse,
         "IN_WIDTH": operator.in_dtype().bitwidth(),
@@ -104,6 +105,7 @@ def twin(operator: PotLinear) -> Twin:
         "OUT_WORDS": operator.out_word(),
         "BLOCK_RAM": int(operator.ram_style == "block"),
         "RESULTS": operator.size("result_buffers"),
+        "FIRST_PLACES": first_places(operator),
     }
     return Twin(operator.kernel, parameters | found, memories)
 
@@ -126,6 +128,11 @@ def widths(operator: PotLinear, parts: Parts) -> dict[str, int]:
 def result_width(found: Mapping[str, int], element: str) -> int:
     """Bits of what an element gives to the requantizer."""
     return found["SUM_WIDTH"] + (found["POWERS"] - 1 if element == "bucket" else 0)
+
+
+def first_places(operator: PotLinear) -> int:
+    """Places of the queue with results of the first of two tokens, while the second token's before them leave."""
+    return 32 if operator.size("n_out") <= 128 else 64
 
 
 def check(operator: PotLinear) -> None:
