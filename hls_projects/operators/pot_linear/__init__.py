@@ -221,7 +221,7 @@ class PotLinear(HardwareOperator):
         return kernel_stages(self)
 
     def buffers(self, block: str) -> int:
-        return 1 if block in timing.SINGLE_BLOCKS else super().buffers(block)
+        return timing.buffers(self, block)
 
     def output_latency(self) -> int:
         return timing.output_latency(self)

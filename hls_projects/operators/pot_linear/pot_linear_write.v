@@ -91,6 +91,7 @@ module pot_linear_write #(
             );
             assign room = newest[4] || newest[3:2] == 0;
             assign queued = !newest[4];
+            wire unused_bits = &{1'b0, newest};
         end else begin : two_tokens
             localparam FIRST_WIDTH = $clog2(FIRST_PLACES), SECOND_WIDTH = $clog2(CHANNELS + FIRST_PLACES);
             localparam COUNT_WIDTH = CHANNELS > 1 ? $clog2(CHANNELS) : 1;
@@ -112,6 +113,7 @@ module pot_linear_write #(
             assign room = first_newest[FIRST_WIDTH] || !(&first_newest[FIRST_WIDTH-1:3]);
             assign queued = second_leaves ? !second_newest[SECOND_WIDTH] : !first_newest[FIRST_WIDTH];
             assign oldest = second_leaves ? second_oldest : first_oldest;
+            wire unused_bits = &{1'b0, first_newest, second_newest};
             wire last_left = left == LAST[COUNT_WIDTH-1:0];
             always @(posedge clk) begin
                 if (valid) second_comes <= !second_comes;
