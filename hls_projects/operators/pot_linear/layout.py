@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hls_projects.operators.pot_linear import PotLinear
 
 ELEMENTS = ("shift", "bucket", "dsp")
+RAM_STYLES = ("block", "distributed")
 # A row has at most KEPT weights other than zero for every BLOCK inputs where the layer is sparse.
 BLOCK, KEPT = 16, 8
 # Element and whether zeros are skipped.
@@ -113,16 +114,20 @@ def twin(operator: PotLinear) -> Twin:
 def widths(operator: PotLinear, parts: Parts) -> dict[str, int]:
     """The parameters that follow from weights, types and element, and not from how many work in parallel."""
     element, sparse = operator.get_nodeattr("element"), operator.size("sparse")
-    word_width = _code_width(operator, parts, element) + (BLOCK - 1).bit_length() * sparse
     low, high = _drained_bounds(operator, parts) if element == "bucket" else _bounds(operator, parts.lowest)
     found = {
-        "WORD_WIDTH": word_width,
+        "WORD_WIDTH": word_width(operator, parts, element, sparse),
         "POWERS": parts.powers,
         "FACTOR_BITS": _factor_bits(operator),
         # Every addend is extended to the sum by at least one bit.
         "SUM_WIDTH": max(_signed(low, high), _addend_width(operator, parts, element) + 1),
     }
     return found | requantization(operator, parts.lowest, result_width(found, element))[0]
+
+
+def word_width(operator: PotLinear, parts: Parts, element: str, sparse: int) -> int:
+    """Bits of a weight in the memory ``weights``."""
+    return _code_width(operator, parts, element) + (BLOCK - 1).bit_length() * sparse
 
 
 def result_width(found: Mapping[str, int], element: str) -> int:
