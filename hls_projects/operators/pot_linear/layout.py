@@ -151,6 +151,11 @@ def check(operator: PotLinear) -> None:
         raise ValueError(f"{name}: the twin takes one input a clock, simd 1, not {operator.size('simd')}")
     if not 1 <= pe <= operator.size("n_out"):
         raise ValueError(f"{name}: pe {pe} is not in 1 ... {operator.size('n_out')}")
+    tokens = operator.size("parallel_tokens")
+    if tokens not in (1, 2) or operator.size("n_tokens") % tokens:
+        raise ValueError(
+            f"{name}: the twin takes 1 token or 2 of an even number, not {tokens} of {operator.size('n_tokens')}"
+        )
     if operator.get_nodeattr("element") != "dsp" and operator.size("mantissa_bits") > 2:
         raise ValueError(f"{name}: the twin has elements of at most 2 mantissa bits but for dsp")
     if not operator.size("sparse"):
