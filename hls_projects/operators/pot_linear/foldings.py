@@ -24,12 +24,12 @@ def foldings(operator: PotLinear) -> Iterator[Folding]:
     outputs = operator.size("n_out")
     kinds = [kind for kind in layout.KINDS if not kind[1] or operator.can_skip_zeros()]
     parts = layout.Parts.of(operator.weights())
-    width = {kind: layout.word_width(operator, parts, *kind) for kind in kinds}
+    shape = {kind: _shape(operator, parts, *kind) for kind in kinds}
     tokens = (1,) if operator.size("n_tokens") % 2 else (1, 2)
     for pe in sorted({math.ceil(outputs / groups) for groups in range(1, outputs + 1)}):
         for element, sparse in kinds:
             for parallel in tokens:
-                if parallel == 2 and not _saves_block_rams(operator, pe, width[element, sparse], sparse):
+                if parallel == 2 and not _saves_block_rams(pe, outputs, *shape[element, sparse]):
                     continue
                 waits = sparse and pe < outputs and pe * parallel > KEPT + operator.powers
                 for buffers in (1, 2) if waits else (1,):
@@ -45,11 +45,14 @@ def foldings(operator: PotLinear) -> Iterator[Folding]:
                         }
 
 
-def _saves_block_rams(operator: PotLinear, pe: int, width: int, sparse: int) -> bool:
-    outputs, inputs = operator.size("n_out"), operator.size("n_in")
-    steps = inputs // BLOCK * KEPT if sparse else inputs
+def _shape(operator: PotLinear, parts: layout.Parts, element: str, sparse: int) -> tuple[int, int]:
+    """Bits of a weight, words of a group of outputs."""
+    steps = operator.size("n_in") // BLOCK * KEPT if sparse else operator.size("n_in")
+    return layout.word_width(operator, parts, element, sparse), steps + (element == "bucket")
 
+
+def _saves_block_rams(pe: int, outputs: int, width: int, words: int) -> bool:
     def block_rams(pe: int) -> float:
-        return BlockRam.of(pe * width, math.ceil(outputs / pe) * (steps + 1), written=False).BRAM36
+        return BlockRam.of(pe * width, math.ceil(outputs / pe) * words, written=False).BRAM36
 
     return 2 * pe > outputs or block_rams(pe) < block_rams(2 * pe)
