@@ -7,10 +7,11 @@ templates and a source, all derived from what the operator declares of itself.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import logging
 import os
-import shutil
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,7 @@ def register() -> None:
     backend.register_template(HardwareFunctionTemplate)
     for header in sorted({*SHARED_HEADERS, *(operator.header() for operator in OPERATORS)}):
         backend.register_source(header, destination_dir="nnet_utils")
+    backend.register_source(BLOCKS_HEADER, destination_dir="ap_types")
 
 
 def convert(
@@ -190,7 +192,19 @@ def write_project(graph: ModelGraph, out_dir: Path, depths: Depths) -> None:
             layer.set_attr("function_cpp", f"PIPELINE_PROCESS({call.rstrip(';')});")
     with _quiet_hls4ml(), contextlib.chdir(out_dir.parent):
         graph.write()
-    shutil.copy(BLOCKS_HEADER, out_dir / "firmware" / "ap_types")
+    _set_stamp(out_dir, graph.config.get_config_value("Stamp"))
+
+
+def _set_stamp(project: Path, drawn: str) -> None:
+    """hls4ml draws at random the name of the library that ``build_lib.sh`` makes; the source decides it here."""
+    firmware = project / "firmware"
+    digest = hashlib.sha256()
+    for path in sorted(path for path in firmware.rglob("*") if path.is_file()):
+        digest.update(f"{path.relative_to(firmware)} {path.stat().st_size}\n".encode() + path.read_bytes())
+    stamp = f"p{digest.hexdigest()[:7]}"  # no number, which YAML would quote
+    script, config = project / "build_lib.sh", project / "hls4ml_config.yml"
+    script.write_text(script.read_text().replace(drawn, stamp))
+    config.write_text(re.sub("^Stamp: .*$", f"Stamp: {stamp}", config.read_text(), flags=re.MULTILINE))
 
 
 def _check_calls(graph: ModelGraph) -> None:

@@ -22,6 +22,7 @@ from brevitas.nn import QuantLinear
 from models import listing, noise, random_model, snapshot, tiny_config
 from onnx import helper
 from qonnx.core.modelwrapper import ModelWrapper
+from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import save_file
 from test_checkpoint import Malice, rewritten
 from test_data import broken_cifar, nan_pictures
@@ -38,6 +39,7 @@ STEP_NAMES = [name for name, _ in build.STEPS]
 STAGES = ("torch", "qonnx", "qonnx_reference", "lowered", "csim", "csim_reference")
 LOGITS = [f"logits_{stage}.npy" for stage in STAGES]
 REPORTS = {"report.html", "report.json", "report.txt"}
+BOARD = {"hls", "vendor", "deploy"}
 FOLDED = {"folding.json", "fifo_depths.json", "estimate.json"}
 NO_MISMATCH = {
     "torch_qonnx": 0, "qonnx_reference_qonnx": 0, "qonnx_csim": 0, "lowered_csim": 0, "csim_reference_csim": 0,
@@ -55,8 +57,8 @@ VENDOR_REPORTS = Path(__file__).parent / "data" / "vendor_reports"
 def test_files_of_a_whole_build(finished_build: Path):
     names = {path.name for path in finished_build.iterdir()}
     assert names == {
-        "build.json", "target.toml", "checkpoint.safetensors", "pictures.npz", "model.qonnx.onnx", "lowered.onnx",
-        "hls", *FOLDED, *REPORTS, *LOGITS,
+        "build.json", "target.toml", "checkpoint.safetensors", "pictures.safetensors", "model.qonnx.onnx",
+        "lowered.onnx", "hashes.json", "hls", "vendor", "deploy", *FOLDED, *REPORTS, *LOGITS,
     }  # fmt: skip
     project = {str(path.relative_to(finished_build / "hls")) for path in (finished_build / "hls").rglob("*")}
     assert {"firmware/vit.cpp", "vit_test.cpp", "build_prj.tcl", "project.tcl"} <= project
@@ -138,7 +140,7 @@ def test_accuracy_with_labels(copied: Path, report: Callable[[Path], dict]):
     logits = np.load(copied / "logits_torch.npy")
     labels = logits.argmax(axis=1)
     labels[0] = (labels[0] + 1) % 10
-    np.savez(copied / "pictures.npz", images=noise(6), labels=labels)
+    save_arrays({"images": noise(6), "labels": labels}, copied / "pictures.safetensors")
     assert build.main(["--from", "compare", "--out", str(copied)]) == 0
     assert set(report(copied)["accuracy"].values()) == {round(100 * 5 / 6, 4)}
 
@@ -176,15 +178,15 @@ def test_until_and_from_go_on(given: list[str], tmp_path: Path):
 @pytest.mark.parametrize(
     "step, gone",
     [
-        ("lower", {"lowered.onnx", *FOLDED, "hls", *REPORTS, *LOGITS}),
-        ("fold", {*FOLDED, "hls", *REPORTS, *LOGITS}),
-        ("convert", {"hls", *REPORTS, *LOGITS}),
-        ("compare", REPORTS),
+        ("lower", {"lowered.onnx", *FOLDED, *BOARD, *REPORTS, *LOGITS}),
+        ("fold", {*FOLDED, *BOARD, *REPORTS, *LOGITS}),
+        ("convert", {*BOARD, *REPORTS, *LOGITS}),
+        ("compare", {"deploy", *REPORTS}),
     ],
 )
 def test_stale_products_are_removed(copied: Path, step: str, gone: set[str]):
     before = set(listing(copied))
-    made = {"lower": {"lowered.onnx"}, "fold": FOLDED, "convert": {"hls"}}.get(step, set())
+    made = {"lower": {"lowered.onnx"}, "fold": FOLDED, "convert": {"hls", "vendor"}}.get(step, set())
     assert build.main(["--from", step, "--until", step, "--out", str(copied)]) == 0
     assert before - set(listing(copied)) == gone - made
 
@@ -209,7 +211,7 @@ def test_every_picture_on_the_reference(copied: Path, report: Callable[[Path], d
 
 def test_pictures_only_where_asked(copied: Path):
     labels = (np.load(copied / "logits_torch.npy").argmax(axis=1) + 1) % 10
-    np.savez(copied / "pictures.npz", images=noise(6), labels=labels)
+    save_arrays({"images": noise(6), "labels": labels}, copied / "pictures.safetensors")
     assert build.main(["--from", "compare", "--out", str(copied)]) == 0
     assert "data:image/png" not in (copied / "report.html").read_text()
     assert build.main(["--from", "report", "--show-pictures", "--out", str(copied)]) == 0
@@ -491,7 +493,7 @@ def test_full_disk(refused: Refused, given: list[str], monkeypatch: pytest.Monke
     def fail(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(steps.np, "savez", fail)
+    monkeypatch.setattr(steps, "write_whole", fail)
     assert "No space left on device" in refused(*given)
 
 
@@ -642,6 +644,8 @@ INTERRUPTED_IN = {
     "compile": "simulation.compile_programs",
     "simulate": "simulation.write_vectors",
     "compare": "Build.logits",
+    "synth": "run_tools",
+    "deploy": "board.write_package",
     "report": "versions",
 }
 
@@ -656,10 +660,10 @@ def test_interrupt_in_every_step(
 ):
     before = snapshot(copied.parent)
     owner, _, name = f"steps.{INTERRUPTED_IN[step]}".rpartition(".")
-    monkeypatch.setattr(
-        {"steps": steps, "steps.simulation": simulation, "steps.Build": steps.Build}[owner], name, interrupt
-    )
-    assert build.main([*(given if step == "load" else []), "--from", step, "--out", str(copied)]) == 130
+    owners = {"steps": steps, "steps.simulation": simulation, "steps.Build": steps.Build, "steps.board": steps.board}
+    monkeypatch.setattr(owners[owner], name, interrupt)
+    options = {"load": given, "synth": ["--synth"]}.get(step, [])
+    assert build.main([*options, "--from", step, "--out", str(copied)]) == 130
     assert capsys.readouterr().err.splitlines()[-1] == "build: interrupted; the earlier output is as it was"
     assert snapshot(copied.parent) == before
 
