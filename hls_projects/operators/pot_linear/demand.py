@@ -70,7 +70,13 @@ class Sizes:
 
     def _of_element(self, factor: int) -> dict[str, float]:
         if self.element == "shift":
-            return {"shifted_bits": self.elements * (factor or self.x_bits) * (self.found["POWERS"] - 1).bit_length()}
+            width, power_bits = factor or self.x_bits, max((self.found["POWERS"] - 1).bit_length(), 1)
+            # The power's highest bit shifts in the adder.
+            low = min(self.found["POWERS"], 1 << power_bits - 1) - 1
+            return {
+                "shifted_bits": self.elements * width * (self.found["POWERS"] - 1).bit_length(),
+                "addend_bits": self.elements * (width + low),
+            }
         if self.element == "dsp":
             return {}
         drained = {
