@@ -55,7 +55,6 @@ class Sizes:
             "sum_bits": elements * found["SUM_WIDTH"],
             "result_bits": elements * result,
             "waiting_bits": elements * result * (self.operator.size("result_buffers") - 1),
-            "code_bits": self.pe * code,
             "factor_bits": elements * factor,
             "total_bits": found["TOTAL_WIDTH"],
             "address_bits": self.weight_words.bit_length(),
@@ -66,20 +65,21 @@ class Sizes:
             "queue_luts": self.queue_luts(),
             "whole_word_bits": self.operator.out_dtype.bitwidth() * (self.operator.out_word() - 1),
         }
-        return common | self._of_element(factor)
+        return common | self._of_element(factor, self.pe * code)
 
-    def _of_element(self, factor: int) -> dict[str, float]:
+    def _of_element(self, factor: int, code_bits: int) -> dict[str, float]:
         if self.element == "shift":
             width, power_bits = factor or self.x_bits, max((self.found["POWERS"] - 1).bit_length(), 1)
             # The power's highest bit shifts in the adder.
             low = min(self.found["POWERS"], 1 << power_bits - 1) - 1
             return {
                 "shifted_bits": self.elements * width * (self.found["POWERS"] - 1).bit_length(),
-                "addend_bits": self.elements * (width + low),
+                "register_bits": code_bits + self.elements * (width + low),
             }
         if self.element == "dsp":
-            return {}
+            return {"code_bits": code_bits}
         drained = {
+            "code_bits": code_bits,
             "drained_luts": rom_luts(self.pe, self.groups * self.buckets + 1),
             "bucket_luts": self.elements * lut_ram(self.found["SUM_WIDTH"], self.bucket_words),
         }
