@@ -42,13 +42,14 @@ def samples(family):
     return [Sample.of(row, family.design(row.point).demand) for row in table.read(family)]
 
 
-def linear(pe=4, element="bucket", sparse=0, n_in=32, n_out=24, seed=0):
+def linear(pe=4, element="bucket", sparse=0, n_in=32, n_out=24, seed=0, **folding):
     random = np.random.default_rng(seed)
     kept = random.random((n_out, n_in // 16, 16)).argsort(axis=2) < 8
     codes = np.where(kept.reshape(n_out, n_in), random.integers(1, 8, (n_out, n_in)), 0)
     arrays = {"codes": codes, "bias": np.zeros(n_out), "acc_shift": np.zeros(n_out), "out_shift": np.full(n_out, 7)}
     sizes = {"n_tokens": 4, "n_in": n_in, "n_out": n_out, "exponent_bits": 3, "mantissa_bits": 0}
-    return operator_of("PotLinear", ["INT8"], "INT8", pe=pe, element=element, sparse=sparse, **sizes, **arrays)
+    folding |= {"pe": pe, "element": element, "sparse": sparse}
+    return operator_of("PotLinear", ["INT8"], "INT8", **folding, **sizes, **arrays)
 
 
 @families
@@ -180,6 +181,15 @@ def test_a_cost_is_quick():
 def test_an_element_in_dsps():
     assert linear(pe=6, element="dsp").cost().resources.DSP == 6
     assert linear(pe=6, element="dsp").cost().resources.LUT < linear(pe=6, element="shift").cost().resources.LUT
+
+
+def test_two_tokens_share_the_weights_block_rams():
+    """2.5 for the weights of twenty outputs, 1.5 of ten; half of one for the tokens, one or two."""
+    sizes = {"sparse": 1, "n_in": 96, "n_out": 96}
+    one, two = linear(pe=20, **sizes).cost(), linear(pe=10, parallel_tokens=2, **sizes).cost()
+    assert (one.resources.BRAM36, two.resources.BRAM36) == (3.0, 2.0)
+    assert one.resources.LUT < two.resources.LUT < one.resources.LUT + 150
+    assert linear(pe=6, element="dsp", parallel_tokens=2).cost().resources.DSP == 12
 
 
 def test_packed_products_halve_the_dsps():

@@ -71,6 +71,8 @@ def folded_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     for node in model.graph.node:
         for name, value in FOLDING.get(node.op_type, {}).items():
             getCustomOp(node).set_nodeattr(name, value)
+        if node.op_type == "PotLinear" and getCustomOp(node).size("n_tokens") % 2 == 0:
+            getCustomOp(node).set_nodeattr("parallel_tokens", 2)
     model.save(str(folder / "lowered.onnx"))
     return compiled(folder / "lowered.onnx", folder / "hls")
 

@@ -33,7 +33,7 @@ from hls_projects.targets import load_target
 PICTURES = 4
 TOLERANCE = 0.02
 FOLDING = {
-    "PotLinear": {"pe": 12, "element": "bucket"},
+    "PotLinear": {"pe": 12, "element": "bucket", "parallel_tokens": 2},
     "Head": {"pe": 5, "element": "shift"},
     "AttentionScores": {"parallel_heads": 3, "parallel_keys": 4, "packed": 1},
     "AttentionValues": {"parallel_heads": 3, "parallel_channels": 4},

@@ -155,7 +155,11 @@ class HardwareOperator(CustomOp):
         Raises:
             CostError: the operator was not calibrated.
         """
-        return Cost(max(busy_cycles(stage.program) for stage in self.stages()), resources(self.demand()))
+        return Cost(self.cycles(), resources(self.demand()))
+
+    def cycles(self) -> int:
+        """Of the slowest stage."""
+        return max(busy_cycles(stage.program) for stage in self.stages())
 
     def demand(self) -> Demand:
         """What the twin's resources follow from; cheap, for a solver asks often."""

@@ -22,7 +22,7 @@ def attention(cls, **folding):
 
 
 def linear(cls, **folding):
-    return make_operator(cls, ["INT8"], "INT8", **LINEAR, **folding)
+    return make_operator(cls, ["INT8"], "INT8", **(LINEAR | folding))
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,12 @@ def linear(cls, **folding):
                 ({"element": "adder"}, "shift or bucket or dsp, not adder"),
                 ({"sparse": 2}, "0 or 1, not 2"),
                 ({"result_buffers": 0}, "1 or 2, not 0"),
+                ({"parallel_tokens": 0}, "at least 1, not 0"),
+                ({"parallel_tokens": 3}, "1 or 2, not 3"),
             ]
         ),
+        (PotLinear, {"parallel_tokens": 2, "n_tokens": 3}, "a divisor of n_tokens, 3, not 2"),
+        (Head, {"parallel_tokens": 2, "n_tokens": 1}, "a divisor of n_tokens, 1, not 2"),
     ],
 )
 def test_a_folding_that_does_not_fit(cls, folding, wanted):
@@ -66,7 +70,7 @@ def test_a_folding_that_does_not_fit(cls, folding, wanted):
         attention(AttentionScores, parallel_heads=2, parallel_keys=2),
         attention(AttentionValues, parallel_heads=3, parallel_channels=9),
         linear(PotLinear),
-        linear(PotLinear, pe=5, simd=40, element="bucket", sparse=1, result_buffers=2),
+        linear(PotLinear, pe=5, simd=40, element="bucket", sparse=1, result_buffers=2, parallel_tokens=2),
         linear(Head, pe=3, simd=2, element="dsp"),
         make_operator(
             ResidualAdd, ["INT8", "INT8"], "INT8", n_tokens=2, n_in=4, a_shift=0, b_shift=0, out_shift=1

@@ -146,6 +146,11 @@ CASES = {
         linear(PotLinear, 2, 32, 20, zeros=8, sparse=1, element="bucket"),
         [64, 2 * 20 * (2 * 8 + 7), 40],
     ),
+    # Two tokens' results, and those of the second one again.
+    "pot_linear of two tokens": (
+        linear(PotLinear, 4, 7, 5, pe=2, element="bucket", parallel_tokens=2),
+        [28, 2 * 3 * (7 + 7), 2 * 15],
+    ),
     "head": (linear(Head, 1, 7, 5), [7, 35, 5]),
     "head, folded": (linear(Head, 1, 7, 5, pe=4, simd=7), [7, 2, 5]),
 }
@@ -186,7 +191,7 @@ def test_stages_move_the_words_of_the_streams(name):
 
 @all_cases
 def test_every_block_is_claimed_filled_taken_and_freed_as_often(name):
-    """By one stage and a later one, which are the only ones that use it."""
+    """By one stage and a later one, which are the only ones that use it; blocks join the stages to a chain."""
     for stages in kinds(name):
         uses: dict[str, dict] = {}
         for place, stage in enumerate(stages):
@@ -194,12 +199,14 @@ def test_every_block_is_claimed_filled_taken_and_freed_as_often(name):
                 if "." in port:
                     block, token = port.split(".")
                     assert uses.setdefault(block, {}).setdefault((token, writes), (place, count)) == (place, count)
-        assert len(uses) == len(stages) - 1
+        joined = set()
         for use in uses.values():
             assert set(use) == {("claimed", True), ("filled", True), ("filled", False), ("claimed", False)}
             assert len({count for _, count in use.values()}) == 1
             writer, reader = ({place for (_, end), (place, _) in use.items() if end == own} for own in (True, False))
             assert len(writer) == len(reader) == 1 and min(writer) < min(reader)
+            joined.add((min(writer), min(reader)))
+        assert len(joined) == len(stages) - 1
 
 
 @pytest.mark.parametrize("cls", OPERATORS)

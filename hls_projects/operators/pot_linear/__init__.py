@@ -14,11 +14,10 @@ from hls_projects.integer import decode_pot, exact_matmul, requantize
 from hls_projects.operators.base import Folding, HardwareOperator, Stage, magnitude, signed_width
 from hls_projects.operators.pot_linear import layout, timing
 from hls_projects.operators.pot_linear.demand import demand
+from hls_projects.operators.pot_linear.foldings import foldings
 from hls_projects.operators.pot_linear.kernel_stages import kernel_stages
-from hls_projects.operators.pot_linear.layout import BLOCK, ELEMENTS
+from hls_projects.operators.pot_linear.layout import BLOCK, ELEMENTS, RAM_STYLES
 from hls_projects.rtl.twin import Twin
-
-RAM_STYLES = ("block", "distributed")
 
 
 class PotLinear(HardwareOperator):
@@ -31,17 +30,18 @@ class PotLinear(HardwareOperator):
             smallest magnitude.
         bias, acc_shift, out_shift: (n_out,), on the accumulator's grid; shifts are >= 0.
         pe, simd: outputs, and weights of an output, that are worked on in parallel.
+        parallel_tokens: 1, or 2 tokens that are worked on with the same weights, so that these are read half as often.
         element: one of :data:`ELEMENTS`.
         sparse: 1 where weights that are zero take no time, as far as every row has as few of them as any
             in each block of :data:`BLOCK` inputs.
-        ram_style: of the RAM with the tokens that come in, ``"block"`` or ``"distributed"``, as FINN has it.
+        ram_style: one of :data:`RAM_STYLES`, of the RAM with the tokens that come in, as FINN has it.
         result_buffers: 2 where the twin keeps an output's finished sum beside the one that is read out, for groups
             that are worked on in fewer clocks than ``pe``.
     """
 
     kernel = "pot_linear"
     sizes = ("n_tokens", "n_in", "n_out", "exponent_bits", "mantissa_bits")
-    folding = ("pe", "simd")
+    folding = ("pe", "simd", "parallel_tokens")
     arrays = ("codes", "bias", "acc_shift", "out_shift")
 
     def input_shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -110,6 +110,9 @@ class PotLinear(HardwareOperator):
         super().check_folding()
         if self.size("pe") > self.size("n_out"):
             raise self.misfit("pe", f"at most n_out, {self.size('n_out')}")
+        if self.size("parallel_tokens") > 1:
+            self.check_choice("parallel_tokens", 1, 2)
+            self.check_divisor("parallel_tokens", "n_tokens")
         self.check_choice("element", *ELEMENTS)
         self.check_choice("sparse", 0, 1)
         self.check_choice("result_buffers", 1, 2)
@@ -156,16 +159,10 @@ class PotLinear(HardwareOperator):
         return super().get_nodeattr_types() | own
 
     def fold_attributes(self) -> tuple[str, ...]:
-        return (*super().fold_attributes(), "element", "sparse", "ram_style")
+        return (*super().fold_attributes(), "element", "sparse", "ram_style", "result_buffers")
 
     def foldings(self) -> Iterator[Folding]:
-        outputs = self.size("n_out")
-        for pe in sorted({math.ceil(outputs / groups) for groups in range(1, outputs + 1)}):
-            for element, sparse in layout.KINDS:
-                if sparse and not self.can_skip_zeros():
-                    continue
-                for ram_style in RAM_STYLES:
-                    yield {"pe": pe, "simd": 1, "element": element, "sparse": sparse, "ram_style": ram_style}
+        return foldings(self)
 
     def can_skip_zeros(self) -> bool:
         """Whether the twin has a form that spends no time on zeros for this pattern of them."""
@@ -213,11 +210,23 @@ class PotLinear(HardwareOperator):
     def stages(self) -> tuple[Stage, ...]:
         return timing.stages(self)
 
+    def cycles(self) -> int:
+        """Remembered: where a token lies does not change them."""
+        names = "n_tokens", "pe", "simd", "parallel_tokens", "sparse", "result_buffers"
+        key = tuple(self.size(name) for name in names)
+        if (self.element, key) not in self._cycles:
+            self._cycles[self.element, key] = super().cycles()
+        return self._cycles[self.element, key]
+
+    @cached_property
+    def _cycles(self) -> dict[tuple[str, tuple[int, ...]], int]:
+        return {}
+
     def kernel_stages(self) -> tuple[Stage, ...]:
         return kernel_stages(self)
 
     def buffers(self, block: str) -> int:
-        return 1 if block in timing.SINGLE_BLOCKS else super().buffers(block)
+        return timing.buffers(self, block)
 
     def output_latency(self) -> int:
         return timing.output_latency(self)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hls_projects.cost import BlockRam, Demand, lut_ram, rom_luts
-from hls_projects.operators.pot_linear import layout
+from hls_projects.operators.pot_linear import layout, timing
 from hls_projects.operators.pot_linear.layout import BLOCK, BUCKETS, KEPT
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # Elements in a leaf, which has copies of the activation and of the control (pot_linear_leaf.v).
 LEAF = 12
-# Elements that read one RAM of activations, words of such a RAM.
+# Codes that read one RAM of activations, words of such a RAM.
 READERS, ACTIVATIONS = 3, 2 * BLOCK
 
 
@@ -24,7 +24,7 @@ def demand(operator: PotLinear) -> Demand:
     """See :meth:`hls_projects.operators.base.HardwareOperator.demand`."""
     sizes = Sizes(operator)
     kind = f"PotLinear {sizes.element}{' sparse' if sizes.sparse else ''}"
-    return Demand(kind, sizes.features(), sizes.block_rams(), sizes.pe if sizes.element == "dsp" else 0)
+    return Demand(kind, sizes.features(), sizes.block_rams(), sizes.elements if sizes.element == "dsp" else 0)
 
 
 class Sizes:
@@ -33,7 +33,8 @@ class Sizes:
     def __init__(self, operator: PotLinear) -> None:
         self.operator = operator
         self.found = operator.widths
-        self.pe, self.inputs = operator.size("pe"), operator.size("n_in")
+        self.pe, self.inputs, self.outputs = operator.size("pe"), operator.size("n_in"), operator.size("n_out")
+        self.tokens, self.elements = operator.size("parallel_tokens"), timing.elements(operator)
         self.sparse, self.element = bool(operator.size("sparse")), operator.element
         self.groups = layout.groups(operator)
         self.buckets = self.found["POWERS"] if self.element == "bucket" else 0
@@ -43,51 +44,74 @@ class Sizes:
 
     def features(self) -> dict[str, float]:
         """See :class:`hls_projects.cost.Demand`."""
-        found, pe = self.found, self.pe
+        found, elements = self.found, self.elements
         result = layout.result_width(found, self.element)
         factor = self.x_bits + found["FACTOR_BITS"] + 1 if found["FACTOR_BITS"] else 0
         code = found["WORD_WIDTH"] - (BLOCK - 1).bit_length() * self.sparse
         common = {
             "one": 1,
-            "pe": pe,
-            "leaves": math.ceil(pe / LEAF),
-            "sum_bits": pe * found["SUM_WIDTH"],
-            "result_bits": pe * result,
-            "waiting_bits": pe * result * (self.operator.size("result_buffers") - 1),
-            "code_bits": pe * code,
-            "factor_bits": pe * factor,
+            "elements": elements,
+            "leaves": math.ceil(elements / LEAF),
+            "sum_bits": elements * found["SUM_WIDTH"],
+            "result_bits": elements * result,
+            "waiting_bits": elements * result * (self.operator.size("result_buffers") - 1),
+            "factor_bits": elements * factor,
             "total_bits": found["TOTAL_WIDTH"],
             "address_bits": self.weight_words.bit_length(),
-            "constant_luts": rom_luts(found["SHIFT_WIDTH"] + found["BIAS_WIDTH"], self.groups * pe),
+            "constant_luts": rom_luts(found["SHIFT_WIDTH"] + found["BIAS_WIDTH"], self.groups * self.pe),
             "choice_luts": self.weights.choice_luts,
             "token_luts": self.token_luts(),
+            "second_token": self.tokens - 1,
+            "queue_luts": self.queue_luts(),
             "whole_word_bits": self.operator.out_dtype.bitwidth() * (self.operator.out_word() - 1),
         }
-        return common | self._of_element(factor)
+        return common | self._of_element(factor, self.pe * code)
 
-    def _of_element(self, factor: int) -> dict[str, float]:
+    def _of_element(self, factor: int, code_bits: int) -> dict[str, float]:
         if self.element == "shift":
-            return {"shifted_bits": self.pe * (factor or self.x_bits) * (self.found["POWERS"] - 1).bit_length()}
+            width, power_bits = factor or self.x_bits, max((self.found["POWERS"] - 1).bit_length(), 1)
+            # The power's highest bit shifts in the adder.
+            low = min(self.found["POWERS"], 1 << power_bits - 1) - 1
+            return {
+                "shifted_bits": self.elements * width * (self.found["POWERS"] - 1).bit_length(),
+                "register_bits": code_bits + self.elements * (width + low),
+            }
         if self.element == "dsp":
-            return {}
+            return {"code_bits": code_bits}
         drained = {
+            "code_bits": code_bits,
             "drained_luts": rom_luts(self.pe, self.groups * self.buckets + 1),
-            "bucket_luts": self.pe * lut_ram(self.found["SUM_WIDTH"], self.bucket_words),
+            "bucket_luts": self.elements * lut_ram(self.found["SUM_WIDTH"], self.bucket_words),
         }
         if not self.sparse:
             return drained
-        rams = math.ceil(self.pe / READERS)
         return drained | {
-            "activation_luts": rams * lut_ram(self.x_bits, ACTIVATIONS, READERS),
-            "activation_bits": self.pe * self.x_bits,
-            "again": int(self.chunks > 1),
+            "activation_luts": self.activation_luts(),
+            "activation_bits": self.elements * self.x_bits,
+            "again": int(timing.late(self.operator)),
         }
+
+    def activation_luts(self) -> int:
+        """Of the RAMs with blocks of activations, by leaf."""
+        leaf = LEAF // self.tokens
+        codes = [min(leaf, self.pe - first) for first in range(0, self.pe, leaf)]
+        readers = [min(READERS, count - first) for count in codes for first in range(0, count, READERS)]
+        return sum(lut_ram(self.tokens * self.x_bits, ACTIVATIONS, count) for count in readers)
+
+    def queue_luts(self) -> int:
+        """Of the shift registers in which results of two tokens wait for their turn."""
+        if self.tokens == 1:
+            return 0
+        first = layout.first_places(self.operator)
+        return self.operator.out_dtype.bitwidth() * sum(
+            math.ceil(places / 32) for places in (first, first + self.outputs)
+        )
 
     def block_rams(self) -> float:
         """Of the weights, and of the token where it is kept."""
         if self.operator.ram_style != "block" or not self.token_words:
             return self.weights.BRAM36
-        return self.weights.BRAM36 + BlockRam.of(self.in_bits, self.token_words).BRAM36
+        return self.weights.BRAM36 + BlockRam.of(*self.token_shape, element=self.in_bits).BRAM36
 
     def stored_bits(self) -> int:
         """Bits of a word of the weights' memory; Yosys leaves out those that are the same in all words."""
@@ -104,13 +128,19 @@ class Sizes:
         """Of the token, where it is kept in LUTs: RAMs of 64 words, and what chooses among them."""
         if self.operator.ram_style == "block":
             return 0
-        choice = math.ceil(self.in_bits * (math.ceil(self.token_words / 64) - 1) / 2)
-        return lut_ram(self.in_bits, self.token_words) + choice
+        width, words = self.token_shape
+        choice = math.ceil(width * (math.ceil(words / 64) - 1) / 2)
+        return self.tokens * lut_ram(self.in_bits, words) + choice
 
     @property
     def token_words(self) -> int:
-        """Two tokens; none where blocks of inputs go to the elements at once."""
-        return 0 if self.sparse and self.chunks == 1 else 2 << max((self.inputs - 1).bit_length(), 1)
+        """Two blocks of tokens; none where blocks of inputs go to the elements at once."""
+        return 0 if self.sparse and not timing.late(self.operator) else 2 << max((self.inputs - 1).bit_length(), 1)
+
+    @property
+    def token_shape(self) -> tuple[int, int]:
+        """Bits of a word of the tokens' RAM, and words."""
+        return self.tokens * self.in_bits, self.token_words
 
     @property
     def weight_words(self) -> int:

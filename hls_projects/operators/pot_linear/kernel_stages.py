@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from hls_projects.dataflow.program import Program, Read, Repeat, Write, claim, fill, free, take
-from hls_projects.operators.base import Ports, Stage, around, block_of, clocks
+from hls_projects.operators.base import Ports, Stage, around, block_of, clocks, moving
 
 if TYPE_CHECKING:
     from hls_projects.operators.pot_linear import PotLinear
@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
 def kernel_stages(operator: PotLinear) -> tuple[Stage, ...]:
     """See :meth:`hls_projects.operators.HardwareOperator.kernel_stages`; the cycles are those of the header."""
-    load = block_of(operator.size("n_in"), (Read("in0"),), "tokens")
+    tokens = operator.size("parallel_tokens")
+    load = block_of(tokens * operator.size("n_in"), (Read("in0"),), "tokens")
     programs = {"load": load, "multiply": _multiply(operator), "write": _write(operator)}
-    return tuple(Stage(name, (Repeat(operator.size("n_tokens"), program),)) for name, program in programs.items())
+    times = operator.size("n_tokens") // tokens
+    return tuple(Stage(name, (Repeat(times, program),)) for name, program in programs.items())
 
 
 def _multiply(operator: PotLinear) -> Program:
@@ -32,9 +34,12 @@ def _multiply(operator: PotLinear) -> Program:
 def _write(operator: PotLinear) -> Program:
     output = (Write("out"),)
     every, logits = (output, ()) if operator.out_word() == 1 else ((), output)
+    tokens, outputs = operator.size("parallel_tokens"), operator.size("n_out")
 
-    def group(outputs: int, last: Ports) -> Program:
-        return clocks(outputs, every, first=(take("groups"),), last=(*last, free("groups")))
+    def group(count: int, last: Ports) -> Program:
+        first_token = dict.fromkeys(range(0, tokens * count, tokens), every)
+        return moving(1, first_token, {0: (take("groups"),)}, {tokens * count - 1: (*last, free("groups"))})
 
     pe, groups = operator.size("pe"), operator.n_groups
-    return (Repeat(groups - 1, group(pe, ())), *group(operator.size("n_out") - pe * (groups - 1), logits))
+    waited = Repeat((tokens - 1) * outputs, output)
+    return (Repeat(groups - 1, group(pe, ())), *group(outputs - pe * (groups - 1), logits), waited)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hls_projects.operators.pot_linear import PotLinear
 
 ELEMENTS = ("shift", "bucket", "dsp")
+RAM_STYLES = ("block", "distributed")
 # A row has at most KEPT weights other than zero for every BLOCK inputs where the layer is sparse.
 BLOCK, KEPT = 16, 8
 # Element and whether zeros are skipped.
@@ -95,6 +96,7 @@ def twin(operator: PotLinear) -> Twin:
         "N_IN": operator.size("n_in"),
         "N_OUT": operator.size("n_out"),
         "PE": pe,
+        "TOKENS": operator.size("parallel_tokens"),
         "ELEMENT": ELEMENTS.index(element),
         "SPARSE": sparse,
         "IN_WIDTH": operator.in_dtype().bitwidth(),
@@ -104,6 +106,7 @@ def twin(operator: PotLinear) -> Twin:
         "OUT_WORDS": operator.out_word(),
         "BLOCK_RAM": int(operator.ram_style == "block"),
         "RESULTS": operator.size("result_buffers"),
+        "FIRST_PLACES": first_places(operator),
     }
     return Twin(operator.kernel, parameters | found, memories)
 
@@ -111,10 +114,9 @@ def twin(operator: PotLinear) -> Twin:
 def widths(operator: PotLinear, parts: Parts) -> dict[str, int]:
     """The parameters that follow from weights, types and element, and not from how many work in parallel."""
     element, sparse = operator.get_nodeattr("element"), operator.size("sparse")
-    word_width = _code_width(operator, parts, element) + (BLOCK - 1).bit_length() * sparse
     low, high = _drained_bounds(operator, parts) if element == "bucket" else _bounds(operator, parts.lowest)
     found = {
-        "WORD_WIDTH": word_width,
+        "WORD_WIDTH": word_width(operator, parts, element, sparse),
         "POWERS": parts.powers,
         "FACTOR_BITS": _factor_bits(operator),
         # Every addend is extended to the sum by at least one bit.
@@ -123,9 +125,19 @@ def widths(operator: PotLinear, parts: Parts) -> dict[str, int]:
     return found | requantization(operator, parts.lowest, result_width(found, element))[0]
 
 
+def word_width(operator: PotLinear, parts: Parts, element: str, sparse: int) -> int:
+    """Bits of a weight in the memory ``weights``."""
+    return _code_width(operator, parts, element) + (BLOCK - 1).bit_length() * sparse
+
+
 def result_width(found: Mapping[str, int], element: str) -> int:
     """Bits of what an element gives to the requantizer."""
     return found["SUM_WIDTH"] + (found["POWERS"] - 1 if element == "bucket" else 0)
+
+
+def first_places(operator: PotLinear) -> int:
+    """Places of the queue with results of the first of two tokens, while the second token's before them leave."""
+    return 32 if operator.size("n_out") <= 128 else 64
 
 
 def check(operator: PotLinear) -> None:
@@ -139,6 +151,11 @@ def check(operator: PotLinear) -> None:
         raise ValueError(f"{name}: the twin takes one input a clock, simd 1, not {operator.size('simd')}")
     if not 1 <= pe <= operator.size("n_out"):
         raise ValueError(f"{name}: pe {pe} is not in 1 ... {operator.size('n_out')}")
+    tokens = operator.size("parallel_tokens")
+    if tokens not in (1, 2) or operator.size("n_tokens") % tokens:
+        raise ValueError(
+            f"{name}: the twin takes 1 token or 2 of an even number, not {tokens} of {operator.size('n_tokens')}"
+        )
     if operator.get_nodeattr("element") != "dsp" and operator.size("mantissa_bits") > 2:
         raise ValueError(f"{name}: the twin has elements of at most 2 mantissa bits but for dsp")
     if not operator.size("sparse"):

@@ -12,8 +12,11 @@
 //          one. Output n is element n % pe of group n / pe. Dense, step k multiplies input k and a code
 //          has no place; sparse, the steps are the non-zeros of a row, block_nonzeros for every block of
 //          block_size inputs, and place says which of the block's inputs. What is left is filled with 0.
-// storage: the codes; n_out biases and shifts; two tokens in; the sums of two groups
-// cycles:  of a token: load n_in; multiply n_groups * (ceil(n_steps / simd) + drain); write n_out.
+// tokens:  parallel_tokens, which divides n_tokens, are worked on together: a code that is read is used for each.
+// storage: the codes; n_out biases and shifts; twice parallel_tokens tokens in; the sums of two groups; the results of
+//          all tokens that are worked on together but one
+// cycles:  of parallel_tokens tokens: load parallel_tokens * n_in; multiply n_groups * (ceil(n_steps / simd) + drain);
+//          write parallel_tokens * n_out, and (parallel_tokens - 1) * n_out for those that waited for the first one.
 //          drain is 2^exponent_bits - 1 with buckets, else 0.
 //          The three work on different tokens, so the slowest counts.
 //
@@ -29,76 +32,97 @@ template <typename CONFIG_T> unsigned sparse_input(unsigned step, unsigned code)
 }
 
 template <class x_T, typename CONFIG_T>
-void pot_multiply(hls::stream_of_blocks<x_T[CONFIG_T::n_in]> &tokens,
-                  hls::stream_of_blocks<typename CONFIG_T::accum_t[CONFIG_T::pe]> &groups,
+void pot_multiply(hls::stream_of_blocks<x_T[CONFIG_T::parallel_tokens * CONFIG_T::n_in]> &tokens,
+                  hls::stream_of_blocks<typename CONFIG_T::accum_t[CONFIG_T::parallel_tokens * CONFIG_T::pe]> &groups,
                   typename CONFIG_T::codes_t codes[CONFIG_T::n_groups * CONFIG_T::n_steps * CONFIG_T::pe]) {
     const unsigned pe = CONFIG_T::pe;
+    const unsigned n_elements = CONFIG_T::parallel_tokens * pe;
 #pragma HLS ARRAY_RESHAPE variable=codes cyclic factor=pe
 TOKENS:
-    for (unsigned token = 0; token < CONFIG_T::n_tokens; token++) {
-        hls::read_lock<x_T[CONFIG_T::n_in]> x(tokens);
+    for (unsigned i = 0; i < CONFIG_T::n_tokens / CONFIG_T::parallel_tokens; i++) {
+        hls::read_lock<x_T[CONFIG_T::parallel_tokens * CONFIG_T::n_in]> x(tokens);
     GROUPS:
         for (unsigned group = 0; group < CONFIG_T::n_groups; group++) {
-            typename pot_element<CONFIG_T, CONFIG_T::element_kind>::type elements[pe];
+            typename pot_element<CONFIG_T, CONFIG_T::element_kind>::type elements[n_elements];
 #pragma HLS ARRAY_PARTITION variable=elements complete
         CLEAR:
-            for (unsigned p = 0; p < pe; p++) {
+            for (unsigned e = 0; e < n_elements; e++) {
 #pragma HLS UNROLL
-                elements[p].clear();
+                elements[e].clear();
             }
         STEPS:
             for (unsigned step = 0; step < CONFIG_T::n_steps; step++) {
 #pragma HLS PIPELINE II = 1
 #pragma HLS UNROLL factor=CONFIG_T::simd
                 const unsigned word = (group * CONFIG_T::n_steps + step) * pe;
-                x_T selected[pe];
+            PARALLEL_TOKENS:
+                for (unsigned t = 0; t < CONFIG_T::parallel_tokens; t++) {
+#pragma HLS UNROLL
+                    x_T selected[pe];
 #pragma HLS ARRAY_PARTITION variable=selected complete
-                if (CONFIG_T::sparse) {
-                SELECT:
+                    if (CONFIG_T::sparse) {
+                    SELECT:
+                        for (unsigned p = 0; p < pe; p++) {
+#pragma HLS UNROLL
+                            selected[p] = x[t * CONFIG_T::n_in + sparse_input<CONFIG_T>(step, codes[word + p])];
+                        }
+                    }
+                    const x_T common = x[t * CONFIG_T::n_in + (CONFIG_T::sparse ? 0 : step)];
+                ELEMENTS:
                     for (unsigned p = 0; p < pe; p++) {
 #pragma HLS UNROLL
-                        selected[p] = x[sparse_input<CONFIG_T>(step, codes[word + p])];
+                        elements[t * pe + p].add(CONFIG_T::sparse ? selected[p] : common, codes[word + p]);
                     }
                 }
-                const x_T common = x[CONFIG_T::sparse ? 0 : step];
-            ELEMENTS:
-                for (unsigned p = 0; p < pe; p++) {
-#pragma HLS UNROLL
-                    elements[p].add(CONFIG_T::sparse ? selected[p] : common, codes[word + p]);
-                }
             }
-            hls::write_lock<typename CONFIG_T::accum_t[CONFIG_T::pe]> sums(groups);
+            hls::write_lock<typename CONFIG_T::accum_t[CONFIG_T::parallel_tokens * CONFIG_T::pe]> sums(groups);
         DRAIN:
-            for (unsigned p = 0; p < pe; p++) {
+            for (unsigned e = 0; e < n_elements; e++) {
 #pragma HLS UNROLL
-                sums[p] = elements[p].drain();
+                sums[e] = elements[e].drain();
             }
         }
     }
 }
 
 template <class res_T, typename CONFIG_T>
-void pot_requantize(hls::stream_of_blocks<typename CONFIG_T::accum_t[CONFIG_T::pe]> &groups,
+void pot_requantize(hls::stream_of_blocks<typename CONFIG_T::accum_t[CONFIG_T::parallel_tokens * CONFIG_T::pe]> &groups,
                     hls::stream<res_T> &res_stream, typename CONFIG_T::bias_t bias[CONFIG_T::n_out],
                     typename CONFIG_T::acc_shift_t acc_shift[CONFIG_T::n_out],
                     typename CONFIG_T::out_shift_t out_shift[CONFIG_T::n_out]) {
 TOKENS:
-    for (unsigned token = 0; token < CONFIG_T::n_tokens; token++) {
+    for (unsigned i = 0; i < CONFIG_T::n_tokens / CONFIG_T::parallel_tokens; i++) {
         res_T res;
+        typename res_T::value_type waiting[CONFIG_T::parallel_tokens * CONFIG_T::n_out];
     GROUPS:
         for (unsigned group = 0; group < CONFIG_T::n_groups; group++) {
-            hls::read_lock<typename CONFIG_T::accum_t[CONFIG_T::pe]> sums(groups);
+            hls::read_lock<typename CONFIG_T::accum_t[CONFIG_T::parallel_tokens * CONFIG_T::pe]> sums(groups);
         ELEMENTS:
-            for (unsigned p = 0; p < CONFIG_T::pe; p++) {
+            for (unsigned e = 0; e < CONFIG_T::parallel_tokens * CONFIG_T::pe; e++) {
 #pragma HLS PIPELINE II = 1
+                const unsigned p = e / CONFIG_T::parallel_tokens;
+                const unsigned t = e % CONFIG_T::parallel_tokens;
                 const unsigned n = group * CONFIG_T::pe + p;
                 if (n < CONFIG_T::n_out) {
-                    const typename CONFIG_T::accum_t total = (sums[p] << acc_shift[n]) + bias[n];
-                    res[n % res_T::size] = requantize<typename res_T::value_type>(total, out_shift[n]);
-                    if ((n + 1) % res_T::size == 0)
-                        res_stream.write(res);
+                    const typename CONFIG_T::accum_t total = (sums[t * CONFIG_T::pe + p] << acc_shift[n]) + bias[n];
+                    const typename res_T::value_type code =
+                        requantize<typename res_T::value_type>(total, out_shift[n]);
+                    if (t > 0) {
+                        waiting[(t - 1) * CONFIG_T::n_out + n] = code;
+                    } else {
+                        res[n % res_T::size] = code;
+                        if ((n + 1) % res_T::size == 0)
+                            res_stream.write(res);
+                    }
                 }
             }
+        }
+    WAITING:
+        for (unsigned n = 0; n < (CONFIG_T::parallel_tokens - 1) * CONFIG_T::n_out; n++) {
+#pragma HLS PIPELINE II = 1
+            res[n % res_T::size] = waiting[n];
+            if ((n + 1) % res_T::size == 0)
+                res_stream.write(res);
         }
     }
 }
@@ -111,9 +135,11 @@ void pot_linear(hls::stream<x_T> &x_stream, hls::stream<res_T> &res_stream,
                 typename CONFIG_T::out_shift_t out_shift[CONFIG_T::n_out]) {
 #pragma HLS DATAFLOW
     typedef typename x_T::value_type x_t;
-    hls::stream_of_blocks<x_t[CONFIG_T::n_in]> tokens;
-    hls::stream_of_blocks<typename CONFIG_T::accum_t[CONFIG_T::pe]> groups;
-    PIPELINE_PROCESS(load_blocks<CONFIG_T::n_tokens, CONFIG_T::n_in>(x_stream, tokens));
+    const unsigned parallel_tokens = CONFIG_T::parallel_tokens;
+    hls::stream_of_blocks<x_t[parallel_tokens * CONFIG_T::n_in]> tokens;
+    hls::stream_of_blocks<typename CONFIG_T::accum_t[parallel_tokens * CONFIG_T::pe]> groups;
+    PIPELINE_PROCESS(
+        load_blocks<CONFIG_T::n_tokens / parallel_tokens, parallel_tokens * CONFIG_T::n_in>(x_stream, tokens));
     PIPELINE_PROCESS(pot_multiply<x_t, CONFIG_T>(tokens, groups, codes));
     PIPELINE_PROCESS(pot_requantize<res_T, CONFIG_T>(groups, res_stream, bias, acc_shift, out_shift));
 }

@@ -1,19 +1,20 @@
-// Linear layer with power-of-two weights: PE outputs at a time, an input a clock for all of them.
+// Linear layer with power-of-two weights: PE outputs at a time of TOKENS tokens, an input a clock for all of them.
 //
 // in:      a code a word, N_IN words a token
 // out:     a code a word, N_OUT words a token; with OUT_WORDS the N_OUT codes of a token in one word
-// load:    a token into one half of a RAM, while the work reads the other; sparse: blocks of 16 inputs into RAMs of
-//          the elements, two blocks each, after that RAM where a token is read more than once
+// load:    one token, or two, into one half of a RAM, while the work reads the other; sparse: blocks of 16 inputs into RAMs of
+//          the elements, two blocks each, after that RAM where a token is read more than once or with another one
 // work:    see pot_linear_sequence.v and the elements
 // write:   see pot_linear_leaf.v and pot_linear_requantize.v
-// weights: a word a step for all elements, the lowest bits for the first; its bits see the elements. With SPARSE the
+// weights: a word a step for all outputs, the lowest bits for the first; its bits see the elements. With SPARSE the
 //          input's place in its block comes on top
-// drained: bucket only: an element's bucket of that power of two has no weight in this row; word 0 is zero
+// drained: bucket only: an output's bucket of that power of two has no weight in this row; word 0 is zero
 
 module pot_linear #(
     parameter N_IN = 96,
     parameter N_OUT = 96,
     parameter PE = 24,
+    parameter TOKENS = 1,
     // 0: shift, 1: bucket, 2: dsp
     parameter ELEMENT = 1,
     parameter SPARSE = 0,
@@ -35,6 +36,7 @@ module pot_linear #(
     parameter BLOCK_ROM = 0,
     parameter RESULTS = 1,
     parameter LEAF = 12,
+    parameter FIRST_PLACES = 32,
     parameter WEIGHTS_FILE = "weights.hex",
     parameter DRAINED_FILE = "drained.hex",
     parameter CONSTANTS_FILE = "constants.hex"
@@ -66,7 +68,7 @@ module pot_linear #(
     localparam STEPS = SPARSE != 0 ? KEPT : N_IN;
     localparam STEP_WIDTH = STEPS > 1 ? $clog2(STEPS) : 1;
     // Sparse: blocks are filled from the token's RAM.
-    localparam LATE = SPARSE != 0 && CHUNKS > 1;
+    localparam LATE = SPARSE != 0 && (CHUNKS > 1 || TOKENS > 1);
     localparam TOKEN_WIDTH = N_IN > 1 ? $clog2(N_IN) : 1;
     localparam DRAIN = BUCKET ? POWERS : 1;
     localparam DRAIN_WIDTH = POWER_WIDTH;
@@ -118,16 +120,19 @@ module pot_linear #(
     // Load.
     wire write;
     wire [INDEX_WIDTH:0] write_address;
-    wire [IN_WIDTH-1:0] write_data, token_data;
+    wire [TOKENS*IN_WIDTH-1:0] write_data, token_data;
     generate
         if (SPARSE == 0 || LATE) begin : tokens
-            wire token_write, token_full, token_release;
+            wire [TOKENS-1:0] token_write;
+            wire token_full, token_release;
             wire [TOKEN_WIDTH:0] token_write_address, token_read_address;
-            pot_linear_load #(.WORDS(N_IN), .INDEX_WIDTH(TOKEN_WIDTH)) load(
+            pot_linear_load #(.WORDS(N_IN), .INDEX_WIDTH(TOKEN_WIDTH), .TOKENS(TOKENS)) load(
                 .clk(clk), .rst(rst), .in_valid(in_valid), .in_ready(in_ready), .write(token_write),
                 .address(token_write_address), .full(token_full), .release_(token_release)
             );
-            pot_linear_memory #(.WIDTH(IN_WIDTH), .ADDRESS_WIDTH(TOKEN_WIDTH + 1), .BLOCK_RAM(BLOCK_RAM)) token(
+            pot_linear_memory #(
+                .WIDTH(IN_WIDTH), .TOKENS(TOKENS), .ADDRESS_WIDTH(TOKEN_WIDTH + 1), .BLOCK_RAM(BLOCK_RAM)
+            ) token(
                 .clk(clk), .write(token_write), .write_address(token_write_address), .write_data(in_data),
                 .read_address(token_read_address), .read_data(token_data)
             );
@@ -171,14 +176,17 @@ module pot_linear #(
             wire unused = &{1'b0, step};
         end
     endgenerate
-    wire [X_WIDTH-1:0] x, write_x;
+    wire [TOKENS*X_WIDTH-1:0] x, write_x;
+    genvar i;
     generate
         if (IN_SIGNED != 0) begin : signed_codes
             assign x = token_data;
             assign write_x = write_data;
         end else begin : unsigned_codes
-            assign x = {1'b0, token_data};
-            assign write_x = {1'b0, write_data};
+            for (i = 0; i < TOKENS; i = i + 1) begin : codes
+                assign x[i*X_WIDTH +: X_WIDTH] = {1'b0, token_data[i*IN_WIDTH +: IN_WIDTH]};
+                assign write_x[i*X_WIDTH +: X_WIDTH] = {1'b0, write_data[i*IN_WIDTH +: IN_WIDTH]};
+            end
         end
     endgenerate
 
@@ -186,7 +194,6 @@ module pot_linear #(
     localparam CONTROL_WIDTH = 4 + BANK_BITS;
     wire [CONTROL_WIDTH-1:0] control[0:DELAY];
     assign control[0] = {run, drain, last, taken, bank};
-    genvar i;
     generate
         for (i = 0; i < DELAY; i = i + 1) begin : delays
             reg [CONTROL_WIDTH-1:0] later;
@@ -200,31 +207,33 @@ module pot_linear #(
     reg taken_now;
     always @(posedge clk) taken_now <= taken_late && !rst;
 
-    // Leaves, and the OR of their results by sixes.
-    localparam LEAVES = (PE + LEAF - 1) / LEAF;
+    // Leaves, and the OR of their results by sixes. The elements of a code stand side by side, one a token.
+    localparam ELEMENTS = PE * TOKENS;
+    localparam LEAVES = (ELEMENTS + LEAF - 1) / LEAF;
     localparam SIXES = (LEAF + 5) / 6;
-    localparam LAST_PE = PE - (LEAVES - 1) * LEAF;
-    localparam FIRST_COUNT = (LEAVES - 1) * SIXES + (LAST_PE + 5) / 6;
+    localparam LAST_COUNT = ELEMENTS - (LEAVES - 1) * LEAF;
+    localparam CODES = LEAF / TOKENS;
+    localparam FIRST_COUNT = (LEAVES - 1) * SIXES + (LAST_COUNT + 5) / 6;
     localparam SECOND_COUNT = (FIRST_COUNT + 5) / 6;
     localparam LEVELS = FIRST_COUNT == 1 ? 1 : SECOND_COUNT == 1 ? 2 : 3;
     wire advance, move;
-    wire [PE-1:0] select;
+    wire [ELEMENTS-1:0] select;
     wire [FIRST_COUNT*RESULT_WIDTH-1:0] found;
     generate
         for (i = 0; i < LEAVES; i = i + 1) begin : leaves
-            localparam COUNT = i == LEAVES - 1 ? LAST_PE : LEAF;
+            localparam COUNT = i == LEAVES - 1 ? LAST_COUNT : LEAF;
             localparam GROUPS = (COUNT + 5) / 6;
             pot_linear_leaf #(
-                .PE(COUNT), .ELEMENT(ELEMENT), .SPARSE(SPARSE), .X_WIDTH(X_WIDTH), .SUM_WIDTH(SUM_WIDTH),
-                .RESULT_WIDTH(RESULT_WIDTH), .POWERS(POWERS), .POWER_WIDTH(POWER_WIDTH),
+                .PE(COUNT), .TOKENS(TOKENS), .ELEMENT(ELEMENT), .SPARSE(SPARSE), .X_WIDTH(X_WIDTH),
+                .SUM_WIDTH(SUM_WIDTH), .RESULT_WIDTH(RESULT_WIDTH), .POWERS(POWERS), .POWER_WIDTH(POWER_WIDTH),
                 .FACTOR_BITS(FACTOR_BITS), .BANK_WIDTH(BANK_WIDTH), .INDEX_WIDTH(INDEX_WIDTH),
                 .WORD_WIDTH(WORD_WIDTH), .RESULTS(RESULTS), .FIRST(i == 0)
             ) leaf(
                 .clk(clk), .rst(rst), .run(run_late), .drain(drain_late), .last(last_late), .bank(bank_late),
-                .zero(drain), .place(place), .untouched(untouched[i*LEAF +: COUNT]),
-                .words(words[i*LEAF*WORD_WIDTH +: COUNT*WORD_WIDTH]), .x(x), .half(half), .write(write),
+                .zero(drain), .place(place), .untouched(untouched[i*CODES +: COUNT/TOKENS]),
+                .words(words[i*CODES*WORD_WIDTH +: COUNT/TOKENS*WORD_WIDTH]), .x(x), .half(half), .write(write),
                 .write_address(write_address), .write_data(write_x), .move(move), .advance(advance),
-                .select_in(select[i > 0 ? i * LEAF - 1 : PE - 1]), .select(select[i*LEAF +: COUNT]),
+                .select_in(select[i > 0 ? i * LEAF - 1 : ELEMENTS - 1]), .select(select[i*LEAF +: COUNT]),
                 .results(found[i*SIXES*RESULT_WIDTH +: GROUPS*RESULT_WIDTH])
             );
         end
@@ -259,14 +268,17 @@ module pot_linear #(
     wire valid;
     wire [OUT_WIDTH-1:0] code;
     pot_linear_requantize #(
-        .CHANNELS(N_OUT), .CHANNEL_WIDTH(CHANNEL_WIDTH), .PADDED_CHANNELS(CHANNELS), .SUM_WIDTH(RESULT_WIDTH),
-        .TOTAL_WIDTH(TOTAL_WIDTH), .BIAS_WIDTH(BIAS_WIDTH), .FIXED_SHIFT(FIXED_SHIFT), .SHIFT_WIDTH(SHIFT_WIDTH),
-        .OUT_SHIFT(OUT_SHIFT), .OUT_WIDTH(OUT_WIDTH), .OUT_SIGNED(OUT_SIGNED), .BLOCK_ROM(BLOCK_ROM),
-        .CONSTANTS_FILE(CONSTANTS_FILE)
+        .TOKENS(TOKENS), .CHANNELS(N_OUT), .CHANNEL_WIDTH(CHANNEL_WIDTH), .PADDED_CHANNELS(CHANNELS),
+        .SUM_WIDTH(RESULT_WIDTH), .TOTAL_WIDTH(TOTAL_WIDTH), .BIAS_WIDTH(BIAS_WIDTH), .FIXED_SHIFT(FIXED_SHIFT),
+        .SHIFT_WIDTH(SHIFT_WIDTH), .OUT_SHIFT(OUT_SHIFT), .OUT_WIDTH(OUT_WIDTH), .OUT_SIGNED(OUT_SIGNED),
+        .BLOCK_ROM(BLOCK_ROM), .CONSTANTS_FILE(CONSTANTS_FILE)
     ) requantize(
         .clk(clk), .rst(rst), .next(moving[LEVELS-1]), .sum(sum), .valid(valid), .result(code)
     );
-    pot_linear_write #(.WIDTH(OUT_WIDTH), .PE(PE), .WORDS(OUT_WORDS), .RESULTS(RESULTS)) write_(
+    pot_linear_write #(
+        .WIDTH(OUT_WIDTH), .PE(ELEMENTS), .WORDS(OUT_WORDS), .RESULTS(RESULTS), .TOKENS(TOKENS), .CHANNELS(N_OUT),
+        .FIRST_PLACES(FIRST_PLACES)
+    ) write_(
         .clk(clk), .rst(rst), .taken(taken_now), .select(select), .advance(advance), .move(move), .finished(finished),
         .valid(valid), .code(code), .out_valid(out_valid), .out_ready(out_ready), .out_data(out_data)
     );

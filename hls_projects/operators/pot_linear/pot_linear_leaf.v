@@ -1,11 +1,15 @@
 // Up to a dozen processing elements with their own copies of the activation and of the control, and the read-out of
 // their results: one at a time where `select` has its only zero, the others are zeros, and all are OR'ed by sixes.
 //
+// With two TOKENS elements stand in pairs that share a code: for the first token's activation and for the second's.
+//
 // The copies are registers that synthesis would share again: the module's borders are kept.
 
 (* keep_hierarchy = "yes" *)
 module pot_linear_leaf #(
+    // Elements, a multiple of TOKENS.
     parameter PE = 12,
+    parameter TOKENS = 1,
     // 0: shift, 1: bucket, 2: dsp
     parameter ELEMENT = 1,
     parameter SPARSE = 0,
@@ -22,6 +26,7 @@ module pot_linear_leaf #(
     parameter RESULTS = 1,
     // 1 where the first element is the first of all.
     parameter FIRST = 1,
+    parameter CODES = PE / TOKENS,
     parameter GROUPS = (PE + 5) / 6,
     parameter BANK_BITS = BANK_WIDTH > 0 ? BANK_WIDTH : 1
 ) (
@@ -35,15 +40,15 @@ module pot_linear_leaf #(
     // With the words: no activation; the place where all buckets are read, and which of them are empty.
     input wire zero,
     input wire [POWER_WIDTH-1:0] place,
-    input wire [PE-1:0] untouched,
-    input wire [PE*WORD_WIDTH-1:0] words,
+    input wire [CODES-1:0] untouched,
+    input wire [CODES*WORD_WIDTH-1:0] words,
     // Dense: the activation, with the words.
-    input wire [X_WIDTH-1:0] x,
+    input wire [TOKENS*X_WIDTH-1:0] x,
     // Sparse: which half of the elements' RAM is read, a clock before the words, and what is written.
     input wire half,
     input wire write,
     input wire [INDEX_WIDTH:0] write_address,
-    input wire [X_WIDTH-1:0] write_data,
+    input wire [TOKENS*X_WIDTH-1:0] write_data,
     // Read-out; `move` brings the results to it a clock later (RESULTS = 2).
     input wire move,
     input wire advance,
@@ -52,7 +57,7 @@ module pot_linear_leaf #(
     output wire [GROUPS*RESULT_WIDTH-1:0] results
 );
     localparam CODE_WIDTH = WORD_WIDTH - (SPARSE != 0 ? INDEX_WIDTH : 0);
-    genvar i, j;
+    genvar i, j, k;
 
     reg run_here, drain_here, last_here;
     reg [BANK_BITS-1:0] bank_here;
@@ -64,10 +69,10 @@ module pot_linear_leaf #(
     end
 
     // Words: a place of all elements is set in their registers, where the memory gives zeros.
-    wire [CODE_WIDTH-1:0] codes[0:PE-1];
+    wire [CODE_WIDTH-1:0] codes[0:CODES-1];
     wire [X_WIDTH-1:0] xs[0:PE-1];
     generate
-        for (i = 0; i < PE; i = i + 1) begin : registers
+        for (i = 0; i < CODES; i = i + 1) begin : registers
             reg [CODE_WIDTH-1:0] code;
             for (j = 0; j < CODE_WIDTH; j = j + 1) begin : bits
                 if (ELEMENT == 1 && j < POWER_WIDTH) begin : placed
@@ -85,34 +90,36 @@ module pot_linear_leaf #(
         end
     endgenerate
 
-    // Activations: one for all, or a RAM of two blocks for every three elements.
+    // Activations: one for all, or a RAM of two blocks for every three codes.
     generate
         if (SPARSE != 0) begin : rams
             reg write_here, half_here;
             reg [INDEX_WIDTH:0] address_here;
-            reg [X_WIDTH-1:0] data_here;
+            reg [TOKENS*X_WIDTH-1:0] data_here;
             always @(posedge clk) begin
                 write_here <= write;
                 address_here <= write_address;
                 data_here <= write_data;
                 half_here <= half;
             end
-            for (i = 0; i < PE; i = i + 3) begin : threes
-                (* ram_style = "distributed" *) reg [X_WIDTH-1:0] ram[0:(2<<INDEX_WIDTH)-1];
+            for (i = 0; i < CODES; i = i + 3) begin : threes
+                (* ram_style = "distributed" *) reg [TOKENS*X_WIDTH-1:0] ram[0:(2<<INDEX_WIDTH)-1];
                 always @(posedge clk) if (write_here) ram[address_here] <= data_here;
-                for (j = i; j < i + 3 && j < PE; j = j + 1) begin : ports
+                for (j = i; j < i + 3 && j < CODES; j = j + 1) begin : ports
                     wire [INDEX_WIDTH-1:0] index = words[j*WORD_WIDTH + CODE_WIDTH +: INDEX_WIDTH];
-                    reg [X_WIDTH-1:0] x_read;
-                    always @(posedge clk) x_read <= zero ? {X_WIDTH{1'b0}} : ram[{half_here, index}];
-                    assign xs[j] = x_read;
+                    reg [TOKENS*X_WIDTH-1:0] x_read;
+                    always @(posedge clk) x_read <= zero ? {TOKENS*X_WIDTH{1'b0}} : ram[{half_here, index}];
+                    for (k = 0; k < TOKENS; k = k + 1) begin : parts
+                        assign xs[j*TOKENS+k] = x_read[k*X_WIDTH +: X_WIDTH];
+                    end
                 end
             end
             wire unused = &{1'b0, x};
         end else begin : broadcast
-            reg [X_WIDTH-1:0] x_here;
-            always @(posedge clk) x_here <= zero ? {X_WIDTH{1'b0}} : x;
+            reg [TOKENS*X_WIDTH-1:0] x_here;
+            always @(posedge clk) x_here <= zero ? {TOKENS*X_WIDTH{1'b0}} : x;
             for (i = 0; i < PE; i = i + 1) begin : copies
-                assign xs[i] = x_here;
+                assign xs[i] = x_here[i%TOKENS*X_WIDTH +: X_WIDTH];
             end
             wire unused = &{1'b0, half, write, write_address, write_data};
         end
@@ -127,18 +134,18 @@ module pot_linear_leaf #(
                     .FACTOR_BITS(FACTOR_BITS), .BANK_WIDTH(BANK_WIDTH), .WORD_WIDTH(CODE_WIDTH)
                 ) element(
                     .clk(clk), .run(run_here), .drain(drain_here), .last(last_here), .bank(bank_here),
-                    .word(codes[i]), .x(xs[i]), .result(found[i])
+                    .word(codes[i/TOKENS]), .x(xs[i]), .result(found[i])
                 );
             end else if (ELEMENT == 0) begin : shift
                 pot_element_shift #(
                     .X_WIDTH(X_WIDTH), .SUM_WIDTH(SUM_WIDTH), .POWER_WIDTH(POWER_WIDTH), .POWERS(POWERS),
                     .FACTOR_BITS(FACTOR_BITS), .WORD_WIDTH(CODE_WIDTH)
                 ) element(
-                    .clk(clk), .run(run_here), .last(last_here), .word(codes[i]), .x(xs[i]), .result(found[i])
+                    .clk(clk), .run(run_here), .last(last_here), .word(codes[i/TOKENS]), .x(xs[i]), .result(found[i])
                 );
             end else begin : dsp
                 pot_element_dsp #(.X_WIDTH(X_WIDTH), .SUM_WIDTH(SUM_WIDTH), .WORD_WIDTH(CODE_WIDTH)) element(
-                    .clk(clk), .run(run_here), .last(last_here), .word(codes[i]), .x(xs[i]), .result(found[i])
+                    .clk(clk), .run(run_here), .last(last_here), .word(codes[i/TOKENS]), .x(xs[i]), .result(found[i])
                 );
             end
         end

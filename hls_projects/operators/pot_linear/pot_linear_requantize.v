@@ -3,9 +3,10 @@
 // constants[n] = shift[n] | bias[n]. The shift brings every channel to one common right shift. It is its two low bits,
 // 0 to 2, and twice the bits above. The bias is on the same grid and has a half of the result's unit in it, so that
 // the sum rounds half up: a tie, whose low bits are all zero, goes to the even code by its last bit.
-// Two clocks after the sum; the constants are read in the clock before it.
+// Two clocks after the sum; the constants are read in the clock before it. The sums of TOKENS tokens come in turns.
 
 module pot_linear_requantize #(
+    parameter TOKENS = 1,
     parameter CHANNELS = 96,
     parameter CHANNEL_WIDTH = 7,
     parameter PADDED_CHANNELS = 96,
@@ -33,6 +34,7 @@ module pot_linear_requantize #(
     localparam LAST = PADDED_CHANNELS - 1;
 
     reg [CHANNEL_WIDTH-1:0] channel;
+    wire last_token;
     reg [CONSTANT_WIDTH-1:0] constant;
     reg valid_sum, valid_total;
     generate
@@ -49,6 +51,19 @@ module pot_linear_requantize #(
             always @(posedge clk) valid_sum <= next && channel < CHANNELS[CHANNEL_WIDTH-1:0] && !rst;
         end else begin : exact
             always @(posedge clk) valid_sum <= next && !rst;
+        end
+    endgenerate
+
+    generate
+        if (TOKENS > 1) begin : turns
+            reg second;
+            always @(posedge clk) begin
+                if (next) second <= !second;
+                if (rst) second <= 0;
+            end
+            assign last_token = second;
+        end else begin : no_turns
+            assign last_token = 1;
         end
     endgenerate
 
@@ -93,7 +108,8 @@ module pot_linear_requantize #(
     wire [OUT_WIDTH-1:0] bound = OUT_SIGNED != 0 ? {negative, {OUT_WIDTH - 1{!negative}}} : {OUT_WIDTH{!negative}};
 
     always @(posedge clk) begin
-        if (next) channel <= channel == LAST[CHANNEL_WIDTH-1:0] ? {CHANNEL_WIDTH{1'b0}} : channel + 1'b1;
+        if (next && last_token)
+            channel <= channel == LAST[CHANNEL_WIDTH-1:0] ? {CHANNEL_WIDTH{1'b0}} : channel + 1'b1;
         total <= next_total;
         valid_total <= valid_sum && !rst;
         result <= fits ? {high[OUT_WIDTH-1:1], high[0] && !tie} : bound;

@@ -28,13 +28,13 @@ FOLDINGS = [
     {"pe": 3, "simd": 2},
     {"pe": 4, "element": "bucket"},
     {"pe": 2, "simd": 3, "element": "dsp"},
-    {"simd": 2, "element": "bucket"},
+    {"simd": 2, "element": "bucket", "parallel_tokens": 2},
 ]
 # Formats and foldings of layers that skip zeros. Of each 16 inputs a row has so many other weights at most.
 SPARSE_INPUTS, NONZEROS = 20, 5
 SPARSE = [
     (FORMATS[0], {"pe": 3, "simd": 2}),
-    (FORMATS[2], {"pe": 4, "element": "bucket"}),
+    (FORMATS[2], {"pe": 3, "element": "bucket", "parallel_tokens": 2}),
     (FORMATS[3], {"simd": 3, "element": "dsp"}),
 ]
 

@@ -10,9 +10,8 @@ from hls_projects.operators.pot_linear.test_pot_linear_twin import layer
 from hls_projects.rtl.synthesis import sources, synthesise, synthesise_twin
 
 SOURCES = sources(PotLinear.header().parent)
-FACTORS = {"POWERS": 9, "PLACE_WIDTH": 4, "FACTOR_BITS": 2, "WORD_WIDTH": 8}
-# Look-up tables of a layer beside its elements, at most.
-OVERHEAD = 150
+# Look-up tables of a layer beside its elements, at most, and how many more with two tokens, but for their queues.
+OVERHEAD, TOKENS_OVERHEAD = 150, 40
 FACTORS = {"POWERS": 9, "PLACE_WIDTH": 4, "FACTOR_BITS": 2, "WORD_WIDTH": 8}
 
 
@@ -47,3 +46,18 @@ def test_layer(sparse):
     assert found.lut_ram == 6 * 8 + activations + queue
     assert elements + activations < found.lut < elements + activations + OVERHEAD
     assert (found.bram36, found.dsp) == (1, 0)
+
+
+@pytest.mark.yosys
+@pytest.mark.parametrize("sparse", [0, 1])
+def test_two_tokens(sparse):
+    """As many elements: shift registers for 32 results of the first token and for 56 of the second; fewer codes."""
+    one, two = (
+        synthesise_twin(layer(np.random.default_rng(0), n_out=24, element="bucket", sparse=sparse, **folding))
+        for folding in ({"pe": 12}, {"pe": 6, "parallel_tokens": 2})
+    )
+    queues = 8 * (1 + 2) - 8
+    assert two.lut_ram == one.lut_ram + queues
+    assert two.lut < one.lut + queues + TOKENS_OVERHEAD
+    assert two.ff < one.ff + TOKENS_OVERHEAD
+    assert two.bram36 < one.bram36

@@ -28,7 +28,7 @@ def linear(codes: np.ndarray, *, cls=PotLinear, formats=(3, 0, "INT8", "INT8"), 
     shifts = {"bias": np.zeros(n_out), "acc_shift": np.zeros(n_out), "out_shift": np.full(n_out, OUT_SHIFT)}
     sizes = {"n_tokens": TOKENS, "n_in": n_in, "n_out": n_out}
     bits = {"exponent_bits": exponent_bits, "mantissa_bits": mantissa_bits}
-    return make_operator(cls, [in_dtype], out_dtype, codes=codes, **sizes, **bits, **(shifts | attributes))
+    return make_operator(cls, [in_dtype], out_dtype, codes=codes, **(sizes | bits | shifts | attributes))
 
 
 def layer(rng, n_in=INPUTS, n_out=OUTPUTS, *, formats=(3, 0, "INT8", "INT8"), sparse=0, **attributes) -> PotLinear:
@@ -76,6 +76,26 @@ def test_any_layer(element, sparse, formats):
 
 
 @pytest.mark.verilator
+@pytest.mark.parametrize("element, sparse", KINDS)
+def test_two_tokens(element, sparse):
+    """An odd number of elements a token, and results that wait for those of the other token while it stalls."""
+    formats = (3, 2, "UINT8", "INT8") if sparse else (3, 0, "INT8", "UINT8")
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        operator = layer(rng, formats=formats, sparse=sparse, element=element, pe=7, parallel_tokens=2, n_tokens=4)
+        check_twin(operator, pictures(rng, operator), stalls=seed)
+
+
+@pytest.mark.verilator
+def test_results_of_two_tokens_fill_their_queues():
+    """A token of 70 results leaves in more clocks than six groups take: the next pair's have to wait."""
+    rng = np.random.default_rng(5)
+    operator = layer(rng, 6, 70, element="dsp", pe=12, parallel_tokens=2, n_tokens=8, result_buffers=2)
+    for seed in range(3):
+        check_twin(operator, pictures(rng, operator), stalls=seed)
+
+
+@pytest.mark.verilator
 @pytest.mark.parametrize(
     "sizes, folding",
     [
@@ -87,13 +107,16 @@ def test_any_layer(element, sparse, formats):
         ((64, 38), {"element": "bucket", "sparse": 1, "pe": 13}),
         ((32, 60), {"element": "bucket", "sparse": 1, "pe": 20, "result_buffers": 2}),
         ((32, 60), {"element": "bucket", "sparse": 1, "pe": 20}),
+        ((16, 40), {"element": "shift", "pe": 10, "parallel_tokens": 2}),
+        ((96, 40), {"element": "bucket", "sparse": 1, "pe": 10, "parallel_tokens": 2, "ram_style": "distributed"}),
+        ((96, 80), {"element": "bucket", "sparse": 1, "pe": 20, "parallel_tokens": 2, "result_buffers": 2}),
     ],
 )
 def test_clocks(sizes, folding):
-    """One token a picture, so that the interval is one of tokens; its words are those of any stalls."""
+    """As few tokens a picture as can be, so that the interval is one of tokens; its words are those of any stalls."""
     rng = np.random.default_rng(sum(sizes))
     operator = layer(rng, *sizes, **folding)
-    operator.set_nodeattr("n_tokens", 1)
+    operator.set_nodeattr("n_tokens", operator.size("parallel_tokens"))
     x = pictures(rng, operator, 12)
     moved, simulated = check_twin(operator, x), simulated_cycles(operator, len(x))
     np.testing.assert_array_equal(moved.from_first(), simulated.from_first())
@@ -106,6 +129,26 @@ def test_clocks(sizes, folding):
 def test_dense_interval(element, drain, least, pe):
     operator = layer(np.random.default_rng(0), n_in=12, element=element, pe=pe)
     assert simulated_cycles(operator, 3).interval() == TOKENS * 20 // pe * max(12 + drain, pe + least if pe > 3 else 0)
+
+
+@pytest.mark.parametrize(
+    "sizes, folding, clocks",
+    [
+        # Ten groups in chunks of 4, 3 and 3; between groups of a chunk 20 results are read out, in 5 clocks more than
+        # a group takes there.
+        ((96, 96), {"pe": 10}, 10 * (48 + 7) + 7 * 5),
+        # 40 results: with a second buffer the third group of a chunk waits, and the fourth.
+        ((96, 192), {"pe": 20, "result_buffers": 2}, 10 * (48 + 7) + 3 * 11 + 25),
+        ((192, 96), {"pe": 20}, 5 * (96 + 7) + 3 * 25),
+        ((96, 96), {"pe": 10, "sparse": 0}, 10 * (96 + 7)),
+    ],
+)
+def test_interval_of_two_tokens(sizes, folding, clocks):
+    """Nothing waits but the work, not even where 192 results of a token leave after those of the other one."""
+    operator = layer(
+        np.random.default_rng(0), *sizes, **{"element": "bucket", "sparse": 1, "parallel_tokens": 2, **folding}
+    )
+    assert simulated_cycles(operator, 4).interval() == clocks == operator.cycles()
 
 
 @pytest.mark.verilator
@@ -166,6 +209,8 @@ def test_refusals():
         ({"element": "shift", "sparse": 1}, "only the element bucket has a sparse form"),
         ({"element": "bucket", "sparse": 1}, "row 0 has 16 weights in 16 inputs"),
         ({"formats": (3, 3, "INT8", "INT8")}, "at most 2 mantissa bits"),
+        ({"parallel_tokens": 4, "n_tokens": 8}, "1 token or 2 of an even number, not 4 of 8"),
+        ({"parallel_tokens": 2, "n_tokens": 5}, "1 token or 2 of an even number, not 2 of 5"),
     ]:
         with pytest.raises(ValueError, match=message):
             linear(codes, **attributes).twin()

@@ -75,13 +75,13 @@ def table(columns: str, *rows: tuple[int | str, ...]) -> tuple[Point, ...]:
     return tuple(dict(zip(columns.split(), row, strict=True)) for row in rows)
 
 
-# Linear layers. (n_in, n_out, pe, where tokens lie), then more mantissa bits, types and a second result.
+# Linear layers. (n_in, n_out, pe, where tokens lie), then more mantissa bits, types and a second result, then two
+# tokens at a time.
 LINEAR_KINDS = SPARSE_BUCKET, BUCKET, SHIFT, DSP = ("bucket", 1), ("bucket", 0), ("shift", 0), ("dsp", 0)
 LINEAR_SIZES = (
     (96, 96, 20, "distributed"), (96, 192, 39, "distributed"), (48, 96, 8, "block"), (192, 96, 32, "distributed"),
     (32, 32, 4, "block"), (64, 128, 16, "block"), (128, 64, 22, "distributed"), (256, 96, 48, "block"),
-    (64, 64, 13, "distributed"), (96, 384, 64, "block"), (128, 256, 26, "distributed"), (96, 96, 12, "block"),
-    (192, 192, 96, "block"),
+    (96, 384, 64, "block"), (128, 256, 26, "distributed"), (96, 96, 12, "block"), (192, 192, 96, "block"),
 )  # fmt: skip
 LINEAR_FORMATS = (
     (96, 96, 16, "block", 2, "INT8", "INT8", 1), (64, 128, 32, "distributed", 2, "INT8", "INT8", 1),
@@ -89,18 +89,25 @@ LINEAR_FORMATS = (
     (96, 128, 43, "distributed", 1, "INT6", "INT8", 1), (32, 128, 43, "block", 0, "INT8", "INT8", 2),
     (48, 64, 32, "block", 2, "INT8", "INT8", 2),
 )  # fmt: skip
+LINEAR_PAIRS = (
+    (96, 96, 10, "block", 0, "INT8", "INT8", 1), (96, 192, 20, "distributed", 0, "INT8", "INT8", 2),
+    (192, 96, 20, "block", 0, "INT8", "INT8", 1), (48, 64, 5, "distributed", 0, "INT6", "INT8", 1),
+    (64, 128, 13, "block", 2, "UINT8", "INT8", 1),
+)  # fmt: skip
 LINEAR_HEADS = ((96, 10, 1, SHIFT), (64, 10, 5, SPARSE_BUCKET), (192, 100, 4, BUCKET), (128, 10, 10, DSP))
 # How often of a thousand a weight has each power of two, the lowest first, in trained layers.
 POWERS = np.array([10, 15, 45, 130, 250, 330, 220]) / 1000
 LINEAR_COLUMNS = (
-    "head n_in n_out pe ram_style element sparse exponent_bits mantissa_bits in_dtype out_dtype result_buffers"
+    "head n_in n_out pe ram_style element sparse exponent_bits mantissa_bits in_dtype out_dtype result_buffers "
+    "parallel_tokens"
 )
 
 
 def linear_points() -> tuple[Point, ...]:
-    layers = [(*sizes, 0, "INT8", "INT8", 1) for sizes in LINEAR_SIZES] + list(LINEAR_FORMATS)
+    layers = [(*sizes, 0, "INT8", "INT8", 1, 1) for sizes in LINEAR_SIZES]
+    layers += [(*layer, 1) for layer in LINEAR_FORMATS] + [(*layer, 2) for layer in LINEAR_PAIRS]
     rows = [(0, *layer[:4], *kind, 3, *layer[4:]) for layer in layers for kind in LINEAR_KINDS]
-    heads = [(1, *sizes, "distributed", *kind, 3, 0, "INT8", "INT16", 1) for *sizes, kind in LINEAR_HEADS]
+    heads = [(1, *sizes, "distributed", *kind, 3, 0, "INT8", "INT16", 1, 1) for *sizes, kind in LINEAR_HEADS]
     return table(LINEAR_COLUMNS, *rows, *heads)
 
 
