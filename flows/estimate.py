@@ -19,24 +19,24 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from google.protobuf.json_format import ParseError
 from google.protobuf.message import DecodeError
 from qonnx.core.modelwrapper import ModelWrapper
 
-from brevitas_model.checkpoint import CheckpointError, find_checkpoint
 from brevitas_model.config import ConfigError
 from brevitas_model.files import write_whole
+from brevitas_model.shipped import CheckpointError, find_checkpoint
 from flows.command_line import CommandParser
 from flows.estimate_plot import save_plot
 from flows.estimating import estimate_facts
 from flows.folded import at_clock, fold, options_of
 from flows.kept_graphs import lowered_graph
-from flows.settings import SHIPPED_CHECKPOINT, add_folding
-from flows.timing import timed
+from flows.settings import SHIPPED_CHECKPOINT, above_zero, add_folding, plot_file
+from flows.timing import chosen_depths, timed
 from hls_projects import folding
 from hls_projects.conversion import ConversionError
 from hls_projects.cost import KINDS, CostError
 from hls_projects.dataflow import NetworkError
-from hls_projects.dataflow.sizing import in_use
 from hls_projects.folding import FoldingError
 from hls_projects.lowering import LoweringError
 from hls_projects.simulation import SimulationError
@@ -89,9 +89,9 @@ def run(args: argparse.Namespace) -> int:
         raise CheckpointError(f"{lowered} does not exist")
     try:
         model = ModelWrapper(str(lowered))
-    except DecodeError as error:
+    except (DecodeError, ParseError) as error:
         raise ConversionError(f"{lowered} is not an ONNX file") from error
-    folded = fold(model, target, options, lambda network, _: in_use(network))
+    folded = fold(model, target, options, lambda *networks: chosen_depths(*networks, None, rough=True))
     estimate = estimate_facts(folded, timed(folded.network, folded.depths), target)
     print(table(estimate))
     if args.write_folding:
@@ -112,10 +112,10 @@ def main(argv: list[str] | None = None) -> int:
     source.add_argument("--checkpoint", type=find_checkpoint, default=SHIPPED_CHECKPOINT, help="quantized checkpoint")
     source.add_argument("--lowered", type=Path, metavar="FILE", help="the lowered.onnx of a build instead")
     add_folding(parser)
-    parser.add_argument("--clock", type=float, metavar="MHz", help="instead of the target's")
+    parser.add_argument("--clock", type=above_zero, metavar="MHz", help="instead of the target's")
     parser.add_argument("--write-folding", type=Path, metavar="FILE", help="write folding.json")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw cycles and LUTs by operator")
+    parser.add_argument("--plot", type=plot_file, metavar="FILE", help="draw cycles and LUTs by operator")
     args = parser.parse_args(argv)
     try:
         return run(args)

@@ -17,9 +17,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from brevitas_model.checkpoint import CheckpointError
 from brevitas_model.config import ConfigError
 from brevitas_model.data import DataError, Pictures, load_cifar10, train_validation_split
+from brevitas_model.shipped import CheckpointError
 from flows.command_line import CommandParser
 from flows.evaluation.files import OutputError, prepare, write_evaluation
 from flows.evaluation.lineage import Family, shipped_chain

@@ -17,8 +17,8 @@ from hls_projects import folding, pipeline
 from hls_projects.conversion import make_graph
 from hls_projects.cost import Resources, clone_resources, fifo_resources
 from hls_projects.dataflow import Network
-from hls_projects.dataflow.sizing import Depths, in_use
-from hls_projects.folding import Choice, FoldingError, Plan
+from hls_projects.dataflow.sizing import Depths
+from hls_projects.folding import Choice, FoldingError, Plan, TooSmallError
 from hls_projects.operators import HardwareOperator
 from hls_projects.targets import Target
 
@@ -73,8 +73,8 @@ def fold(
     """Fold ``model``, whose nodes get the attributes, and size its FIFOs.
 
     Args:
-        sized: gives the depths of the FIFOs in the end, from the network of the twins and that of the C++
-            kernels; until then they are as deep as is used.
+        sized: gives the depths of the FIFOs from the network of the twins and that of the C++ kernels, for every
+            plan that is tried.
 
     Raises:
         FoldingError: a board that is too small, or a file that does not fit the model.
@@ -83,17 +83,45 @@ def fold(
     target = at_clock(target, options.clock_mhz)
     operators = folding.operators_of(model)
     table = None if options.file else folding.choices_of(operators, use_zeros=not options.dense)
+
+    def attempt(options: FoldOptions) -> Folded:
+        return _fold(model, operators, table, target, options, sized)
+
+    try:
+        return attempt(options)
+    except TooSmallError as error:
+        if not options.fps:
+            raise FoldingError(f"{error}, however slow") from error
+        try:
+            best = attempt(dataclasses.replace(options, fps=None)).plan
+        except TooSmallError as smallest:
+            raise FoldingError(f"{error}; however slow, {smallest}") from smallest
+        most = folding.pictures_a_second(best.interval_cycles, target)
+        raise FoldingError(f"{error}; {most:,} pictures a second would fit") from error
+
+
+def _fold(
+    model: ModelWrapper,
+    operators: Operators,
+    table: folding.Table | None,
+    target: Target,
+    options: FoldOptions,
+    sized: Callable[[Network, Network], Depths],
+) -> Folded:
     fixed = Resources()
     for _ in range(ROUNDS):
         plan = _plan(operators, table, target, options, fixed)
+        hopeless = folding.share(plan.resources, target) > options.fill
         folding.apply(operators, {name: chosen for name, chosen in plan.foldings.items() if chosen})
         network, kernels = networks_of(model, target)
-        plan = dataclasses.replace(plan, fixed=joints(network, in_use(network)))
+        depths = sized(network, kernels)
+        plan = dataclasses.replace(plan, fixed=joints(network, depths))
         if options.file or folding.share(plan.resources, target) <= options.fill:
-            depths = sized(network, kernels)
-            return Folded(model, dataclasses.replace(plan, fixed=joints(network, depths)), network, depths)
+            return Folded(model, plan, network, depths)
+        if hopeless:
+            break
         fixed = Resources(*map(max, fixed.values(), plan.fixed.values()))
-    raise FoldingError(folding.too_small(plan.resources, target, options.fill))
+    raise TooSmallError(folding.too_small(plan.resources, target, options.fill))
 
 
 def _plan(
@@ -104,7 +132,7 @@ def _plan(
         return current_plan(operators, fixed)
     if options.fps:
         interval = math.floor(target.clock_mhz * 1e6 / options.fps)
-        return folding.for_interval(table, target, options.fill, fixed, interval)
+        return folding.for_interval(table, target, fixed, interval)
     return folding.fastest(table, target, options.fill, fixed)
 
 

@@ -1,8 +1,9 @@
 """``hashes.json``: what a build must make again, byte for byte, from the same commit, checkpoint and options.
 
 An object: ``schema_version``, 1, and ``files``, the SHA-256 of each file by its path in the folder. What tells
-of one run, times, versions and the command, stays in ``report.*`` and ``build.json``, and programs are of the
-compiler and the processor; of these the figures of ``report.json`` count, as ``report.json#figures``.
+of one run, times, versions and the command, stays in ``report.*`` and ``build.json``; programs are of the
+compiler and the processor, and what the vendor's tools make is theirs. Of the reports the figures of
+``report.json`` count, as ``report.json#figures``.
 """
 
 from __future__ import annotations
@@ -18,11 +19,15 @@ from typing import Any
 from brevitas_model.files import write_whole
 from flows.workspace import MARKER, read_marker
 from hls_projects.simulation import BOUNDED, NATIVE, REFERENCE
+from hls_projects.simulation.axi import AXI_BOUNDED, AXI_REFERENCE, AXI_SERVER
 
 HASHES = "hashes.json"
 SCHEMA_VERSION = 1
 FIGURES = "report.json#figures"
-OF_ONE_RUN = (HASHES, MARKER, "report.*", *(f"hls/{program.name}" for program in (NATIVE, REFERENCE, BOUNDED)))
+PROGRAMS = (NATIVE, REFERENCE, BOUNDED, AXI_REFERENCE, AXI_BOUNDED, AXI_SERVER)
+# Of the vendor's tools: projects, logs and reports; bitstreams, which have their time in them.
+OF_THE_TOOLS = ("vendor/*/*", "*.bit", "*.hwh")
+OF_ONE_RUN = (HASHES, MARKER, "report.*", *(f"hls/{program.name}" for program in PROGRAMS), *OF_THE_TOOLS)
 # Of report.json, and of each of its stages.
 RUN_KEYS, RUN_STAGE_KEYS = ("seconds", "versions", "provenance"), ("seconds", "peak_memory_mib")
 

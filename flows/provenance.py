@@ -8,7 +8,7 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +41,11 @@ def provenance(folder: Path, others: Mapping[str, Path] | None = None) -> dict[s
     Args:
         others: files outside the folder that figures are from, by name.
     """
-    found = sorted({path for pattern in HASHED for path in folder.glob(pattern)})
     return {
         # A name of a file need not be text.
         "command": shlex.join(_command()).encode(errors="replace").decode(),
         "commit": commit(),
-        "files": {str(path.relative_to(folder)): _digest(path) for path in found}
-        | {name: _digest(path) for name, path in (others or {}).items()},
+        "files": digests(folder, HASHED) | {name: _digest(path) for name, path in (others or {}).items()},
     }
 
 
@@ -55,6 +53,12 @@ def _command() -> list[str]:
     """As it can be given again; a console command is a program of its own."""
     program = Path(sys.argv[0])
     return ["python", *sys.argv] if program.suffix == ".py" else [program.name, *sys.argv[1:]]
+
+
+def digests(folder: Path, patterns: Iterable[str]) -> dict[str, str]:
+    """SHA-256 of what the ``patterns`` name in ``folder``, by name; a subfolder counts as one."""
+    found = sorted({path for pattern in patterns for path in folder.glob(pattern)})
+    return {str(path.relative_to(folder)): _digest(path) for path in found}
 
 
 def commit() -> str | None:

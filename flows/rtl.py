@@ -27,10 +27,10 @@ from google.protobuf.message import DecodeError
 from hls4ml.model.graph import ModelGraph
 from qonnx.core.modelwrapper import ModelWrapper
 
-from brevitas_model.checkpoint import CheckpointError, find_checkpoint
 from brevitas_model.config import ConfigError
 from brevitas_model.data import IMAGE_SHAPE, DataError, load_cifar10, load_inputs
 from brevitas_model.files import write_whole
+from brevitas_model.shipped import CheckpointError, find_checkpoint
 from flows.command_line import CommandParser
 from flows.folded import fold, options_of
 from flows.kept_graphs import lowered_graph

@@ -22,13 +22,13 @@ from typing import Any
 from google.protobuf.message import DecodeError
 from qonnx.core.modelwrapper import ModelWrapper
 
-from brevitas_model.checkpoint import CheckpointError, find_checkpoint
 from brevitas_model.config import ConfigError
 from brevitas_model.files import write_whole
+from brevitas_model.shipped import CheckpointError, find_checkpoint
 from flows.command_line import CommandParser
 from flows.folded import fold, options_of
 from flows.kept_graphs import lowered_graph
-from flows.settings import SHIPPED_CHECKPOINT, add_folding, positive
+from flows.settings import SHIPPED_CHECKPOINT, add_folding, plot_file, positive
 from flows.timing import chosen_depths
 from flows.timing_plot import save_plot
 from hls_projects import pipeline
@@ -198,7 +198,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--size-fifos", action="store_true", help="print the curve from smallest to lossless FIFOs")
     parser.add_argument("--write-depths", type=Path, metavar="FILE", help="write the depths that were simulated")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw what every process does when")
+    parser.add_argument("--plot", type=plot_file, metavar="FILE", help="draw what every process does when")
     args = parser.parse_args(argv)
     if args.pictures == 1:
         parser.error("--pictures must be at least 2, for an interval")

@@ -26,11 +26,11 @@ from typing import Any
 from tqdm import tqdm
 
 from brevitas_model import data
-from brevitas_model.checkpoint import CheckpointError
 from brevitas_model.config import ConfigError, ViTConfig
 from brevitas_model.data import DataError
 from brevitas_model.files import write_whole
 from brevitas_model.recipe import Recipe, load_recipe
+from brevitas_model.shipped import CheckpointError
 from brevitas_model.training import TrainingError
 from flows.command_line import CommandParser
 from flows.search import add_training_arguments, pool, splits

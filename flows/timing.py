@@ -14,18 +14,19 @@ from hls_projects.targets import Target
 TIMELINE_PICTURES = 2
 
 
-def chosen_depths(network: Network, kernels: Network, file: Path | None) -> Depths:
+def chosen_depths(network: Network, kernels: Network, file: Path | None, *, rough: bool = False) -> Depths:
     """Depths from ``file``; without one the smallest that cost no throughput, and with which the C++ runs.
 
     Args:
         network, kernels: the twins, and the kernels of the generated C++, which hold other parts of tokens.
+        rough: see :func:`hls_projects.dataflow.sizing.without_loss`.
 
     Raises:
         NetworkError: a file that does not fit the network.
     """
     if file:
         return read_depths(file, network)
-    depths = without_loss(network)
+    depths = without_loss(network, rough=rough)
     if not simulate(kernels, depths, 1, record=False).deadlock:
         return depths
     needed = without_deadlock(kernels, in_use(kernels))

@@ -219,21 +219,20 @@ def rom_luts(width: int, words: int) -> int:
 
 
 def fifo_resources(word_bits: int, depth: int) -> Resources:
-    """A FIFO of at least ``depth`` words, ``hls_projects/rtl/fifo.v``; nothing where a word has no bits."""
-    return resources(fifo_demand(word_bits, depth)) if word_bits else Resources()
+    """A FIFO of ``depth`` words, ``hls_projects/rtl/fifo.v``; nothing where a word has no bits, or there is one."""
+    return resources(fifo_demand(word_bits, depth)) if word_bits and depth > 1 else Resources()
 
 
 def fifo_demand(word_bits: int, depth: int) -> Demand:
-    """FIFOs in shift registers, in LUT RAM and in block RAM have coefficients of their own."""
-    address = max((depth - 1).bit_length(), 1)
+    """FIFOs of two words and more; in shift registers, in LUT RAM and in block RAM they have their own coefficients."""
+    address = max((depth - 1).bit_length(), 2)
     words = 1 << address
     common = {"one": 1, "word_bits": word_bits, "address_bits": address}
     if depth <= FIFO_LINES:
-        # Two words are no shift register yet.
-        return Demand("Fifo lines", common | {"register_bits": word_bits * words if words == 2 else 0})
+        return Demand("Fifo lines", common)
     if depth <= FIFO_LUT_RAM:
-        choice = word_bits * (math.ceil(words / 64) - 1)
-        return Demand("Fifo LUT RAM", common | {"storage_luts": lut_ram(word_bits, words), "choice_luts": choice})
+        choice = word_bits * (math.ceil(depth / 64) - 1)
+        return Demand("Fifo LUT RAM", common | {"storage_luts": lut_ram(word_bits, depth), "choice_luts": choice})
     words = 512 * math.ceil(depth / 512)
     ram = BlockRam.of(word_bits, words)
     return Demand("Fifo block RAM", common | {"choice_luts": ram.choice_luts}, BRAM36=ram.BRAM36)

@@ -11,6 +11,7 @@ share that is allowed is found by bisection over the cycles that foldings take.
 from __future__ import annotations
 
 import json
+import math
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,10 @@ SECONDS_A_PROGRAM = 2.0
 
 class FoldingError(ValueError):
     """A folding that is not one of the network's, or a board that none fits."""
+
+
+class TooSmallError(FoldingError):
+    """A board that is too small for a plan."""
 
 
 @dataclass(frozen=True)
@@ -137,8 +142,7 @@ def choices_of(operators: Mapping[str, HardwareOperator], *, use_zeros: bool = T
 def fastest(table: Table, target: Target, fill: float, fixed: Resources) -> Plan:
     """The plan with the shortest interval that takes at most the share ``fill`` of each resource.
 
-    Raises:
-        FoldingError: not even the smallest plan does; which resource is short, and by how much.
+    Where not even the slowest one does, it is that.
     """
     candidates = sorted({choice.cost.cycles for row in table.values() for choice in row})
     start = bisect_left(candidates, max(min(choice.cost.cycles for choice in row) for row in table.values()))
@@ -149,32 +153,30 @@ def fastest(table: Table, target: Target, fill: float, fixed: Resources) -> Plan
         return share(plans[interval].resources, target) <= fill
 
     if not fits(candidates[-1]):
-        raise FoldingError(too_small(plans[candidates[-1]].resources, target, fill))
+        return plans[candidates[-1]]
     place = bisect_left(candidates, True, lo=start, hi=len(candidates) - 1, key=fits)
     return plans[candidates[place]]
 
 
-def for_interval(table: Table, target: Target, fill: float, fixed: Resources, interval: int) -> Plan:
+def for_interval(table: Table, target: Target, fixed: Resources, interval: int) -> Plan:
     """The plan with the smallest share of the scarcest resource whose interval is at most ``interval`` cycles.
 
     Raises:
-        FoldingError: no folding is that fast, or what is does not fit; then what is short and which
-            throughput would fit.
+        FoldingError: no folding is that fast.
     """
     quickest = {name: min(choice.cost.cycles for choice in row) for name, row in table.items()}
     slowest = max(quickest, key=quickest.__getitem__)
     if quickest[slowest] > interval:
-        most = target.clock_mhz * 1e6 / quickest[slowest]
         raise FoldingError(
             f"{slowest} takes {quickest[slowest]:,} cycles a picture at its fastest, more than {interval:,}: at most "
-            f"{most:,.0f} pictures a second at {target.clock_mhz:g} MHz"
+            f"{pictures_a_second(quickest[slowest], target):,} pictures a second at {target.clock_mhz:g} MHz"
         )
-    plan = _plan(table, target, fixed, interval)
-    if share(plan.resources, target) > fill:
-        best = fastest(table, target, fill, fixed)
-        most = target.clock_mhz * 1e6 / best.interval_cycles
-        raise FoldingError(f"{too_small(plan.resources, target, fill)}; {most:,.0f} pictures a second would fit")
-    return plan
+    return _plan(table, target, fixed, interval)
+
+
+def pictures_a_second(interval: int, target: Target) -> int:
+    """Whole ones, of one every ``interval`` cycles; asked for, they allow as many cycles."""
+    return math.floor(target.clock_mhz * 1e6 / interval)
 
 
 def share(resources: Resources, target: Target) -> float:
@@ -183,13 +185,21 @@ def share(resources: Resources, target: Target) -> float:
 
 
 def too_small(resources: Resources, target: Target, fill: float) -> str:
-    """What of ``target`` is short, and by how much."""
-    short = [
-        f"{used:,.0f} {kind} of {fill * target.resources[kind]:,.0f} ({fill:.0%} of {target.resources[kind]:,})"
-        for kind, used in zip(KINDS, resources.values(), strict=True)
-        if used > fill * target.resources[kind]
-    ]
-    return f"{target.name} is too small: it takes {', '.join(short)}"
+    """What of ``target`` is short, and by how much, block RAMs in halves."""
+    short = []
+    for kind, used in zip(KINDS, resources.values(), strict=True):
+        halves = 2 if kind == "BRAM36" else 1
+        allowed = math.floor(halves * fill * target.resources[kind]) / halves
+        if used > fill * target.resources[kind]:
+            whole = math.ceil(halves * used) / halves
+            short.append(
+                f"{_count(whole)} {kind}, {_count(whole - allowed)} more than {fill:.0%} of {target.resources[kind]:,}"
+            )
+    return f"{target.name} is too small: it takes {' and '.join(short)}"
+
+
+def _count(value: float) -> str:
+    return f"{value:,.1f}".removesuffix(".0")
 
 
 def _plan(table: Mapping[str, Sequence[Choice]], target: Target, fixed: Resources, interval: int) -> Plan:

@@ -23,7 +23,8 @@ from hls_projects.operators import HardwareOperator
 
 # Slots of the core's own ports: what a register slice of AXI4-Stream holds.
 PORT_DEPTH = 2
-# Clocks from a write to the first one in which the word can be read: a FIFO's storage and its output register.
+# Clocks from a write to the first one in which the word can be read: a FIFO's storage and its output register. One of a
+# single word has neither.
 FIFO_CLOCKS = 2
 # Of a hls::stream_of_blocks.
 BUFFERS = 2
@@ -52,7 +53,8 @@ def network(graph: ModelGraph, *, kernels: bool = False) -> Network:
         for variable in layer.variables.values():
             bits = int(variable.shape[-1]) * variable.type.precision.width
             depth = PORT_DEPTH if variable.name in ports else None
-            fifos.append(Fifo(variable.name, bits, depth, FIFO_CLOCKS + _latency(layer)))
+            latency = _latency(layer)
+            fifos.append(Fifo(variable.name, bits, depth, FIFO_CLOCKS + latency, direct=latency or None))
         if isinstance(layer, Input):
             processes.append(Process(SOURCE, SOURCE, _end(layer, Write)))
         else:

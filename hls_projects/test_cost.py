@@ -202,7 +202,7 @@ def test_packed_products_halve_the_dsps():
 
 
 def test_deeper_and_wider_fifos_cost_more():
-    assert fifo_resources(0, 2) == Resources()
+    assert fifo_resources(0, 2) == fifo_resources(8, 1) == Resources()
     lines, lut_ram, ring = (fifo_resources(8, depth) for depth in (32, 128, 2048))
     assert lines.LUT < lut_ram.LUT and lines.BRAM36 == lut_ram.BRAM36 == 0 and ring.BRAM36 == 0.5
     assert fifo_resources(8, FIFO_LUT_RAM).BRAM36 == 0 and fifo_resources(8, FIFO_LUT_RAM + 1).BRAM36 == 0.5

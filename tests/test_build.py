@@ -39,6 +39,7 @@ STEP_NAMES = [name for name, _ in build.STEPS]
 STAGES = ("torch", "qonnx", "qonnx_reference", "lowered", "csim", "csim_reference")
 LOGITS = [f"logits_{stage}.npy" for stage in STAGES]
 REPORTS = {"report.html", "report.json", "report.txt"}
+BOARD = {"hls", "vendor", "deploy"}
 FOLDED = {"folding.json", "fifo_depths.json", "estimate.json"}
 NO_MISMATCH = {
     "torch_qonnx": 0, "qonnx_reference_qonnx": 0, "qonnx_csim": 0, "lowered_csim": 0, "csim_reference_csim": 0,
@@ -57,7 +58,7 @@ def test_files_of_a_whole_build(finished_build: Path):
     names = {path.name for path in finished_build.iterdir()}
     assert names == {
         "build.json", "target.toml", "checkpoint.safetensors", "pictures.safetensors", "model.qonnx.onnx",
-        "lowered.onnx", "hashes.json", "hls", *FOLDED, *REPORTS, *LOGITS,
+        "lowered.onnx", "hashes.json", "hls", "vendor", "deploy", *FOLDED, *REPORTS, *LOGITS,
     }  # fmt: skip
     project = {str(path.relative_to(finished_build / "hls")) for path in (finished_build / "hls").rglob("*")}
     assert {"firmware/vit.cpp", "vit_test.cpp", "build_prj.tcl", "project.tcl"} <= project
@@ -177,15 +178,15 @@ def test_until_and_from_go_on(given: list[str], tmp_path: Path):
 @pytest.mark.parametrize(
     "step, gone",
     [
-        ("lower", {"lowered.onnx", *FOLDED, "hls", *REPORTS, *LOGITS}),
-        ("fold", {*FOLDED, "hls", *REPORTS, *LOGITS}),
-        ("convert", {"hls", *REPORTS, *LOGITS}),
-        ("compare", REPORTS),
+        ("lower", {"lowered.onnx", *FOLDED, *BOARD, *REPORTS, *LOGITS}),
+        ("fold", {*FOLDED, *BOARD, *REPORTS, *LOGITS}),
+        ("convert", {*BOARD, *REPORTS, *LOGITS}),
+        ("compare", {"deploy", *REPORTS}),
     ],
 )
 def test_stale_products_are_removed(copied: Path, step: str, gone: set[str]):
     before = set(listing(copied))
-    made = {"lower": {"lowered.onnx"}, "fold": FOLDED, "convert": {"hls"}}.get(step, set())
+    made = {"lower": {"lowered.onnx"}, "fold": FOLDED, "convert": {"hls", "vendor"}}.get(step, set())
     assert build.main(["--from", step, "--until", step, "--out", str(copied)]) == 0
     assert before - set(listing(copied)) == gone - made
 
@@ -643,6 +644,8 @@ INTERRUPTED_IN = {
     "compile": "simulation.compile_programs",
     "simulate": "simulation.write_vectors",
     "compare": "Build.logits",
+    "synth": "run_tools",
+    "deploy": "board.write_package",
     "report": "versions",
 }
 
@@ -657,10 +660,10 @@ def test_interrupt_in_every_step(
 ):
     before = snapshot(copied.parent)
     owner, _, name = f"steps.{INTERRUPTED_IN[step]}".rpartition(".")
-    monkeypatch.setattr(
-        {"steps": steps, "steps.simulation": simulation, "steps.Build": steps.Build}[owner], name, interrupt
-    )
-    assert build.main([*(given if step == "load" else []), "--from", step, "--out", str(copied)]) == 130
+    owners = {"steps": steps, "steps.simulation": simulation, "steps.Build": steps.Build, "steps.board": steps.board}
+    monkeypatch.setattr(owners[owner], name, interrupt)
+    options = {"load": given, "synth": ["--synth"]}.get(step, [])
+    assert build.main([*options, "--from", step, "--out", str(copied)]) == 130
     assert capsys.readouterr().err.splitlines()[-1] == "build: interrupted; the earlier output is as it was"
     assert snapshot(copied.parent) == before
 

@@ -212,7 +212,7 @@ extern "C" int64_t simulate_network(int64_t n_processes, int64_t n_fifos, int64_
                                     const int64_t *instructions, const int64_t *code_starts, const int64_t *ports,
                                     const int64_t *port_starts, int64_t n_moves, const int64_t *moves,
                                     const int64_t *depths, const int64_t *latencies,
-                                    int64_t *cycles, const int64_t *cycle_starts, const int64_t *masks,
+                                    const int64_t *frees, int64_t *cycles, const int64_t *cycle_starts, const int64_t *masks,
                                     int64_t *counts, int64_t *stalls, int64_t *blocked, int64_t *picture_ends,
                                     int64_t bins, const int64_t *edges, int64_t *shares) {
     Network network;
@@ -223,7 +223,7 @@ extern "C" int64_t simulate_network(int64_t n_processes, int64_t n_fifos, int64_
         const bool writes = ports[2 * port + 1];
         const int64_t own = 2 * fifo + !writes, other = 2 * fifo + writes;
         const int64_t needed = !writes ? 0 : depths[fifo] ? -depths[fifo] : INT64_MIN;
-        const int64_t after = writes ? 1 : latencies[fifo];
+        const int64_t after = (writes ? frees : latencies)[fifo];
         network.ports.push_back({0, needed, 0, after, cycles + cycle_starts[own], cycles + cycle_starts[other], masks[own],
                                  &network.ends[own], &network.ends[other], 0, writes});
     }

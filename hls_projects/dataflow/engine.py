@@ -52,19 +52,30 @@ def load_library() -> ctypes.CDLL:
         compile_programs(Path(folder), [ENGINE])
         library = ctypes.CDLL(str(ENGINE.path(Path(folder))))
     number, array = ctypes.c_int64, ctypes.c_void_p
-    library.simulate_network.argtypes = [*[number] * 3, *[array] * 4, number, *[array] * 10, number, *[array] * 2]
+    library.simulate_network.argtypes = [*[number] * 3, *[array] * 4, number, *[array] * 11, number, *[array] * 2]
     library.simulate_network.restype = number
     library.peak_occupancy.argtypes = [array, number, array, number]
     library.peak_occupancy.restype = number
     return library
 
 
-def run_network(network: Network, depths: list[int | None], pictures: int, *, record: bool, edges: np.ndarray) -> Run:
+def run_network(
+    network: Network,
+    depths: list[int | None],
+    latencies: list[int],
+    frees: list[int],
+    pictures: int,
+    *,
+    record: bool,
+    edges: np.ndarray,
+) -> Run:
     """Simulate ``network``.
 
     Args:
         depths: words that every FIFO holds, those in registers among them, in the network's order; None for one
             without a bound.
+        latencies: cycles from a word's write to the first in which it can be read.
+        frees: cycles from a word's read to the first in which its place takes another.
         record: keep the cycle of every word.
         edges: bounds of the stretches of time for which to tell what the processes do, ascending, or none.
 
@@ -78,14 +89,25 @@ def run_network(network: Network, depths: list[int | None], pictures: int, *, re
     starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     masks = np.repeat([mask for _, mask in kept], 2).astype(np.int64)
     bounds = np.array([depth or 0 for depth in depths], dtype=np.int64)
-    latencies = np.array([fifo.latency for fifo in network.fifos], dtype=np.int64)
+    delays = np.array([latencies, frees], dtype=np.int64)
     cycles = np.empty(starts[-1], dtype=np.int64)
     counts, stalls = np.zeros(len(sizes), dtype=np.int64), np.zeros(len(code.ports), dtype=np.int64)
     processes, bins = len(network.processes), max(len(edges) - 1, 0)
     blocked, ends = np.zeros(processes, dtype=np.int64), np.zeros((processes, pictures), dtype=np.int64)
     edges, shares = edges.astype(np.int64), np.zeros((processes, bins, 3), dtype=np.int64)
     programs = (code.rows, code.row_starts, code.ports, code.port_starts)
-    arrays = (code.moves, bounds, latencies, cycles, starts, masks, counts, stalls, blocked, ends)
+    arrays = (
+        code.moves,
+        bounds,
+        *delays,
+        cycles,
+        starts,
+        masks,
+        counts,
+        stalls,
+        blocked,
+        ends,
+    )
     last = load_library().simulate_network(
         *(processes, len(depths), pictures, *map(_address, programs), len(code.moves), *map(_address, arrays)),
         *(bins, _address(edges), _address(shares)),

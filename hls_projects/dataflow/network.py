@@ -59,12 +59,24 @@ class Fifo:
         fixed_depth: slots, where they are not the designer's to choose (the ports of the core).
         latency: cycles from a word's write to the first in which it can be read, at least one. Registers on
             its way hold ``latency - 1`` words besides those in the slots.
+        direct: the latency with one slot, where that is the last register of the writer, which then moves in the cycle
+            of the read.
     """
 
     name: str
     word_bits: int
     fixed_depth: int | None = None
     latency: int = 1
+
+    direct: int | None = None
+
+    def cycles(self, depth: int | None) -> int:
+        """The latency of a FIFO of ``depth`` slots."""
+        return self.direct if depth == 1 and self.direct else self.latency
+
+    def frees(self, depth: int | None) -> int:
+        """Cycles from a word's read to the first in which its slot, of ``depth`` slots, takes another."""
+        return 0 if depth == 1 and self.direct else 1
 
 
 def block_fifos(block: str, depth: int = 2) -> tuple[Fifo, Fifo]:
@@ -127,9 +139,9 @@ class Network:
     @cached_property
     def without_registers(self) -> Network:
         """The same network with FIFOs from which a word can be read in the cycle after its write."""
-        if all(fifo.latency == 1 for fifo in self.fifos):
+        if all(fifo.latency == 1 and not fifo.direct for fifo in self.fifos):
             return self
-        return Network(self.processes, tuple(replace(fifo, latency=1) for fifo in self.fifos))
+        return Network(self.processes, tuple(replace(fifo, latency=1, direct=None) for fifo in self.fifos))
 
     @cached_property
     def sizable(self) -> tuple[Fifo, ...]:

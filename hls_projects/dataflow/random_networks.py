@@ -22,7 +22,8 @@ class _Maker:
     def fifo(self, words: int) -> str:
         name = f"f{len(self.fifos)}"
         bits, latency = self.random.choice([8, 16, 64]), self.random.choice([1, 1, 2, 4])
-        self.fifos.append(Fifo(name, bits, latency=latency))
+        direct = max(latency - 2, 1) if latency > 1 else None
+        self.fifos.append(Fifo(name, bits, latency=latency, direct=direct))
         self.open.append((name, words))
         return name
 

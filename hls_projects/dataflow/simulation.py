@@ -2,7 +2,8 @@
 
 A FIFO holds a word from the cycle of its write to that of its read: written in cycle t, it can be read
 from cycle t + latency on, by default t + 1, and the slot of a word read in cycle t takes the next word from
-cycle t + 1 on; the registers that a latency stands for hold a word each, besides the slots. With sequential
+cycle t + 1 on, or in cycle t where it is the writer's register (:attr:`Fifo.direct`); the registers that a
+latency stands for hold a word each, besides the slots. With sequential
 processes that wait for empty and full FIFOs, the cycle of every read and write then follows from earlier
 ones (the n-th write comes after the read that frees its slot, the n-th read after the n-th write), whatever
 order they are computed in (Kahn, "The semantics of a simple language for parallel programming", 1974). So
@@ -92,7 +93,11 @@ class Trace:
         return self._slots(fifo, np.arange(1, len(writes) + 1) - np.searchsorted(reads, writes, side="left"))
 
     def _slots(self, fifo: str, words: np.ndarray | int) -> np.ndarray:
-        registers = next(other.latency for other in self.network.fifos if other.name == fifo) - 1
+        found = next(other for other in self.network.fifos if other.name == fifo)
+        depth = self.depths.get(fifo)
+        registers = found.cycles(depth) - 1
+        # A word that comes in the cycle in which another goes takes its place.
+        words = words if found.frees(depth) else np.minimum(words, registers + 1)
         return np.maximum(words - registers, np.minimum(words, 1))
 
 
@@ -170,5 +175,7 @@ def _run(
     edges: np.ndarray = NO_EDGES,
 ) -> Run:
     slots = [fifo.fixed_depth or depths[fifo.name] for fifo in network.fifos]
-    bounds = [depth and depth + fifo.latency - 1 for fifo, depth in zip(network.fifos, slots, strict=True)]
-    return run_network(network, bounds, pictures, record=record, edges=edges)
+    latencies = [fifo.cycles(depth) for fifo, depth in zip(network.fifos, slots, strict=True)]
+    bounds = [depth and depth + latency - 1 for depth, latency in zip(slots, latencies, strict=True)]
+    frees = [fifo.frees(depth) for fifo, depth in zip(network.fifos, slots, strict=True)]
+    return run_network(network, bounds, latencies, frees, pictures, record=record, edges=edges)

@@ -27,7 +27,7 @@ from hls_projects.dataflow.steady import in_flight, paced, settled
 
 CHECKED_PICTURES = 8
 CURVE_POINTS = 9
-FINENESS = 64
+FINENESS, ROUGH = 64, 8
 # Groups of FIFOs with this part of all bits or more.
 COSTLY = 1 / 32
 # With two slots a word can go in in every cycle while the one before goes out.
@@ -116,8 +116,11 @@ def _in_use(slow: Network, pictures: int) -> Depths:
     return {fifo.name: used.held(fifo.name) for fifo in slow.sizable}
 
 
-def without_loss(network: Network) -> Depths:
+def without_loss(network: Network, *, rough: bool = False) -> Depths:
     """Smallest depths, group by group, with the interval that FIFOs without bounds give.
+
+    Args:
+        rough: with up to a :data:`ROUGH`-th of a depth too much, and no FIFO tried on its own: in half the time.
 
     Raises:
         NetworkError: a network that stands still whatever the depths are.
@@ -129,7 +132,9 @@ def without_loss(network: Network) -> Depths:
     whole = _keeps(slow, enough, _all_ends)
     # A few pictures that leave tell most of it; what escapes them is looked for with more.
     for keeps in (_keeps(slow, 3, Trace.completions), _keeps(slow, 5, _all_ends), whole):
-        chosen = shrink(alike, start, keeps, FINENESS, costly)
+        chosen = shrink(
+            alike, start, keeps, ROUGH if rough else FINENESS, costly, alone=sys.maxsize if rough else ALONE
+        )
         if keeps is whole or whole(chosen):
             break
     return chosen
@@ -172,15 +177,20 @@ def _bits(network: Network, depths: Depths, group: Group) -> int:
 
 
 def shrink(
-    groups: Sequence[Group], depths: Depths, fine: Callable[[Depths], bool], fineness: int = sys.maxsize, first: int = 0
+    groups: Sequence[Group],
+    depths: Depths,
+    fine: Callable[[Depths], bool],
+    fineness: int = sys.maxsize,
+    first: int = 0,
+    alone: int = ALONE,
 ) -> Depths:
     """Give each group the lowest ceiling with which the depths are ``fine``.
 
     Args:
         first: so many groups are lowered one after another, before all others. Of those most need no more
             than :data:`SHALLOW`, and are told from the rest by halving all of them.
-        fineness: FIFOs deeper than :data:`SHALLOW` may keep up to that part of their depth too much. Those
-            deeper than :data:`ALONE` are tried one by one after the group.
+        fineness: FIFOs deeper than :data:`SHALLOW` may keep up to that part of their depth too much.
+        alone: those deeper than this are tried one by one after the group.
     """
     chosen = depths
     for group in groups[:first]:
@@ -188,7 +198,7 @@ def shrink(
     chosen, deep = _lower_all(chosen, groups, SHALLOW, fine)
     for group in deep:
         chosen = _lower(chosen, group, SHALLOW, fine, fineness)
-    for name in [name for group in deep if len(group) > 1 for name in group if chosen[name] > ALONE]:
+    for name in [name for group in deep if len(group) > 1 for name in group if chosen[name] > alone]:
         chosen = _lower(chosen, (name,), 0, fine, fineness)
     for ceiling in range(SHALLOW - 1, 0, -1):
         shallow = [group for group in groups if _deepest(chosen, group) == ceiling + 1]

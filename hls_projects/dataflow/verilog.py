@@ -95,10 +95,11 @@ def _network(index: int, trace: Trace, numbers: dict[tuple[int, str], int], code
         {
             "wire": wires[f.name],
             "id": numbers[index, f.name],
-            "depth": f.fixed_depth or trace.depths[f.name],
-            "latency": f.latency,
+            "depth": depth,
+            "latency": f.cycles(depth),
+            "together": 1 - f.frees(depth),
         }
-        for f in trace.network.fifos
+        for f, depth in ((f, f.fixed_depth or trace.depths[f.name]) for f in trace.network.fifos)
     ]
     processes = []
     for place, process in enumerate(trace.network.processes):

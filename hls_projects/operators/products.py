@@ -17,7 +17,10 @@ PACKED_WIDTH, PACKED_PRODUCT, PACKED_SHIFT = 8, 1 << 15, 15
 PACKED_LOW = 16
 # Address bits of the blocks of queries and of results, four of each.
 BLOCK_BITS = 2
-BUFFERS = dict.fromkeys(("queries", "rows"), 1 << BLOCK_BITS)
+# Clocks from the last step of a group's sums to the first one of them, but for one more where products are packed.
+SUM_CLOCKS = 9
+# Sums that are on their way make nothing wait.
+BUFFERS = dict.fromkeys(("queries", "rows"), 1 << BLOCK_BITS) | {"groups": SUM_CLOCKS + 3}
 
 
 def product_parameters(operator: WindowedOperator, inputs: str, n_products: int) -> dict[str, int]:
@@ -178,4 +181,4 @@ def _bits(count: int) -> int:
 
 def sum_clocks(operator: WindowedOperator) -> int:
     """Clocks from the last step of a group's sums to the first one of them."""
-    return 9 + operator.size("packed")
+    return SUM_CLOCKS + operator.size("packed")

@@ -1,4 +1,4 @@
-// The words of a short FIFO, in one shift register for each bit; out_data is the word of the last pop.
+// The words of a short FIFO of at least two, in one shift register for each bit; out_data is the word of the last pop.
 
 module fifo_lines #(
     parameter WIDTH = 8,
@@ -13,10 +13,9 @@ module fifo_lines #(
     output wire not_full,
     output reg [WIDTH-1:0] out_data
 );
-    // With one place a word could come every second clock only.
-    localparam PLACES = DEPTH > 1 ? DEPTH : 2;
-    localparam ADDRESS = $clog2(PLACES);
-    localparam HIGHEST = PLACES - 1;
+    // Two places would be flip-flops, of which a board is as short as of LUTs.
+    localparam ADDRESS = DEPTH > 2 ? $clog2(DEPTH) : 2;
+    localparam HIGHEST = DEPTH - 1;
     // Place of the oldest word, -1 for none.
     reg [ADDRESS:0] oldest = {(ADDRESS + 1) {1'b1}};
     assign empty = oldest[ADDRESS];

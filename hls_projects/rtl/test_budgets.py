@@ -73,8 +73,8 @@ def test_twins(kind, inputs, out_dtype, attributes, lut, bram36, dsp):
     [
         ("fifo", {"WIDTH": 8, "DEPTH": 2}, 20, 0),
         ("fifo", {"WIDTH": 8, "DEPTH": 32}, 25, 0),
-        ("fifo", {"WIDTH": 8, "DEPTH": 128}, 50, 0),
-        ("fifo", {"WIDTH": 8, "DEPTH": 2048}, 20, 0.5),
+        ("fifo", {"WIDTH": 8, "DEPTH": 128}, 70, 0),
+        ("fifo", {"WIDTH": 8, "DEPTH": 2048}, 50, 0.5),
         ("stream_fork", {"WIDTH": 8, "COPIES": 3}, 10, 0),
     ],
 )

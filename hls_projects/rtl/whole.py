@@ -23,13 +23,13 @@ from hls_projects.simulation.compiler import cache_dir
 
 
 def designs(assembly: Assembly) -> dict[str, Design]:
-    """Every operator, FIFO and fork by its name in the top module."""
+    """Every operator, fork, and FIFO that is more than wires, by its name in the top module."""
     found = {instance.name: Design.of(instance.operator) for instance in assembly.instances}
     for fork in assembly.forks:
         sizes = {"WIDTH": fork.width, "COPIES": len(fork.copies)}
         demand = cost.clone_demand(len(fork.copies), fork.width)
         found[fork.name] = Design(demand, Twin("stream_fork", sizes), LIBRARY)
-    for fifo in assembly.fifos:
+    for fifo in (fifo for fifo in assembly.fifos if fifo.depth > 1):
         sizes = {"WIDTH": fifo.width, "DEPTH": fifo.depth}
         found[fifo.name] = Design(cost.fifo_demand(fifo.width, fifo.depth), Twin("fifo", sizes), LIBRARY)
     return found

@@ -1,13 +1,15 @@
 // The handshake of a FIFO that holds `depth` words, without the words; `id` is its number in the output.
 //
 // A word that goes in takes a slot from this clock edge on, or is in one of `latency` - 1 registers, and can come out
-// `latency` clocks later, at most 8; one that goes out frees its slot with the edge.
+// `latency` clocks later, at most 8; one that goes out frees its slot with the edge, or
+// before it if `together`.
 
 module fifo (
     input wire clock,
     input wire [31:0] id,
     input wire [31:0] depth,
     input wire [31:0] latency,
+    input wire together,
     input wire [31:0] cycle,
     input wire in_valid,
     output wire in_ready,
@@ -20,7 +22,7 @@ module fifo (
     reg [7:0] coming = 0;
     wire in = in_valid && in_ready;
     wire out = out_valid && out_ready;
-    assign in_ready = used != depth + latency - 1;
+    assign in_ready = used != depth + latency - 1 || (together && out);
     assign out_valid = there != 0;
     wire [7:0] all = {coming[6:0], in};
     wire arrives = all[latency-1];

@@ -4,7 +4,8 @@
 // `ports` in the first cycle in which all of their FIFOs allow it. `rest` cycles pass after the last one of
 // a picture. The program lies outside: `place` asks for an instruction. Port p is bit p of the busses; at
 // one that is read `in_valid` says that the FIFO allows it, at one that is written `out_ready`, and the other
-// is 0. Both come from registers of the FIFO, so that one port may wait for the other without a loop.
+// is 0. Both come from registers of the FIFO, or from what reads it, so that one port may wait for the other without
+// a loop.
 // Sizes are inputs, so that all processes with as many ports are one module.
 
 module process #(

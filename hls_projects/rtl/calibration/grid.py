@@ -278,7 +278,7 @@ def norm(point: Point) -> Design:
 # Between operators.
 FIFOS = tuple(
     (bits, depth)
-    for depth in (2, 4, 8, 16, 32, 40, 64, 128, 200, 256, 512, 600, 1024, 1500, 2048, 3000, 4096, 8192)
+    for depth in (2, 4, 8, 16, 32, 40, 64, 128, 200, 256, 289, 384, 512, 600, 1024, 1500, 2048, 3000, 4096, 8192)
     for bits in ((8, 24, 16) if depth <= 512 else (8, 24))
 )
 FORKS = tuple((copies, bits) for copies in (2, 3, 4, 5) for bits in (8, 24, 16, 12))

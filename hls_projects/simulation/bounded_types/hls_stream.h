@@ -102,6 +102,21 @@ struct processes {
 
 template <class call_T> void start(call_T call) { region::own().calls.push_back(call); }
 
+// Calls of each process that is free running: it does not wait for the others between two of them.
+inline unsigned &calls() {
+    static unsigned count = 1;
+    return count;
+}
+
+template <class call_T> void start_free(call_T call) {
+    start([call] {
+        for (unsigned n = 0; n < calls(); n++) {
+            call();
+            processes::all().end_clock();
+        }
+    });
+}
+
 // Slots between one process that fills them and one that empties them.
 class slots {
   public:
@@ -112,6 +127,9 @@ class slots {
     void claim(std::unique_lock<std::mutex> &lock) {
         wait(lock, writer_, "full", [this] { return used_ < depth_; });
         used_++;
+    }
+    void await_room(std::unique_lock<std::mutex> &lock) {
+        wait(lock, writer_, "full", [this] { return used_ < depth_; });
     }
     void take(std::unique_lock<std::mutex> &lock) {
         wait(lock, reader_, "empty", [this] { return full_ > 0; });
@@ -128,6 +146,7 @@ class slots {
     }
 
     std::size_t full() const { return full_; }
+    bool has_room() const { return used_ < depth_; }
 
   private:
     // A process at its end of the slots.
@@ -222,10 +241,36 @@ template <class word_T> class stream {
         return word;
     }
 
+    // A process that asks and does not wait would never be seen to stand still. So the answer to the first question
+    // is no, and the second one in a row waits: how long a wait was is not known here, that there was one is.
+    bool read_nb(word_T &word) {
+        processes::all().end_clock();
+        if (ask(asked_word_, [this] { return slots_.full() > 0; }))
+            return false;
+        word = read();
+        return true;
+    }
+    bool full() {
+        processes::all().end_clock();
+        if (ask(asked_room_, [this] { return slots_.has_room(); }))
+            return true;
+        std::unique_lock<std::mutex> lock(processes::all().mutex);
+        slots_.await_room(lock);
+        return false;
+    }
+
     bool empty() const { return size() == 0; }
     std::size_t size() const { return slots_.full(); }
 
   private:
+    // True where the answer is no and nobody was told so.
+    template <class ready_T> static bool ask(bool &told, ready_T ready) {
+        std::lock_guard<std::mutex> lock(processes::all().mutex);
+        told = !told && !ready();
+        return told;
+    }
+
+    bool asked_word_ = false, asked_room_ = false;
     slots slots_;
     std::deque<word_T> words_;
 };
