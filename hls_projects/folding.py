@@ -10,10 +10,11 @@ share that is allowed is found by bisection over the cycles that foldings take.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,12 +132,28 @@ def choices(operator: HardwareOperator, *, use_zeros: bool = True) -> list[Choic
     return kept
 
 
-Table = Mapping[str, Sequence[Choice]]
+@dataclass(frozen=True)
+class Alike:
+    """Operators of the same sizes, by name, and the choices of one of them, which cost the others about the same."""
+
+    operators: Mapping[str, HardwareOperator]
+    choices: Sequence[Choice]
+
+    @property
+    def quickest(self) -> int:
+        """Cycles of the fastest choice."""
+        return min(choice.cost.cycles for choice in self.choices)
+
+
+Table = Sequence[Alike]
 
 
 def choices_of(operators: Mapping[str, HardwareOperator], *, use_zeros: bool = True) -> Table:
-    """:func:`choices` of every operator."""
-    return {name: choices(operator, use_zeros=use_zeros) for name, operator in operators.items()}
+    """:func:`choices` of operators, those that are alike together."""
+    groups: dict[Hashable, dict[str, HardwareOperator]] = {}
+    for name, operator in operators.items():
+        groups.setdefault(operator.likeness(), {})[name] = operator
+    return [Alike(group, choices(next(iter(group.values())), use_zeros=use_zeros)) for group in groups.values()]
 
 
 def fastest(table: Table, target: Target, fill: float, fixed: Resources) -> Plan:
@@ -144,8 +161,8 @@ def fastest(table: Table, target: Target, fill: float, fixed: Resources) -> Plan
 
     Where not even the slowest one does, it is that.
     """
-    candidates = sorted({choice.cost.cycles for row in table.values() for choice in row})
-    start = bisect_left(candidates, max(min(choice.cost.cycles for choice in row) for row in table.values()))
+    candidates = sorted({choice.cost.cycles for alike in table for choice in alike.choices})
+    start = bisect_left(candidates, max(alike.quickest for alike in table))
     plans: dict[int, Plan] = {}
 
     def fits(interval: int) -> bool:
@@ -164,12 +181,12 @@ def for_interval(table: Table, target: Target, fixed: Resources, interval: int) 
     Raises:
         FoldingError: no folding is that fast.
     """
-    quickest = {name: min(choice.cost.cycles for choice in row) for name, row in table.items()}
-    slowest = max(quickest, key=quickest.__getitem__)
-    if quickest[slowest] > interval:
+    slowest = max(table, key=lambda alike: alike.quickest)
+    if slowest.quickest > interval:
         raise FoldingError(
-            f"{slowest} takes {quickest[slowest]:,} cycles a picture at its fastest, more than {interval:,}: at most "
-            f"{pictures_a_second(quickest[slowest], target):,} pictures a second at {target.clock_mhz:g} MHz"
+            f"{next(iter(slowest.operators))} takes {slowest.quickest:,} cycles a picture at its fastest, more than "
+            f"{interval:,}: at most {pictures_a_second(slowest.quickest, target):,} pictures a second at "
+            f"{target.clock_mhz:g} MHz"
         )
     return _plan(table, target, fixed, interval)
 
@@ -202,32 +219,46 @@ def _count(value: float) -> str:
     return f"{value:,.1f}".removesuffix(".0")
 
 
-def _plan(table: Mapping[str, Sequence[Choice]], target: Target, fixed: Resources, interval: int) -> Plan:
-    """The choices of at most ``interval`` cycles with the smallest largest share."""
-    allowed = {name: [choice for choice in row if choice.cost.cycles <= interval] for name, row in table.items()}
-    flat = [(name, choice) for name, row in allowed.items() for choice in row]
+def _plan(table: Table, target: Target, fixed: Resources, interval: int) -> Plan:
+    """The choices of at most ``interval`` cycles with the smallest largest share.
+
+    A variable says how many of the operators that are alike have a choice.
+    """
+    flat = [
+        (index, choice)
+        for index, alike in enumerate(table)
+        for choice in alike.choices
+        if choice.cost.cycles <= interval
+    ]
     available = np.array([target.resources[kind] for kind in KINDS], dtype=float)
     shares = np.array([choice.cost.resources.values() for _, choice in flat]).T / available[:, None]
-    owner = {name: index for index, name in enumerate(allowed)}
-    rows = np.array([owner[name] for name, _ in flat])
-    one_each = sparse.csr_matrix((np.ones(len(flat)), (rows, np.arange(len(flat)))), shape=(len(owner), len(flat) + 1))
+    rows = np.array([index for index, _ in flat])
+    members = np.array([len(alike.operators) for alike in table])
+    all_chosen = sparse.csr_matrix(
+        (np.ones(len(flat)), (rows, np.arange(len(flat)))), shape=(len(table), len(flat) + 1)
+    )
     most = sparse.csr_matrix(np.hstack([shares, -np.ones((len(KINDS), 1))]))
     # The last variable is the largest share; the rest of the objective keeps the other resources small.
     objective = np.append(1e-3 * shares.sum(axis=0), 1.0)
     found = milp(
         objective,
         integrality=np.append(np.ones(len(flat)), 0),
-        bounds=Bounds(0, np.append(np.ones(len(flat)), np.inf)),
+        bounds=Bounds(0, np.append(members[rows], np.inf)),
         constraints=[
-            LinearConstraint(one_each, 1, 1),
+            LinearConstraint(all_chosen, members, members),
             LinearConstraint(most, -np.inf, -np.array(fixed.values()) / available),
         ],
         options={"mip_rel_gap": GAP, "time_limit": SECONDS_A_PROGRAM},
     )
     if found.x is None:
         raise FoldingError(f"no folding was found in {SECONDS_A_PROGRAM:g} s: {found.message}")
-    chosen = [pair for pair, value in zip(flat, found.x[:-1], strict=True) if value > 0.5]
-    return Plan(dict(chosen), fixed)
+    waiting = [iter(alike.operators.items()) for alike in table]
+    chosen: dict[str, Choice] = {}
+    for (index, choice), count in zip(flat, found.x[:-1], strict=True):
+        for name, operator in itertools.islice(waiting[index], round(count)):
+            operator.fold(choice.folding)
+            chosen[name] = Choice(choice.folding, operator.cost())
+    return Plan(chosen, fixed)
 
 
 def folding_file(foldings: Mapping[str, Folding]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -189,6 +189,11 @@ class HardwareOperator(CustomOp):
         """Give the node a folding, which changes what it costs and no value."""
         for name, value in folding.items():
             self.set_nodeattr(name, value)
+
+    def likeness(self) -> Hashable:
+        """What the cycles of its foldings follow from, and about what they cost: the same where operators are alike."""
+        types = (*(self.in_dtype(index).name for index in range(len(self.input_shapes()))), self.out_dtype.name)
+        return (type(self), *(self.size(name) for name in self.sizes), *types)
 
     def foldings(self) -> Iterator[Folding]:
         """Every folding that is worth a thought, the plainest first."""

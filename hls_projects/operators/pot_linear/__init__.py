@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from functools import cached_property
 
 import numpy as np
@@ -160,6 +160,9 @@ class PotLinear(HardwareOperator):
 
     def fold_attributes(self) -> tuple[str, ...]:
         return (*super().fold_attributes(), "element", "sparse", "ram_style", "result_buffers")
+
+    def likeness(self) -> Hashable:
+        return (super().likeness(), self.powers, self.block_nonzeros)
 
     def foldings(self) -> Iterator[Folding]:
         return foldings(self)
