@@ -51,12 +51,12 @@ def test_layer(sparse):
 @pytest.mark.yosys
 @pytest.mark.parametrize("sparse", [0, 1])
 def test_two_tokens(sparse):
-    """As many elements: shift registers for 32 results of the first token and for 56 of the second; fewer codes."""
+    """As many elements: shift registers for 32 results of the first token and for 92 of the second; fewer codes."""
     one, two = (
-        synthesise_twin(layer(np.random.default_rng(0), n_out=24, element="bucket", sparse=sparse, **folding))
+        synthesise_twin(layer(np.random.default_rng(0), n_out=60, element="bucket", sparse=sparse, **folding))
         for folding in ({"pe": 12}, {"pe": 6, "parallel_tokens": 2})
     )
-    queues = 8 * (1 + 2) - 8
+    queues = 8 * (1 + 3) - 8
     assert two.lut_ram == one.lut_ram + queues
     assert two.lut < one.lut + queues + TOKENS_OVERHEAD
     assert two.ff < one.ff + TOKENS_OVERHEAD
