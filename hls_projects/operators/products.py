@@ -17,12 +17,13 @@ PACKED_WIDTH, PACKED_PRODUCT, PACKED_SHIFT = 8, 1 << 15, 15
 PACKED_LOW = 16
 # Address bits of the blocks of queries and of results, four of each.
 BLOCK_BITS = 2
-# A query of so many address bits has two blocks, in LUTs.
-LUT_BITS = 5
+# A query, and its results, of so many address bits have two blocks, in LUTs; the latter where they are read in half of
+# a query's work.
+LUT_BITS, RESULT_LUT_BITS = 5, 7
 # Clocks from the last step of a group's sums to the first one of them, but for one more where products are packed.
 SUM_CLOCKS = 9
 # Sums that are on their way make nothing wait.
-BUFFERS = {"rows": 1 << BLOCK_BITS, "groups": SUM_CLOCKS + 3}
+GROUPS = SUM_CLOCKS + 3
 
 
 def product_parameters(operator: WindowedOperator, inputs: str, n_products: int) -> dict[str, int]:
@@ -97,7 +98,7 @@ class Shape:
         heads: that are worked on in parallel; ``lanes`` sums of each.
         slices: DSPs of a head; ``quads`` fours of them, of which one sum leaves at a time.
         word: bits of a DSP's sums that are held until they leave; ``wraps`` of them are counted beside a packed one.
-        stored, result: address bits of the memories; query: of one in the memory of the shared elements.
+        stored: address bits of the memory; query, result: of one query in those of the shared elements and of results.
     """
 
     heads: int
@@ -109,24 +110,20 @@ class Shape:
     stored: int
     query: int
     result: int
+    results_in_luts: bool
 
     @classmethod
-    def of(cls, parameters: Mapping[str, int], lanes: str, sums: int, steps: int) -> Shape:
-        """From the parameters of a twin.
-
-        Args:
-            lanes: the parameter of parallel sums of a head.
-            sums, steps: a head has so many sums, of so many products, for one load of keys.
-        """
+    def of(cls, operator: WindowedOperator, parameters: Mapping[str, int]) -> Shape:
+        """From the parameters of its twin."""
         heads, packed = parameters["PARALLEL_HEADS"], parameters["PACKED"]
+        lanes = operator.folding[1]
         passes = -(-parameters["N_HEADS"] // heads)
         units = parameters["N_WINDOW"] // parameters["LOAD_SIZE"]
-        parallel = parameters[lanes]
-        groups = -(-sums // parallel)
+        parallel = parameters[lanes.upper()]
+        sizes = ("head_dim", "load_size") if lanes == "parallel_channels" else ("load_size", "head_dim")
+        sums, steps = (operator.size(name) for name in sizes)
         slices = -(-parallel // 2) if packed else parallel
-        # A window's loads follow each other within a sum of values, and as scores of their own.
-        inner, outer = (units, 1) if lanes == "PARALLEL_CHANNELS" else (1, units)
-        of_head = _bits(parallel) + _bits(groups) + _bits(outer)
+        query, result, results_in_luts = _blocks(operator)
         return cls(
             heads=heads,
             lanes=parallel,
@@ -134,15 +131,21 @@ class Shape:
             quads=-(-slices // 4),
             word=1 + parameters["SUM_WIDTH"] * (1 + packed) - parameters["OUT_SHIFT"],
             wraps=max(parameters["SUM_WIDTH"] - PACKED_LOW, 1) * packed,
-            stored=_bits(passes) + _bits(units + 1) + _bits(groups) + _bits(steps),
-            query=_bits(passes) + _bits(inner) + _bits(steps),
-            result=BLOCK_BITS + _bits(passes) + _bits(heads) + of_head,
+            stored=_bits(passes) + _bits(units + 1) + _bits(-(-sums // parallel)) + _bits(steps),
+            query=query,
+            result=result,
+            results_in_luts=results_in_luts,
         )
 
     @property
     def in_luts(self) -> bool:
         """Whether the shared elements lie in LUTs."""
         return self.query <= LUT_BITS
+
+    @property
+    def result_bits(self) -> int:
+        """Address bits of the results' memory."""
+        return self.result + _block_bits(self.results_in_luts)
 
     def demand(self, operator: WindowedOperator) -> Demand:
         """See :meth:`hls_projects.operators.base.HardwareOperator.demand`."""
@@ -154,9 +157,10 @@ class Shape:
         packed, sums = operator.size("packed"), self.heads * self.slices
         return {
             "one": 1,
-            "address_bits": self.stored + _block_bits(self.query) + self.query,
+            "address_bits": self.stored + _block_bits(self.in_luts) + self.query,
             "shared_luts": self.in_luts * self.heads * lut_ram(operator.in_dtype(0).bitwidth(), 1 << self.query + 1),
-            "result_address_bits": self.result,
+            "result_address_bits": self.result_bits,
+            "result_luts": self.results_in_luts * lut_ram(operator.out_dtype.bitwidth(), 1 << self.result_bits),
             "lanes": self.heads * self.lanes,
             "heads": self.heads,
             "held_bits": sums * self.word,
@@ -172,11 +176,8 @@ class Shape:
         """Of the stored, the shared and the resulting elements."""
         shared, stored = (operator.in_dtype(index).bitwidth() for index in (0, 1))
         in_blocks = 0.0 if self.in_luts else element_rams(shared, self.heads, BLOCK_BITS + self.query)
-        return (
-            element_rams(stored, self.heads * self.lanes, self.stored)
-            + in_blocks
-            + element_rams(operator.out_dtype.bitwidth(), 1, self.result)
-        )
+        results = 0.0 if self.results_in_luts else element_rams(operator.out_dtype.bitwidth(), 1, self.result_bits)
+        return element_rams(stored, self.heads * self.lanes, self.stored) + in_blocks + results
 
 
 def element_rams(width: int, elements: int, address: int) -> float:
@@ -186,21 +187,38 @@ def element_rams(width: int, elements: int, address: int) -> float:
 
 def buffers(operator: WindowedOperator, block: str) -> int | None:
     """See :meth:`hls_projects.operators.base.HardwareOperator.buffers`; None where it is what others have."""
-    if block != "queries":
-        return BUFFERS.get(block)
-    load, passes = operator.size("load_size"), -(-operator.size("n_heads") // operator.size("parallel_heads"))
-    of_values = "parallel_channels" in operator.folding
-    inner, steps = (operator.size("n_window") // load, load) if of_values else (1, operator.size("head_dim"))
-    return 1 << _block_bits(_bits(passes) + _bits(inner) + _bits(steps))
+    if block == "groups":
+        return GROUPS
+    if block not in ("queries", "rows"):
+        return None
+    query, _, results_in_luts = _blocks(operator)
+    return 1 << _block_bits(query <= LUT_BITS if block == "queries" else results_in_luts)
 
 
-def _block_bits(query: int) -> int:
-    """Address bits of the blocks of queries, of so many address bits."""
-    return 1 if query <= LUT_BITS else BLOCK_BITS
+def _blocks(operator: WindowedOperator) -> tuple[int, int, bool]:
+    """Address bits of a query's shared elements and of its results, and whether the results lie in LUTs."""
+    heads, load = operator.size("parallel_heads"), operator.size("load_size")
+    passes, units = -(-operator.size("n_heads") // heads), operator.size("n_window") // load
+    lanes = operator.folding[1]
+    of_values = lanes == "parallel_channels"
+    sums, steps = (operator.size("head_dim"), load) if of_values else (load, operator.size("head_dim"))
+    parallel = operator.size(lanes)
+    groups = -(-sums // parallel)
+    # A window's loads follow each other within a sum of values, and as scores of their own.
+    inner, outer = (units, 1) if of_values else (1, units)
+    query = _bits(passes) + _bits(inner) + _bits(steps)
+    result = _bits(passes) + _bits(heads) + _bits(parallel) + _bits(groups) + _bits(outer)
+    work = passes * outer * groups * max(inner * steps, heads * parallel)
+    return query, result, result <= RESULT_LUT_BITS and work >= 2 << result
 
 
 def _bits(count: int) -> int:
     return (count - 1).bit_length()
+
+
+def _block_bits(in_luts: bool) -> int:
+    """Address bits of the blocks of a memory."""
+    return 1 if in_luts else BLOCK_BITS
 
 
 def sum_clocks(operator: WindowedOperator) -> int:

@@ -8,7 +8,7 @@
 //   load shared     1 clock an element, into one of 4 blocks, or of 2 where these are small enough for LUTs
 //   work            passes * groups * max(steps of a sum, parallel heads * lanes) clocks a query, those of
 //                   units from before the picture included
-//   store           1 clock an element, out of one of 4 blocks
+//   store           1 clock an element, out of one of 4 blocks, or of 2 in LUTs
 //
 // so that a picture takes as long as the slowest of them; where a load comes in as long as the one before is
 // served, up to 4 clocks more a load. A query whose last element is taken in clock t, and its load's before, is
@@ -60,17 +60,24 @@ module attention_core #(
     localparam integer QUERY_BITS = IN_LUTS != 0 ? 1 : BLOCK_BITS;
     localparam integer SHARED_ADDRESS = QUERY_BITS + SHARED_BLOCK;
     localparam integer AT_HEAD = $clog2(LANES) + $clog2(GROUPS) + $clog2(OUT_UNITS);
-    localparam integer OUT_ADDRESS = BLOCK_BITS + $clog2(PASSES) + $clog2(PARALLEL_HEADS) + AT_HEAD;
+    // Two blocks of results are enough, in LUTs, where they are few and read in half of a query's work.
+    localparam integer RESULT_BLOCK = $clog2(PASSES) + $clog2(PARALLEL_HEADS) + AT_HEAD;
+    localparam integer WORK = PASSES * OUT_UNITS * GROUPS * PERIOD;
+    localparam integer RESULTS_IN_LUTS = RESULT_BLOCK < 8 && WORK >= 2 << RESULT_BLOCK ? 1 : 0;
+    localparam integer RESULT_BITS = RESULTS_IN_LUTS != 0 ? 1 : BLOCK_BITS;
+    localparam integer OUT_ADDRESS = RESULT_BITS + RESULT_BLOCK;
+    localparam integer GOT_BITS = QUERY_BITS > RESULT_BITS ? QUERY_BITS : RESULT_BITS;
 
     // Loads, queries and results that have come and gone, modulo twice the places for them.
     reg [1:0] loads_taken, loads_put, loads_got;
     reg [QUERY_BITS:0] queries_put;
-    reg [BLOCK_BITS:0] queries_got, results_put, results_got;
+    reg [GOT_BITS:0] queries_got;
+    reg [RESULT_BITS:0] results_put, results_got;
     wire load_taken, query_put, result_put, result_got, query_end, load_end;
     wire stored_room = (loads_taken ^ loads_got) != 2'b10;
     wire shared_room = (queries_put ^ queries_got[QUERY_BITS:0]) != {1'b1, {QUERY_BITS{1'b0}}};
     // A query takes its place among the results before it is begun, that is when the one before it ends.
-    wire out_room = (queries_got ^ results_got) != {1'b1, {BLOCK_BITS{1'b0}}};
+    wire out_room = (queries_got[RESULT_BITS:0] ^ results_got) != {1'b1, {RESULT_BITS{1'b0}}};
     wire ready = loads_put != loads_got && queries_put != queries_got[QUERY_BITS:0] && out_room;
     always @(posedge clk)
         if (rst) begin
@@ -187,7 +194,7 @@ module attention_core #(
         .LOAD_QUERIES(LOAD_QUERIES),
         .PICTURE_LOADS(PICTURE_LOADS),
         .QUERY_BITS(QUERY_BITS),
-        .BLOCK_BITS(BLOCK_BITS),
+        .RESULT_BITS(RESULT_BITS),
         .STORED_ADDRESS(STORED_ADDRESS),
         .SHARED_ADDRESS(SHARED_ADDRESS),
         .OUT_ADDRESS(OUT_ADDRESS)
@@ -196,7 +203,7 @@ module attention_core #(
         .rst(rst),
         .ready(ready),
         .query_block(queries_got[QUERY_BITS-1:0]),
-        .result_block(queries_got[BLOCK_BITS-1:0]),
+        .result_block(queries_got[RESULT_BITS-1:0]),
         .first(first),
         .add(add),
         .last(last),
@@ -244,7 +251,8 @@ module attention_core #(
     wire read;
     element_ram #(
         .WIDTH(OUT_WIDTH),
-        .ADDRESS(OUT_ADDRESS)
+        .ADDRESS(OUT_ADDRESS),
+        .BLOCK(RESULTS_IN_LUTS != 0 ? 0 : 1)
     ) result_ram (
         .clk(clk),
         .write(result_valid),
@@ -261,13 +269,13 @@ module attention_core #(
         .GROUPS(GROUPS),
         .LANES(LANES),
         .LAST_LANES(LAST_LANES),
-        .BLOCK_BITS(BLOCK_BITS),
+        .BLOCK_BITS(RESULT_BITS),
         .ADDRESS(OUT_ADDRESS)
     ) store (
         .clk(clk),
         .rst(rst),
         .full(results_put != results_got),
-        .block(results_got[BLOCK_BITS-1:0]),
+        .block(results_got[RESULT_BITS-1:0]),
         .get(result_got),
         .read(read),
         .address(out_address),

@@ -20,7 +20,7 @@ module attention_sequencer #(
     parameter integer LOAD_QUERIES = 1,
     parameter integer PICTURE_LOADS = 1,
     parameter integer QUERY_BITS = 2,
-    parameter integer BLOCK_BITS = 2,
+    parameter integer RESULT_BITS = 2,
     parameter integer STORED_ADDRESS = 9,
     parameter integer SHARED_ADDRESS = 9,
     parameter integer OUT_ADDRESS = 9
@@ -29,7 +29,7 @@ module attention_sequencer #(
     input wire rst,
     input wire ready,
     input wire [QUERY_BITS-1:0] query_block,
-    input wire [BLOCK_BITS-1:0] result_block,
+    input wire [RESULT_BITS-1:0] result_block,
     output wire first,
     output wire add,
     output wire last,

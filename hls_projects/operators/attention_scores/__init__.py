@@ -76,8 +76,7 @@ class AttentionScores(WindowedOperator):
         return Twin(self.kernel, product_parameters(self, "QK", self.size("head_dim")))
 
     def demand(self) -> Demand:
-        sums, steps = self.size("load_size"), self.size("head_dim")
-        return Shape.of(self.twin().parameters, "PARALLEL_KEYS", sums, steps).demand(self)
+        return Shape.of(self, self.twin().parameters).demand(self)
 
     def execute(self, q: np.ndarray, k: np.ndarray) -> np.ndarray:
         tokens, heads, channels = (self.size(name) for name in ("n_tokens", "n_heads", "head_dim"))

@@ -73,8 +73,7 @@ class AttentionValues(WindowedOperator):
         return Twin(self.kernel, product_parameters(self, "PV", self.size("n_window")))
 
     def demand(self) -> Demand:
-        sums, steps = self.size("head_dim"), self.size("load_size")
-        return Shape.of(self.twin().parameters, "PARALLEL_CHANNELS", sums, steps).demand(self)
+        return Shape.of(self, self.twin().parameters).demand(self)
 
     def execute(self, p: np.ndarray, v: np.ndarray) -> np.ndarray:
         tokens, heads, channels = (self.size(name) for name in ("n_tokens", "n_heads", "head_dim"))
