@@ -17,8 +17,8 @@ from qonnx.core.modelwrapper import ModelWrapper
 from flows.folded import FoldOptions, fold
 from flows.kept_graphs import lowered_graph
 from flows.settings import FILL, SHIPPED_CHECKPOINT
+from flows.timing import chosen_depths
 from hls_projects import folding
-from hls_projects.dataflow.sizing import in_use
 from hls_projects.folding import Plan, Table
 from hls_projects.targets import Target, load_target
 
@@ -50,7 +50,7 @@ def main(argv: list[str]) -> int:
     model = ModelWrapper(str(lowered_graph(SHIPPED_CHECKPOINT)))
     operators = folding.operators_of(model)
     table = folding.choices_of(operators)
-    whole = fold(model, target, FoldOptions(), lambda network, _: in_use(network)).plan
+    whole = fold(model, target, FoldOptions(), lambda *networks: chosen_depths(*networks, None, rough=True)).plan
     print(f"{'cut after':<28} {'cycles':>9} {'pictures/s':>10} {'share':>12} {'link':>12}")
     print(row(f"none: one {target.name}", [whole], target))
     for cut in cuts(table):
