@@ -93,10 +93,13 @@ def fold(
         if not options.fps:
             raise FoldingError(f"{error}, however slow") from error
         try:
-            best = attempt(dataclasses.replace(options, fps=None)).plan
+            best = attempt(dataclasses.replace(options, fps=None))
         except TooSmallError as smallest:
             raise FoldingError(f"{error}; however slow, {smallest}") from smallest
-        most = folding.pictures_a_second(best.interval_cycles, target)
+        most = folding.pictures_a_second(best.plan.interval_cycles, target)
+        # A slower pipeline can need longer FIFOs.
+        if most >= options.fps:
+            return best
         raise FoldingError(f"{error}; {most:,} pictures a second would fit") from error
 
 
@@ -108,20 +111,29 @@ def _fold(
     options: FoldOptions,
     sized: Callable[[Network, Network], Depths],
 ) -> Folded:
-    fixed = Resources()
+    fixed, best = Resources(), None
     for _ in range(ROUNDS):
         plan = _plan(operators, table, target, options, fixed)
+        if best and plan.interval_cycles >= best.plan.interval_cycles:
+            break
         hopeless = folding.share(plan.resources, target) > options.fill
         folding.apply(operators, {name: chosen for name, chosen in plan.foldings.items() if chosen})
         network, kernels = networks_of(model, target)
         depths = sized(network, kernels)
         plan = dataclasses.replace(plan, fixed=joints(network, depths))
-        if options.file or folding.share(plan.resources, target) <= options.fill:
-            return Folded(model, plan, network, depths)
+        fits = options.file or folding.share(plan.resources, target) <= options.fill
+        if fits:
+            best = Folded(model, plan, network, depths)
+        if best and (options.file or options.fps or not fits):
+            break
         if hopeless:
             break
-        fixed = Resources(*map(max, fixed.values(), plan.fixed.values()))
-    raise TooSmallError(folding.too_small(plan.resources, target, options.fill))
+        # The FIFOs of a plan that does not fit may be more than others need; those of one that does are enough.
+        fixed = plan.fixed if best else Resources(*map(max, fixed.values(), plan.fixed.values()))
+    if best is None:
+        raise TooSmallError(folding.too_small(plan.resources, target, options.fill))
+    folding.apply(operators, {name: chosen for name, chosen in best.plan.foldings.items() if chosen})
+    return best
 
 
 def _plan(
