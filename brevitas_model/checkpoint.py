@@ -19,19 +19,9 @@ from torch import Tensor, nn
 from brevitas_model.codes import pack_bits, pack_weight, unpack_bits, unpack_weight
 from brevitas_model.config import ConfigError
 from brevitas_model.models import build_model, config_from_dict, config_to_json
+from brevitas_model.shipped import CheckpointError
 
-SHIPPED_CHECKPOINTS = Path(__file__).parent / "checkpoints"
 MASK, CODES, EXPONENT = ".weight_mask", ".weight_codes", ".weight_exponent"
-
-
-class CheckpointError(Exception):
-    """A checkpoint that is missing, damaged or does not fit its model."""
-
-
-def find_checkpoint(name: str | Path) -> Path:
-    """The path of a checkpoint: of a shipped one by its name, else ``name`` itself."""
-    shipped = SHIPPED_CHECKPOINTS / f"{name}.safetensors"
-    return shipped if len(Path(name).parts) == 1 and shipped.is_file() else Path(name)
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:

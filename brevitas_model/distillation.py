@@ -18,8 +18,9 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from brevitas_model.augmentation import View
-from brevitas_model.checkpoint import CheckpointError, find_checkpoint, load_checkpoint, read_tensors, write_tensors
+from brevitas_model.checkpoint import load_checkpoint, read_tensors, write_tensors
 from brevitas_model.recipe import Distillation, Recipe
+from brevitas_model.shipped import CheckpointError, find_checkpoint
 
 BATCH = 125
 

@@ -26,15 +26,7 @@ from tqdm import tqdm
 
 from brevitas_model import fused
 from brevitas_model.augmentation import View, generator, order
-from brevitas_model.checkpoint import (
-    CheckpointError,
-    find_checkpoint,
-    load_checkpoint,
-    load_masks,
-    read_tensors,
-    save_checkpoint,
-    write_tensors,
-)
+from brevitas_model.checkpoint import load_checkpoint, load_masks, read_tensors, save_checkpoint, write_tensors
 from brevitas_model.config import ConfigError, ViTConfig
 from brevitas_model.curves import write_history
 from brevitas_model.data import Pictures, cache_dir
@@ -43,6 +35,7 @@ from brevitas_model.models import build_model
 from brevitas_model.pruning import Masks, apply_masks, make_masks, ramp, removed, sparsity
 from brevitas_model.quantizers import CALIBRATION_STEPS
 from brevitas_model.recipe import Recipe, Schedule
+from brevitas_model.shipped import CheckpointError, find_checkpoint
 
 EVAL_BATCH = 250
 GRADIENT_NORM = 1.0

@@ -26,10 +26,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from flows.benchmarking.mlp import Mlp
 from flows.benchmarking.simulations import Inputs, Ours, Simulation, Took, make_simulations
+from flows.command_line import CommandParser
 from flows.provenance import commit, versions
 from hls_projects.simulation import SimulationError, compiler
 from hls_projects.targets import load_target
@@ -206,17 +207,8 @@ def _cache_in(folder: Path) -> Iterator[None]:
             os.environ["XDG_CACHE_HOME"] = before
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, without the usage in front of it."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"bench_csim: {message}; see --help\n")
-
-
 def parse_settings(argv: list[str] | None) -> Settings:
-    parser = _Parser(
-        prog="flows/bench_csim.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser("bench_csim", __doc__)
     parser.add_argument(
         "--sizes", type=_sizes, default=(256, 256, 256, 10), help="of the layers (default: 256,256,256,10)"
     )

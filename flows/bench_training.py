@@ -32,6 +32,7 @@ from brevitas_model.models import build_model
 from brevitas_model.quantizers import CALIBRATION_STEPS
 from brevitas_model.recipe import load_recipe
 from brevitas_model.training import calibrate, make_optimizer
+from flows.command_line import CommandParser
 
 INTERRUPTED = 130
 ROW = "{:<34} {:>9} {:>9} {:>9} {:>7}"
@@ -141,7 +142,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser("bench_training", __doc__)
     parser.add_argument("recipe", type=Path, nargs="?", default=Path("vit-pot4"), help="recipe of a quantized model")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override the recipe")
     parser.add_argument("--batch-size", type=int, default=64)

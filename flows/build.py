@@ -4,7 +4,8 @@
 
 Exit status: 0 when torch, QONNX, the lowered graph and the C-simulation agree on every logit; 1 when
 they do not, and the last line names the operator; 2 when something that the build was given cannot
-be used.
+be used; 3 when all is exact, but a tool of --synth or --bitstream ran and failed. A tool that is not
+there is said in one line, changes no status, and leaves its script ready in the folder vendor.
 """
 
 from __future__ import annotations
@@ -15,16 +16,20 @@ import sys
 import time
 from collections.abc import Callable
 
-from brevitas_model.checkpoint import CheckpointError
 from brevitas_model.config import ConfigError
 from brevitas_model.data import DataError
+from brevitas_model.shipped import CheckpointError
 from flows import steps
+from flows.hashes import HashesError, write_hashes
 from flows.reporting.schema import ReportError
 from flows.settings import Settings, parse_settings
 from flows.steps import Build
 from flows.workspace import WorkspaceError, workspace
+from hls_projects.board import BoardError
 from hls_projects.conversion import ConversionError
+from hls_projects.cost import CostError
 from hls_projects.dataflow import NetworkError
+from hls_projects.folding import FoldingError
 from hls_projects.lowering import LoweringError
 from hls_projects.qonnx_file import QonnxError
 from hls_projects.ranges import RangeError
@@ -37,17 +42,24 @@ STEPS: list[tuple[str, Callable[[Build], None]]] = [
     ("export", steps.export),  # torch -> QONNX, by Brevitas
     ("ranges", steps.check_ranges),  # every tensor's grid and bits, at most 24
     ("lower", steps.lower_graph),  # QONNX -> hardware operators
-    ("convert", steps.convert_graph),  # depths of the FIFOs; hardware operators -> HLS project, by hls4ml
+    ("fold", steps.fold_graph),  # how much works in parallel, and the depths of the FIFOs
+    ("convert", steps.convert_graph),  # hardware operators -> HLS project, by hls4ml
     ("compile", steps.compile_project),  # native integers and ap_types, by g++
     ("simulate", steps.simulate_all),  # torch, QONNX, hardware operators, C++
     ("compare", steps.compare),  # logit by logit, operator by operator where one differs
+    ("synth", steps.synthesise),  # Vitis HLS and Vivado, where they are asked for and there
+    ("deploy", steps.deploy),  # the folder for the board: driver, test set, manifest, bitstream
     ("report", steps.report),  # report.html, report.json and the summary
 ]
 BAD_INPUT = (
+    BoardError,
     CheckpointError,
     ConfigError,
     ConversionError,
+    CostError,
     DataError,
+    FoldingError,
+    HashesError,
     LoweringError,
     NetworkError,
     QonnxError,
@@ -60,6 +72,7 @@ BAD_INPUT = (
     OSError,
 )
 INTERRUPTED = 130
+TOOL_FAILED = 3
 
 
 def run(settings: Settings) -> int:
@@ -72,10 +85,15 @@ def run(settings: Settings) -> int:
             started = time.perf_counter()
             step(build)
             build.finish(name, time.perf_counter() - started)
+        write_hashes(folder)
     found = build.difference()
     if found:
         print(f"build: not exact: {found}", file=sys.stderr)
-    return int(found is not None)
+        return 1
+    if build.tool_failure:
+        print(f"build: {build.tool_failure}", file=sys.stderr)
+        return TOOL_FAILED
+    return 0
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+from flows.command_line import CommandParser
 from flows.reporting.comparing import Comparison, Row, Rule, as_json, compare_reports
 from flows.reporting.comparison_page import letters, render_comparison
 from flows.reporting.files import write_atomically
@@ -26,7 +27,7 @@ report.json, one of < <= > >=, a number; may be given again. Elements of lists g
 are sums."""
 
 
-class _Parser(argparse.ArgumentParser):
+class _Parser(CommandParser):
     """Leaves it to :func:`main` to say what is wrong, in one line."""
 
     def error(self, message: str) -> NoReturn:
@@ -49,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="flows/compare.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = _Parser("compare", __doc__)
     parser.add_argument("reports", nargs="+", metavar="REPORT", help="report.json, or the output folder of a build")
     parser.add_argument("--fail-if", action="append", default=[], metavar="EXPRESSION", help=FAIL_IF_HELP)
     parser.add_argument("--across-models", action="store_true", help="compare models of different configuration")

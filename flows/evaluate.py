@@ -16,11 +16,11 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import NoReturn
 
-from brevitas_model.checkpoint import CheckpointError
 from brevitas_model.config import ConfigError
 from brevitas_model.data import DataError, Pictures, load_cifar10, train_validation_split
+from brevitas_model.shipped import CheckpointError
+from flows.command_line import CommandParser
 from flows.evaluation.files import OutputError, prepare, write_evaluation
 from flows.evaluation.lineage import Family, shipped_chain
 from flows.evaluation.phases import evaluate
@@ -31,17 +31,8 @@ BAD_INPUT = (CheckpointError, ConfigError, DataError, OutputError, QonnxError, O
 INTERRUPTED = 130
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, without the usage in front of it."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"evaluate: {message}; see --help\n")
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="flows/evaluate.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser("evaluate", __doc__)
     parser.add_argument(
         "checkpoints",
         nargs="*",

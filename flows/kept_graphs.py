@@ -8,10 +8,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from brevitas_model.checkpoint import CheckpointError, load_checkpoint
 from brevitas_model.config import ConfigError
-from brevitas_model.export import export
 from brevitas_model.files import write_whole
+from brevitas_model.shipped import CheckpointError
 from flows.provenance import PACKAGES, ROOT
 from hls_projects.lowering import lower
 from hls_projects.simulation.compiler import cache_dir
@@ -29,6 +28,10 @@ def lowered_graph(checkpoint: Path) -> Path:
     kept = cache_dir().parent / "lowered" / f"{_key(checkpoint)}.onnx"
     if kept.is_file():
         return kept
+    # Not at the top: torch and Brevitas take seconds to import, which a graph that is kept does not need.
+    from brevitas_model.checkpoint import load_checkpoint
+    from brevitas_model.export import export
+
     model, _ = load_checkpoint(checkpoint)
     if not model.config.quantized:
         raise ConfigError(f"checkpoint {checkpoint} is not a quantized model")

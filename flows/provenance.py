@@ -8,10 +8,11 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from flows.hashes import sha256
 from hls_projects import simulation
 
 ROOT = Path(__file__).parents[1]
@@ -40,14 +41,24 @@ def provenance(folder: Path, others: Mapping[str, Path] | None = None) -> dict[s
     Args:
         others: files outside the folder that figures are from, by name.
     """
-    found = sorted({path for pattern in HASHED for path in folder.glob(pattern)})
     return {
         # A name of a file need not be text.
-        "command": shlex.join(["python", *sys.argv]).encode(errors="replace").decode(),
+        "command": shlex.join(_command()).encode(errors="replace").decode(),
         "commit": commit(),
-        "files": {str(path.relative_to(folder)): _digest(path) for path in found}
-        | {name: _digest(path) for name, path in (others or {}).items()},
+        "files": digests(folder, HASHED) | {name: _digest(path) for name, path in (others or {}).items()},
     }
+
+
+def _command() -> list[str]:
+    """As it can be given again; a console command is a program of its own."""
+    program = Path(sys.argv[0])
+    return ["python", *sys.argv] if program.suffix == ".py" else [program.name, *sys.argv[1:]]
+
+
+def digests(folder: Path, patterns: Iterable[str]) -> dict[str, str]:
+    """SHA-256 of what the ``patterns`` name in ``folder``, by name; a subfolder counts as one."""
+    found = sorted({path for pattern in patterns for path in folder.glob(pattern)})
+    return {str(path.relative_to(folder)): _digest(path) for path in found}
 
 
 def commit() -> str | None:
@@ -67,7 +78,7 @@ def _git(*arguments: str) -> str:
 
 def _digest(path: Path) -> str:
     if path.is_file():
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return sha256(path)
     files = sorted(file for file in path.rglob("*") if file.is_file())
     lines = [f"{file.relative_to(path)} {_digest(file)}\n" for file in files]
     return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -21,6 +21,7 @@ from brevitas_model.data import Pictures
 from brevitas_model.pruning import apply_masks, make_masks, matrices, sparsity
 from brevitas_model.recipe import Recipe, load_recipe
 from brevitas_model.training import accuracy, start_model
+from flows.command_line import CommandParser
 from flows.train import add_arguments, carry_out, chosen_recipe, guarded, run_folder
 
 DEFAULT_RECIPE = "vit-pruned"
@@ -80,7 +81,7 @@ def prune(args: argparse.Namespace) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser("prune", __doc__)
     add_arguments(parser, DEFAULT_RECIPE)
     for flag, key, shown, told in OPTIONS:
         parser.add_argument(flag, metavar=shown, help=f"{told} (recipe: {key})")

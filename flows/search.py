@@ -2,6 +2,7 @@
 
     python flows/search.py --trials 50
     python flows/search.py --space space.toml --max-parameters 400000 --ray
+    python flows/search.py --space quantized.toml --target pynq-z2
     python flows/search.py --report-only
     python flows/search.py rank --epochs 4 --long-epochs 30
 
@@ -24,10 +25,14 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from brevitas_model.checkpoint import CheckpointError
 from brevitas_model.config import ConfigError
 from brevitas_model.data import DataError, Pictures, load_cifar10, train_validation_split
 from brevitas_model.recipe import Recipe, load_recipe
+from brevitas_model.shipped import CheckpointError
+from brevitas_model.training import TrainingError
+from flows.command_line import CommandParser
+from flows.searching import hardware
+from flows.searching.cost import OBJECTIVE, cost
 from flows.searching.driver import Search, trial_recipe
 from flows.searching.errors import SearchError
 from flows.searching.jobs import LocalPool, Pool
@@ -39,10 +44,17 @@ from flows.searching.rank import SHIPPED, Ranking, load_models, rank_table
 from flows.searching.ray_pool import ray_pool
 from flows.searching.results import front_table, write_report
 from flows.searching.sampler import PointSampler
-from flows.searching.space import load_space
+from flows.searching.space import SearchSpace, load_space
 from flows.searching.storage import one_line_failures
+from hls_projects.cost import CostError
+from hls_projects.targets import TARGET_HELP, TargetError, load_target
 
+BAD_INPUT = (
+    SearchError, ConfigError, CheckpointError, DataError, SafetensorError, TargetError, TrainingError, CostError,
+    OSError,
+)  # fmt: skip
 INTERRUPTED = 130
+QUANTIZED = ("pot4", "pot6")
 
 
 def add_training_arguments(parser: argparse.ArgumentParser, recipe: str = "search", what: str = "trial") -> None:
@@ -64,11 +76,14 @@ def add_training_arguments(parser: argparse.ArgumentParser, recipe: str = "searc
 
 
 def search_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="search.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser("search", __doc__)
     parser.add_argument("--space", type=Path, help="TOML file of choices, depth = [2, 3] (default: a space of 5,280)")
     parser.add_argument("--max-parameters", type=positive, help="no larger models")
+    parser.add_argument(
+        "--target",
+        help="minimize the clocks between two pictures on this board, with half of the weights zero, instead of the "
+        f"parameters: {TARGET_HELP}",
+    )
     parser.add_argument("--trials", type=positive, default=50, help="of the whole study (default: %(default)s)")
     parser.add_argument("--study", default="search", help="name in the database (default: %(default)s)")
     parser.add_argument("--storage", help="URL of the database (default: sqlite:///OUT/study.db)")
@@ -88,9 +103,7 @@ def search_parser() -> argparse.ArgumentParser:
 
 
 def rank_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="search.py rank", description="Rank correlation of accuracies between short trials and long runs."
-    )
+    parser = CommandParser("search", "Rank correlation of accuracies between short trials and long runs.", "rank")
     parser.add_argument(
         "models",
         type=Path,
@@ -124,6 +137,22 @@ def base_recipe(args: argparse.Namespace) -> Recipe:
     return trial_recipe(recipe, {})
 
 
+def searched(args: argparse.Namespace) -> SearchSpace:
+    """The space; by default without float models where they are to have a price on a board.
+
+    Raises:
+        ConfigError: a space of float models for a board.
+    """
+    if args.target is None:
+        return load_space(args.space)
+    if args.space is None:
+        return SearchSpace(weight_format=QUANTIZED)
+    space = load_space(args.space)
+    if set(space.weight_format) - set(QUANTIZED):
+        raise ConfigError(f"a board takes quantized models: of weight_format in {args.space}, leave out 'float'")
+    return space
+
+
 def splits(args: argparse.Namespace, recipe: Recipe) -> tuple[Pictures, Pictures]:
     """Training and validation pictures, the former cut to ``--images``.
 
@@ -153,16 +182,19 @@ def search(args: argparse.Namespace) -> int:
     with one_line_failures(url):
         if args.report_only:
             return report(Ledger.read(url, args.study), args.out)
-        recipe, space = base_recipe(args), load_space(args.space)
+        price = cost if args.target is None else hardware.BoardPrice(load_target(args.target))
+        recipe, space = base_recipe(args), searched(args)
         points = space.points(recipe.model, args.max_parameters)
         pictures, validation = splits(args, recipe)
         identity = {
             "space": space.choices(),
             "max_parameters": args.max_parameters,
+            "target": args.target,
+            "objective": OBJECTIVE if args.target is None else hardware.OBJECTIVE,
             "images": args.images,
             "recipe": dataclasses.asdict(recipe),
         }
-        ledger = Ledger.open(url, args.study, identity, PointSampler(space, points, recipe.seed))
+        ledger = Ledger.open(url, args.study, identity, PointSampler(space, points, recipe.seed), price)
         with Lease(ledger, args.out):
             if again := ledger.rerun_lost():
                 print(f"{again} trials went down with an earlier driver and are run again")
@@ -173,7 +205,7 @@ def search(args: argparse.Namespace) -> int:
 
 
 def report(ledger: Ledger, out: Path) -> int:
-    print(front_table(write_report(ledger, out)))
+    print(front_table(write_report(ledger, out), ledger.objective))
     print(f"all trials: {out / 'trials.csv'}, {out / 'trials.json'}; picture: {out / 'front.png'}")
     return 0
 
@@ -198,7 +230,7 @@ def guarded(work: Callable[[], int]) -> int:
     """Run ``work`` and turn what it was given wrongly into one line and an exit status."""
     try:
         return work()
-    except (SearchError, ConfigError, CheckpointError, DataError, SafetensorError, OSError) as error:
+    except BAD_INPUT as error:
         print(f"search: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

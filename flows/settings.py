@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
-from brevitas_model.checkpoint import find_checkpoint
-from flows.stages import CSIM_MODES
+from brevitas_model.shipped import find_checkpoint
+from flows.command_line import CommandParser
+from hls_projects.board import HLS_STEPS
 from hls_projects.targets import TARGET_HELP, target_names
 
+CSIM_MODES = ("fast", "reference")
 SHIPPED_CHECKPOINT = find_checkpoint("vit-pot4")
+# Co-simulation clocks whole pictures and takes hours.
+USUAL_HLS_STEPS = ("csim", "csynth", "export")
 # Options that a later step does not see.
 READ_BY = {
     "load": ("target", "checkpoint", "qonnx", "data", "images", "inputs"),
-    "convert": ("fifo_depths",),
+    "fold": ("fifo_depths", "folding", "fps", "fill", "dense"),
     "simulate": ("csim", "sample"),
+    "synth": ("synth", "bitstream"),
 }
 
 
@@ -32,26 +37,23 @@ class Settings:
     inputs: Path | None
     out: Path
     fifo_depths: Path | None
+    folding: Path | None
+    fps: float | None
+    fill: float
+    dense: bool
     csim: str
     sample: int
     trace: bool
     show_pictures: bool
     vendor_reports: Path | None
+    synth: tuple[str, ...] | None
+    bitstream: bool
     first: str
     last: str
 
 
-class OneLineParser(argparse.ArgumentParser):
-    """Says what is wrong in one line, without the usage in front of it."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{Path(self.prog).stem}: {message}; see --help\n")
-
-
 def parse_settings(description: str, steps: list[str], argv: list[str] | None) -> Settings:
-    parser = OneLineParser(
-        prog="flows/build.py", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = CommandParser("build", description)
     parser.add_argument(
         "--target", default="pynq-z2", help=f"{TARGET_HELP}: {', '.join(target_names())} (default: pynq-z2)"
     )
@@ -74,6 +76,7 @@ def parse_settings(description: str, steps: list[str], argv: list[str] | None) -
         type=Path,
         help="depths of the FIFOs, a fifo_depths.json that was edited (default: the smallest that cost no throughput)",
     )
+    add_folding(parser)
     parser.add_argument(
         "--csim",
         choices=CSIM_MODES,
@@ -102,6 +105,18 @@ def parse_settings(description: str, steps: list[str], argv: list[str] | None) -
         help="folder with csynth.xml of Vitis HLS and Vivado's reports of utilization and timing; their figures are "
         "put beside the estimate",
     )
+    parser.add_argument(
+        "--synth",
+        type=_hls_steps,
+        nargs="?",
+        const=USUAL_HLS_STEPS,
+        metavar="STEP,...",
+        help=f"run Vitis HLS, if it is on the PATH: steps of {', '.join(HLS_STEPS)} "
+        f"(without any: {','.join(USUAL_HLS_STEPS)})",
+    )
+    parser.add_argument(
+        "--bitstream", action="store_true", help="run Vitis HLS and then Vivado, for a Zynq-7000, if they are there"
+    )
     parser.add_argument("--from", dest="first", choices=steps, default=steps[0], help="go on from --out at this step")
     parser.add_argument("--until", dest="last", choices=steps, default=steps[-1], help="stop after this step")
     settings = Settings(**vars(parser.parse_args(argv)))
@@ -114,6 +129,57 @@ def parse_settings(description: str, steps: list[str], argv: list[str] | None) -
                     f"--{name.replace('_', '-')} is read by the step {step}, which --from {settings.first} leaves out"
                 )
     return settings
+
+
+FILL = 0.85
+# Endings of pictures.
+PLOTS = (".png", ".pdf", ".svg")
+
+
+def add_folding(parser: argparse.ArgumentParser) -> None:
+    """The options of :class:`flows.folded.FoldOptions` but for the clock."""
+    parser.add_argument("--folding", type=Path, metavar="FILE", help="folding.json instead of one for the target")
+    parser.add_argument("--fps", type=above_zero, help="pictures a second that are enough (default: as many as fit)")
+    parser.add_argument("--fill", type=_share, default=FILL, help=f"largest share of any resource (default: {FILL})")
+    parser.add_argument("--dense", action="store_true", help="spend time on weights that are zero, too")
+
+
+def _hls_steps(text: str) -> tuple[str, ...]:
+    steps = tuple(text.split(","))
+    for step in steps:
+        if step not in HLS_STEPS:
+            raise argparse.ArgumentTypeError(f"{step!r} is none of {', '.join(HLS_STEPS)}")
+    return steps
+
+
+def above_zero(text: str) -> float:
+    """A finite number above 0, for argparse."""
+    value = _number(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return value
+
+
+def _share(text: str) -> float:
+    value = _number(text)
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a share above 0 and up to 1")
+    return value
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def plot_file(text: str) -> Path:
+    """The path of a picture whose ending is its format, for argparse."""
+    path = Path(text)
+    if path.suffix and path.suffix not in PLOTS:
+        raise argparse.ArgumentTypeError(f"{text} must end in {', '.join(PLOTS)}")
+    return path
 
 
 def positive(text: str) -> int:

@@ -20,42 +20,67 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf.message import DecodeError
+from qonnx.core.modelwrapper import ModelWrapper
 
-from brevitas_model.checkpoint import CheckpointError, find_checkpoint
 from brevitas_model.config import ConfigError
 from brevitas_model.files import write_whole
+from brevitas_model.shipped import CheckpointError, find_checkpoint
+from flows.command_line import CommandParser
+from flows.folded import fold, options_of
 from flows.kept_graphs import lowered_graph
-from flows.settings import SHIPPED_CHECKPOINT, positive
+from flows.settings import SHIPPED_CHECKPOINT, add_folding, plot_file, positive
 from flows.timing import chosen_depths
 from flows.timing_plot import save_plot
 from hls_projects import pipeline
 from hls_projects.conversion import ConversionError, make_graph
-from hls_projects.dataflow import Deadlock, Network, NetworkError, Sizing, Trace, explain, simulate, size_fifos
+from hls_projects.cost import CostError
+from hls_projects.dataflow import Deadlock, Network, NetworkError, Sizing, Trace, explain, settled, simulate, size_fifos
 from hls_projects.dataflow.activity import timeline
 from hls_projects.dataflow.program import busy_cycles
-from hls_projects.dataflow.sizing import PICTURES, Depths
+from hls_projects.dataflow.sizing import Depths
+from hls_projects.folding import FoldingError
 from hls_projects.lowering import LoweringError
+from hls_projects.simulation import SimulationError
 from hls_projects.targets import TARGET_HELP, Target, TargetError, load_target, target_names
 
-BAD_INPUT = (CheckpointError, ConfigError, ConversionError, LoweringError, NetworkError, TargetError, OSError)
+BAD_INPUT = (
+    *(CheckpointError, ConfigError, ConversionError, CostError, FoldingError, LoweringError, NetworkError),
+    *(SimulationError, TargetError, OSError),
+)
 INTERRUPTED = 130
 MOST_SHOWN = 10
 
 
-def network_of(args: argparse.Namespace, target: Target) -> Network:
-    lowered = args.lowered or lowered_graph(args.checkpoint)
-    if not lowered.is_file():
-        raise CheckpointError(f"{lowered} does not exist")
+def network_of(args: argparse.Namespace, target: Target) -> tuple[Network, Depths | None]:
+    """The network, and its depths where folding it has told them.
+
+    A file of a build has its folding; a checkpoint gets one for the target.
+    """
+    if not args.lowered:
+        folded = fold(
+            ModelWrapper(str(lowered_graph(args.checkpoint))),
+            target,
+            options_of(args),
+            lambda *networks: chosen_depths(*networks, args.fifo_depths),
+        )
+        return folded.network, folded.depths
+    if not args.lowered.is_file():
+        raise CheckpointError(f"{args.lowered} does not exist")
     try:
-        return pipeline.network(make_graph(lowered, target, Path("hls")))
+        graph = make_graph(args.lowered, target, Path("hls"))
     except DecodeError as error:
-        raise ConversionError(f"{lowered} is not an ONNX file") from error
+        raise ConversionError(f"{args.lowered} is not an ONNX file") from error
+    network = pipeline.network(graph)
+    sized = not args.size_fifos and not args.fifo_length
+    return network, chosen_depths(network, pipeline.network(graph, kernels=True), args.fifo_depths) if sized else None
 
 
-def depths_of(args: argparse.Namespace, network: Network, sizing: Sizing | None) -> Depths:
+def depths_of(args: argparse.Namespace, network: Network, known: Depths | None, sizing: Sizing | None) -> Depths:
     if args.fifo_length:
         return {fifo.name: args.fifo_length for fifo in network.sizable}
-    return sizing.lossless.depths if sizing and not args.fifo_depths else chosen_depths(network, args.fifo_depths)
+    if sizing and not args.fifo_depths:
+        return sizing.lossless.depths
+    return known or pipeline.read_depths(args.fifo_depths, network)
 
 
 def facts(trace: Trace, found: Deadlock | None, target: Target) -> dict[str, Any]:
@@ -140,10 +165,10 @@ def describe_sizing(sizing: Sizing) -> str:
 
 def run(args: argparse.Namespace) -> int:
     target = load_target(args.target)
-    network = network_of(args, target)
+    network, known = network_of(args, target)
     sizing = size_fifos(network) if args.size_fifos else None
-    depths = depths_of(args, network, sizing)
-    trace = simulate(network, depths, args.pictures)
+    depths = depths_of(args, network, known, sizing)
+    trace = simulate(network, depths, args.pictures) if args.pictures else settled(network, depths, record=True)
     found = explain(trace)
     print(describe(trace, found, target))
     if sizing:
@@ -158,23 +183,24 @@ def run(args: argparse.Namespace) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser("simulate", __doc__)
     parser.add_argument(
         "--target", default="pynq-z2", help=f"{TARGET_HELP}: {', '.join(target_names())} (default: pynq-z2)"
     )
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--checkpoint", type=find_checkpoint, default=SHIPPED_CHECKPOINT, help="quantized checkpoint")
     source.add_argument("--lowered", type=Path, metavar="FILE", help="the lowered.onnx of a build instead")
-    parser.add_argument("--pictures", type=positive, default=PICTURES, help=f"how many run (default: {PICTURES})")
+    add_folding(parser)
+    parser.add_argument("--pictures", type=positive, help="how many run (default: until the interval stays the same)")
     depths = parser.add_mutually_exclusive_group()
     depths.add_argument("--fifo-depths", type=Path, metavar="FILE", help="depths as a build wrote them")
     depths.add_argument("--fifo-length", type=positive, metavar="N", help="the same depth for every FIFO")
     parser.add_argument("--size-fifos", action="store_true", help="print the curve from smallest to lossless FIFOs")
     parser.add_argument("--write-depths", type=Path, metavar="FILE", help="write the depths that were simulated")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw what every process does when")
+    parser.add_argument("--plot", type=plot_file, metavar="FILE", help="draw what every process does when")
     args = parser.parse_args(argv)
-    if args.pictures < 2:
+    if args.pictures == 1:
         parser.error("--pictures must be at least 2, for an interval")
     try:
         return run(args)

@@ -21,7 +21,6 @@ from hls_projects.qonnx_file import run_pictures
 from hls_projects.qonnx_runtime import run_standard
 
 TORCH_BATCH = 25
-CSIM_MODES = ("fast", "reference")
 Progress = Callable[[int], None]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
+from safetensors.numpy import load_file, save
 from tqdm import tqdm
 
 from brevitas_model.checkpoint import load_checkpoint
@@ -19,7 +20,11 @@ from brevitas_model.config import ConfigError
 from brevitas_model.data import IMAGE_SHAPE, Pictures, load_cifar10, load_inputs
 from brevitas_model.export import export as export_model
 from brevitas_model.export import tidy_up
+from brevitas_model.files import write_whole
 from flows import summary, tracing
+from flows.deploying import DEPLOYED, VENDOR, manifest_facts, run_tools
+from flows.estimating import estimate_facts, resource_facts
+from flows.folded import fold, options_of
 from flows.provenance import provenance, versions
 from flows.reporting import facts as reported
 from flows.reporting.page import render_report, wrong_pictures
@@ -27,35 +32,39 @@ from flows.reporting.schema import SCHEMA_VERSION, check_report
 from flows.reporting.synthesis import synthesis_facts, vendor_files
 from flows.settings import Settings
 from flows.stages import compare_stages, mismatched_logits, sample_of, stages
-from flows.timing import chosen_depths, timed, timing_facts
+from flows.timing import check_kernels, chosen_depths, timed, timing_facts
 from flows.workspace import MARKER, WorkspaceError, read_marker
-from hls_projects import pipeline, simulation
+from hls_projects import board, pipeline, simulation
 from hls_projects.conversion import make_graph, write_project
+from hls_projects.folding import folding_file
 from hls_projects.lowering import lower
 from hls_projects.qonnx_file import QonnxError, read_qonnx
 from hls_projects.ranges import annotate_ranges, max_bits
-from hls_projects.targets import Target, read_target, target_file
-from hls_projects.vendor_reports import VendorReports, check_part, read_folder
+from hls_projects.targets import Target, TargetError, read_target, target_file
+from hls_projects.vendor_reports import VendorReportError, VendorReports, check_part, read_folder
 
 # What each step leaves: files in the folder, and facts for the report.
 PRODUCTS = {
-    "load": ("target.toml", "checkpoint.safetensors", "source.onnx", "pictures.npz"),
+    "load": ("target.toml", "checkpoint.safetensors", "source.onnx", "pictures.safetensors"),
     "export": ("model.qonnx.onnx",),
     "lower": ("lowered.onnx",),
-    "convert": ("hls", "fifo_depths.json"),
+    "fold": ("folding.json", "fifo_depths.json", "estimate.json"),
+    "convert": ("hls", "vendor"),
     "simulate": ("logits_*.npy",),
+    "deploy": ("deploy",),
     "report": ("report.json", "report.txt", "report.html"),
 }
 FACTS = {
     "load": ("target", "config", "images"),
     "ranges": ("max_bits",),
     "lower": ("model",),
-    "convert": ("timing",),
+    "fold": ("timing", "resources"),
+    "convert": ("synthesised",),
     "simulate": ("stages", "sample"),
     "compare": ("comparisons", "accuracy", "trace"),
 }
 ON_ALL_PICTURES = ("torch", "qonnx", "csim")
-REPORTED = ("target", "images", "model", "stages", "comparisons", "accuracy", "max_bits", "trace", "timing")
+REPORTED = ("target", "images", "model", "stages", "comparisons", "accuracy", "max_bits", "trace", *FACTS["fold"])
 
 
 @dataclass
@@ -65,6 +74,7 @@ class Build:
     settings: Settings
     folder: Path
     facts: dict[str, Any]
+    tool_failure: str | None = None  # of a vendor's tool that ran, in words
 
     @classmethod
     def open(cls, settings: Settings, folder: Path, steps: list[str]) -> Build:
@@ -95,8 +105,8 @@ class Build:
         return path
 
     def pictures(self) -> Pictures:
-        with np.load(self.path("pictures.npz")) as file:
-            return Pictures(file["images"], file.get("labels"))
+        arrays = load_file(self.path("pictures.safetensors"))
+        return Pictures(arrays["images"], arrays.get("labels"))
 
     def logits(self) -> dict[str, np.ndarray]:
         """Logits of the stages that were run, by stage."""
@@ -108,15 +118,22 @@ class Build:
         """The board, as it was when the build began."""
         return read_target(self.path("target.toml"), self.facts["target"])
 
+    def vendor_folder(self) -> Path | None:
+        """Of the reports that were given, or else of those that the tools left in this build."""
+        if self.settings.vendor_reports is None and self.facts.get("synthesised"):
+            return self.folder / VENDOR / board.REPORTS
+        return self.settings.vendor_reports
+
     def vendor_reports(self) -> VendorReports | None:
-        """The reports that were given, of this board's part.
+        """What is in :meth:`vendor_folder`, of this board's part.
 
         Raises:
             VendorReportError: they cannot be used.
         """
-        if self.settings.vendor_reports is None:
+        folder = self.vendor_folder()
+        if folder is None:
             return None
-        reports = read_folder(self.settings.vendor_reports)
+        reports = read_folder(folder)
         check_part(reports, self.target())
         return reports
 
@@ -134,6 +151,7 @@ def load(build: Build) -> None:
     build.facts["target"] = read_target(source, source.stem).name
     shutil.copyfile(source, build.folder / "target.toml")
     build.vendor_reports()  # wrong ones are refused before the long work
+    _check_bitstream(build)
     simulation.compiler()
     if settings.qonnx:
         read_qonnx(settings.qonnx, IMAGE_SHAPE)
@@ -148,7 +166,9 @@ def load(build: Build) -> None:
     pictures = load_inputs(settings.inputs) if settings.inputs else load_cifar10(settings.data, train=False)
     pictures = pictures if settings.inputs else pictures[: settings.images]
     labels = {} if pictures.labels is None else {"labels": pictures.labels}
-    np.savez(build.folder / "pictures.npz", images=pictures.images, **labels)
+    # Not numpy's archive, whose bytes depend on the version of Python.
+    kept = {"images": np.ascontiguousarray(pictures.images), **labels}
+    write_whole(build.folder / "pictures.safetensors", save(kept))
     build.facts["images"] = len(pictures)
 
 
@@ -179,14 +199,33 @@ def lower_graph(build: Build) -> None:
     build.facts["model"] = summary.model_facts(model, lowered) | {"config": build.facts["config"]}
 
 
+def fold_graph(build: Build) -> None:
+    """Nodes of lowered.onnx get their folding; the FIFOs get their depths."""
+    model, settings = build.model("lowered.onnx"), build.settings
+    target = build.target()
+    folded = fold(model, target, options_of(settings), lambda *networks: chosen_depths(*networks, settings.fifo_depths))
+    trace = timed(folded.network, folded.depths)
+    build.facts["timing"] = timing_facts(trace, target)
+    build.facts["resources"] = resource_facts(folded.plan, target)
+    model.save(str(build.folder / "lowered.onnx"))
+    written = {
+        "folding.json": folding_file(folded.plan.foldings),
+        "fifo_depths.json": pipeline.depths_file(folded.network, folded.depths),
+        "estimate.json": json.dumps(estimate_facts(folded, trace, target), indent=2) + "\n",
+    }
+    for name, text in written.items():
+        (build.folder / name).write_text(text, encoding="utf-8")
+
+
 def convert_graph(build: Build) -> None:
     target, folder = build.target(), build.folder / "hls"
     graph = make_graph(build.path("lowered.onnx"), target, folder)
-    network = pipeline.network(graph)
-    depths = chosen_depths(network, build.settings.fifo_depths)
-    build.facts["timing"] = timing_facts(timed(network, depths), target)
+    kernels = pipeline.network(graph, kernels=True)
+    depths = pipeline.read_depths(build.path("fifo_depths.json"), kernels)
+    check_kernels(kernels, depths)
     write_project(graph, folder, depths)
-    (build.folder / "fifo_depths.json").write_text(pipeline.depths_file(network, depths))
+    board.write_top(graph, folder)
+    board.write_scripts(target, build.folder / VENDOR)
 
 
 def compile_project(build: Build) -> None:
@@ -245,6 +284,41 @@ def compare(build: Build) -> None:
         )
 
 
+def synthesise(build: Build) -> None:
+    """Vitis HLS and Vivado, as far as they are asked for and there; their reports become the build's."""
+    if not build.settings.synth and not build.settings.bitstream:
+        return
+    _check_bitstream(build)
+    build.facts["synthesised"] = False
+    made = run_tools(build.path(VENDOR), build.settings)
+    build.tool_failure = made.failure
+    if made.reports:
+        build.facts["synthesised"] = True
+        try:
+            build.vendor_reports()
+        except VendorReportError as error:
+            build.facts["synthesised"] = False
+            build.tool_failure = build.tool_failure or f"the tools' reports cannot be read: {error}"
+
+
+def _check_bitstream(build: Build) -> None:
+    target = build.target()
+    if build.settings.bitstream and not board.has_board_script(target):
+        raise TargetError(f"--bitstream is for a Zynq-7000; {target.name} has {target.part}")
+
+
+def deploy(build: Build) -> None:
+    missing = [key for key in DEPLOYED if key not in build.facts]
+    if missing:
+        raise WorkspaceError(f"{build.settings.out} knows no {missing[0]}; start --from an earlier step")
+    pictures = build.pictures()
+    test_set = {"images": pictures.images, "logits": build.logits()["csim"]}
+    if pictures.labels is not None:
+        test_set["labels"] = pictures.labels
+    facts = manifest_facts(build.facts, build.folder, build.target(), build.model("lowered.onnx"))
+    board.write_package(build.folder / "deploy", build.path(VENDOR), test_set, facts)
+
+
 def report(build: Build) -> None:
     started = time.perf_counter()
     missing = [key for key in REPORTED if key not in build.facts]
@@ -252,7 +326,7 @@ def report(build: Build) -> None:
         raise WorkspaceError(f"{build.settings.out} knows no {missing[0]}; start --from an earlier step")
     pictures, logits = build.pictures(), build.logits()
     lowered, vendor = build.model("lowered.onnx"), build.vendor_reports()
-    files = vendor_files(vendor, build.settings.vendor_reports) if vendor else {}
+    files = vendor_files(vendor, build.vendor_folder()) if vendor else {}
     facts = {
         "schema_version": SCHEMA_VERSION,
         **{key: build.facts[key] for key in REPORTED},
@@ -262,7 +336,6 @@ def report(build: Build) -> None:
         "tensors": reported.tensor_facts(build.model("model.qonnx.onnx")),
         "layers": reported.layer_facts(lowered),
         "storage": reported.storage_facts(lowered),
-        "resources": None,
         "synthesis": vendor and synthesis_facts(vendor),
         "versions": versions(),
         "provenance": provenance(build.folder, files),

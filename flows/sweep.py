@@ -26,16 +26,17 @@ from typing import Any
 from tqdm import tqdm
 
 from brevitas_model import data
-from brevitas_model.checkpoint import CheckpointError
 from brevitas_model.config import ConfigError, ViTConfig
 from brevitas_model.data import DataError
 from brevitas_model.files import write_whole
 from brevitas_model.recipe import Recipe, load_recipe
+from brevitas_model.shipped import CheckpointError
 from brevitas_model.training import TrainingError
+from flows.command_line import CommandParser
 from flows.search import add_training_arguments, pool, splits
 from flows.searching.errors import SearchError
 from flows.searching.lock import lock_folder
-from flows.settings import OneLineParser, positive
+from flows.settings import positive
 from flows.sweeping.claims import claims
 from flows.sweeping.modes import MODES, mode_config, trained_config
 from flows.sweeping.plot import sweep_picture
@@ -48,18 +49,18 @@ from hls_projects.lowering import LoweringError
 from hls_projects.targets import Target, TargetError, load_target, target_names
 
 TILE_SIZES = (4, 8, 16, 32, 64)
-FIFO_LENGTHS: tuple[Length, ...] = (1, 4, 16, 64, SMALLEST, LOSSLESS)
+FIFO_LENGTHS: tuple[Length, ...] = (2, 64, 1024, 16384, SMALLEST, LOSSLESS)
 BAD_INPUT = (
     CheckpointError, ConfigError, ConversionError, DataError, LoweringError, NetworkError, OSError, SearchError,
     TargetError, TrainingError,
 )  # fmt: skip
 INTERRUPTED = 130
 # With these a pipeline with FIFOs of up to a picture's tokens has filled.
-PICTURES = 16
+PICTURES = 8
 
 
 def parser() -> argparse.ArgumentParser:
-    made = OneLineParser(prog="sweep.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made = CommandParser("sweep", __doc__)
     made.add_argument("--target", default="pynq-z2", help=f"board: {', '.join(target_names())} (default: pynq-z2)")
     made.add_argument(
         "--tile-sizes", type=positive, nargs="+", default=TILE_SIZES, metavar="N", help="default: 4 8 16 32 64"

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from brevitas_model.files import write_whole
+from flows.command_line import CommandParser
 from flows.reporting.formatting import figure
 from flows.reporting.schema import ReportError
 from flows.reporting.synthesis import ESTIMATED, KINDS, Figure, Row, side_by_side, synthesis_facts
@@ -151,7 +152,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser("synthesis", __doc__)
     parser.add_argument(
         "--target", default="pynq-z2", help=f"{TARGET_HELP}: {', '.join(target_names())} (default: pynq-z2)"
     )

@@ -15,11 +15,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from brevitas_model.checkpoint import CheckpointError
 from brevitas_model.config import ConfigError
 from brevitas_model.data import DataError, Pictures, load_cifar10, train_validation_split
 from brevitas_model.recipe import SHIPPED_RECIPES, Recipe, load_recipe
+from brevitas_model.shipped import CheckpointError
 from brevitas_model.training import Run, TrainingError, train
+from flows.command_line import CommandParser
 
 INTERRUPTED = 130
 
@@ -86,7 +87,7 @@ def guarded(name: str, work: Callable[[], int]) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser("train", __doc__)
     add_arguments(parser)
     args = parser.parse_args(argv)
     return guarded("train", lambda: carry_out("train", args, chosen_recipe(args)))

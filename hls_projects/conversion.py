@@ -7,9 +7,11 @@ templates and a source, all derived from what the operator declares of itself.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import logging
 import os
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -25,14 +27,16 @@ from qonnx.core.datatype import BaseDataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
+from hls_projects import PROJECT
 from hls_projects.dataflow.sizing import Depths
 from hls_projects.operators import OPERATORS, HardwareOperator
 from hls_projects.pipeline import set_depths
+from hls_projects.simulation.compiler import BLOCKS_HEADER
 from hls_projects.targets import Target
 
 BACKEND = "Vitis"
-PROJECT = "vit"
-FIXED_POINT_HEADER = Path(__file__).parent / "kernels" / "fixed_point.h"
+KERNELS = Path(__file__).parent / "kernels"
+SHARED_HEADERS = [KERNELS / f"{name}.h" for name in ("fixed_point", "blocks", "pot_element", "window")]
 
 
 class ConversionError(Exception):
@@ -46,7 +50,8 @@ def cpp_type(dtype: BaseDataType) -> str:
 
 def config_struct(operator: HardwareOperator, name: str) -> str:
     """The kernel's configuration: sizes as constants, then the types of arrays and internals."""
-    sizes = [f"    static const unsigned {size} = {operator.size(size)};" for size in operator.sizes]
+    constants = {size: operator.size(size) for size in (*operator.sizes, *operator.folding)} | operator.constants()
+    sizes = [f"    static const unsigned {constant} = {value};" for constant, value in constants.items()]
     types = {f"{array}_t": operator.array_dtype(array) for array in operator.arrays} | operator.types()
     typedefs = [f"    typedef {cpp_type(dtype)} {alias};" for alias, dtype in types.items()]
     return "\n".join([f"struct {name} {{", *sizes, *typedefs, "};", ""])
@@ -61,12 +66,13 @@ class HardwareLayer(Layer):
 
     def initialize(self) -> None:
         operator = self.get_attr("operator")
-        self.add_output_variable(operator.output_shape(), precision=precision(operator.out_dtype))
+        words = operator.stream_shape(operator.output_shape(), operator.out_word())
+        self.add_output_variable(words, precision=precision(operator.out_dtype))
         for name in operator.arrays:
             self.add_weights_variable(
                 name=name,
                 var_name=f"{name}{{index}}",
-                data=operator.array(name).reshape(-1),
+                data=operator.kernel_array(name),
                 precision=precision(operator.array_dtype(name)),
             )
 
@@ -121,8 +127,9 @@ def register() -> None:
         register_layer(name, layer)
     backend.register_template(HardwareConfigTemplate)
     backend.register_template(HardwareFunctionTemplate)
-    for header in sorted({FIXED_POINT_HEADER, *(operator.header() for operator in OPERATORS)}):
+    for header in sorted({*SHARED_HEADERS, *(operator.header() for operator in OPERATORS)}):
         backend.register_source(header, destination_dir="nnet_utils")
+    backend.register_source(BLOCKS_HEADER, destination_dir="ap_types")
 
 
 def convert(
@@ -135,7 +142,8 @@ def convert(
         depths: of the FIFOs; by default each holds all words of a picture.
 
     Raises:
-        ConversionError: an operator that left no call in the generated C++.
+        ConversionError: a node that is no hardware operator, folding or shifts that its kernel has not, or
+            an operator that left no call in the generated C++.
     """
     graph = make_graph(lowered, target, out_dir, trace=trace)
     write_project(graph, out_dir, depths or {})
@@ -184,6 +192,19 @@ def write_project(graph: ModelGraph, out_dir: Path, depths: Depths) -> None:
             layer.set_attr("function_cpp", f"PIPELINE_PROCESS({call.rstrip(';')});")
     with _quiet_hls4ml(), contextlib.chdir(out_dir.parent):
         graph.write()
+    _set_stamp(out_dir, graph.config.get_config_value("Stamp"))
+
+
+def _set_stamp(project: Path, drawn: str) -> None:
+    """hls4ml draws at random the name of the library that ``build_lib.sh`` makes; the source decides it here."""
+    firmware = project / "firmware"
+    digest = hashlib.sha256()
+    for path in sorted(path for path in firmware.rglob("*") if path.is_file()):
+        digest.update(f"{path.relative_to(firmware)} {path.stat().st_size}\n".encode() + path.read_bytes())
+    stamp = f"p{digest.hexdigest()[:7]}"  # no number, which YAML would quote
+    script, config = project / "build_lib.sh", project / "hls4ml_config.yml"
+    script.write_text(script.read_text().replace(drawn, stamp))
+    config.write_text(re.sub("^Stamp: .*$", f"Stamp: {stamp}", config.read_text(), flags=re.MULTILINE))
 
 
 def _check_calls(graph: ModelGraph) -> None:
@@ -198,6 +219,10 @@ def _check_operators(model: ModelWrapper) -> None:
     for node in model.graph.node:
         if node.op_type not in known:
             raise ConversionError(f"node {node.name}: {node.op_type} is not a hardware operator")
+        try:
+            getCustomOp(node).check_folding()
+        except ValueError as error:
+            raise ConversionError(str(error)) from error
         try:
             getCustomOp(node).types()
         except ValueError as error:

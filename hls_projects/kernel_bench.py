@@ -18,6 +18,7 @@ import numpy as np
 from hls_projects.conversion import config_struct, cpp_type
 from hls_projects.operators import HardwareOperator
 from hls_projects.simulation import compiler
+from hls_projects.simulation.compiler import BLOCKS_HEADER
 
 KERNELS = Path(__file__).parent / "kernels"
 HLS4ML = Path(str(resources.files("hls4ml"))) / "templates" / "vivado"
@@ -55,7 +56,7 @@ FLAGS = (
 )
 HEADERS = "".join(f'#include "{name}"\n' for name in ("ap_fixed.h", "ap_int.h", "hls_stream.h", "nnet_types.h"))
 TIMEOUT_S = 120
-INPUT_TYPES = ("input_t", "input2_t")
+STREAMS = ("input", "input2")
 
 
 class BenchError(Exception):
@@ -64,12 +65,17 @@ class BenchError(Exception):
 
 def config_header(operator: HardwareOperator) -> str:
     """``config.h`` of the operator's test bench."""
-    words = [
-        f"typedef nnet::array<{cpp_type(operator.in_dtype(index))}, {shape[-1]}> {INPUT_TYPES[index]};"
-        for index, shape in enumerate(operator.input_shapes())
+    streams = [
+        (name, operator.in_dtype(index), shape, operator.in_word(index))
+        for index, (name, shape) in enumerate(zip(STREAMS, operator.input_shapes(), strict=False))
     ]
-    result = f"typedef nnet::array<{cpp_type(operator.out_dtype)}, {operator.output_shape()[-1]}> result_t;"
-    return header("\n".join([config_struct(operator, "config"), *words, result]))
+    streams.append(("result", operator.out_dtype, operator.output_shape(), operator.out_word()))
+    lines = [config_struct(operator, "config")]
+    for name, dtype, shape, word in streams:
+        words, size = operator.stream_shape(shape, word)
+        lines.append(f"typedef nnet::array<{cpp_type(dtype)}, {size}> {name}_t;")
+        lines.append(f"static const unsigned {name}_words = {words};")
+    return header("\n".join(lines))
 
 
 def header(body: str) -> str:
@@ -92,7 +98,7 @@ def check_kernel(operator: HardwareOperator, *cases: np.ndarray) -> np.ndarray:
     kernel = operator.header()
     programs = cached_source(kernel.with_name(f"{operator.kernel}_tb.cpp"), config_header(operator))
     expected = operator.execute(*cases)
-    arrays = [operator.array(name) for name in operator.arrays]
+    arrays = [operator.kernel_array(name) for name in operator.arrays]
     words = [part for case in zip(*cases, expected, strict=True) for part in case]
     run_vectors(programs, len(expected), [*arrays, *words])
     return expected
@@ -125,7 +131,7 @@ def cached_source(source: Path, config: str) -> Path:
     (folder / "config.h").write_text(config)
 
     def compile_with(types: IntegerTypes) -> None:
-        includes = [f"-I{path}" for path in (folder, source.parent, KERNELS)]
+        includes = [f"-I{path}" for path in (folder, source.parent, KERNELS, BLOCKS_HEADER.parent)]
         compile_cpp(types, [*_precompiled(types), *includes, str(source), "-o", str(folder / types.name)])
 
     with ThreadPoolExecutor() as pool:

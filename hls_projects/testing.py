@@ -82,6 +82,29 @@ def bulk(low: int, high: int, *shape: int) -> st.SearchStrategy[np.ndarray]:
     return st.integers(0, 2**32 - 1).map(build)
 
 
+def pictures(operator: HardwareOperator, count: int, seed: int = 0) -> list[np.ndarray]:
+    """Codes of every input of an operator, from pictures in which they are random to pictures of ends and zeros."""
+    random = np.random.default_rng(seed)
+
+    def draw(index: int) -> np.ndarray:
+        low, high = limits(operator.in_dtype(index))
+        shape = count, *operator.input_shapes()[index]
+        extreme = random.random(shape) < np.linspace(0, 1, count).reshape(-1, *([1] * (len(shape) - 1)))
+        return np.where(extreme, random.choice([low, low, high, 0], shape), random.integers(low, high + 1, shape))
+
+    return [draw(index) for index in range(len(operator.input_shapes()))]
+
+
+def mixed_codes(dtype: str, *shape: int, seed: int = 0) -> np.ndarray:
+    """Codes of a qonnx type without hypothesis: a third at the ends, a third about zero, the rest anywhere."""
+    random = np.random.default_rng(seed)
+    low, high = limits(DataType[dtype])
+    ends = random.choice([low, low + 1, high - 1, high], shape)
+    small = np.clip(random.integers(-3, 4, shape), low, high)
+    anywhere = random.integers(low, high, shape, endpoint=True)
+    return np.choose(random.integers(0, 3, shape), [ends, small, anywhere])
+
+
 def limits(dtype: BaseDataType) -> tuple[int, int]:
     """Smallest and largest code."""
     bits = dtype.bitwidth()

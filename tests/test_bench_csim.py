@@ -61,7 +61,7 @@ def test_both_graphs_are_the_network():
     qonnx = MLP.qonnx()
     found = [execute_onnx(qonnx, {SOURCE: row[None].astype(np.float32)})[SINK][0] for row in x]
     assert np.array_equal(found, MLP.execute(x))
-    assert np.array_equal(run_pictures(MLP.lowered(), x[:, None]), MLP.execute(x))
+    assert np.array_equal(run_pictures(MLP.lowered(), x[:, :, None]), MLP.execute(x))
 
 
 def test_three_simulations_give_the_same_outputs(finished: tuple[dict, str]):

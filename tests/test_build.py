@@ -22,6 +22,7 @@ from brevitas.nn import QuantLinear
 from models import listing, noise, random_model, snapshot, tiny_config
 from onnx import helper
 from qonnx.core.modelwrapper import ModelWrapper
+from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import save_file
 from test_checkpoint import Malice, rewritten
 from test_data import broken_cifar, nan_pictures
@@ -38,6 +39,8 @@ STEP_NAMES = [name for name, _ in build.STEPS]
 STAGES = ("torch", "qonnx", "qonnx_reference", "lowered", "csim", "csim_reference")
 LOGITS = [f"logits_{stage}.npy" for stage in STAGES]
 REPORTS = {"report.html", "report.json", "report.txt"}
+BOARD = {"hls", "vendor", "deploy"}
+FOLDED = {"folding.json", "fifo_depths.json", "estimate.json"}
 NO_MISMATCH = {
     "torch_qonnx": 0, "qonnx_reference_qonnx": 0, "qonnx_csim": 0, "lowered_csim": 0, "csim_reference_csim": 0,
 }  # fmt: skip
@@ -54,8 +57,8 @@ VENDOR_REPORTS = Path(__file__).parent / "data" / "vendor_reports"
 def test_files_of_a_whole_build(finished_build: Path):
     names = {path.name for path in finished_build.iterdir()}
     assert names == {
-        "build.json", "target.toml", "checkpoint.safetensors", "pictures.npz", "model.qonnx.onnx", "lowered.onnx",
-        "hls", "fifo_depths.json", "report.json", "report.txt", "report.html", *LOGITS,
+        "build.json", "target.toml", "checkpoint.safetensors", "pictures.safetensors", "model.qonnx.onnx",
+        "lowered.onnx", "hashes.json", "hls", "vendor", "deploy", *FOLDED, *REPORTS, *LOGITS,
     }  # fmt: skip
     project = {str(path.relative_to(finished_build / "hls")) for path in (finished_build / "hls").rglob("*")}
     assert {"firmware/vit.cpp", "vit_test.cpp", "build_prj.tcl", "project.tcl"} <= project
@@ -114,7 +117,7 @@ def test_edited_depths_reach_the_cpp(copied: Path, report: Callable[[Path], dict
     depths = json.loads((copied / "fifo_depths.json").read_text())
     depths["layer2_out"]["depth"] += 7
     (tmp_path / "mine.json").write_text(json.dumps(depths))
-    options = ["--from", "convert", "--until", "convert", "--fifo-depths", str(tmp_path / "mine.json")]
+    options = ["--from", "fold", "--until", "convert", "--fifo-depths", str(tmp_path / "mine.json")]
     assert build.main([*options, "--out", str(copied)]) == 0
     text = (copied / "hls" / "firmware" / "vit.cpp").read_text()
     assert f"variable=layer2_out depth={depths['layer2_out']['depth']}\n" in text
@@ -126,18 +129,18 @@ def test_depths_that_stand_still_are_refused(given: list[str], finished_build: P
     depths = json.loads((finished_build / "fifo_depths.json").read_text())
     (tmp_path / "one.json").write_text(json.dumps({name: {"depth": 1} for name in depths}))
     said = refused(*given, "--fifo-depths", tmp_path / "one.json")
-    assert re.search(r"deadlock after cycle \d+: \w+ waits at \w+ \((full|empty)\), .* would free it", said)
+    assert re.search(r"deadlock after cycle \d+: [\w.]+ waits at [\w.]+ \((full|empty)\), .* would free it", said)
     (tmp_path / "none.json").write_text(json.dumps({name: {"depth": 0} for name in depths}))
     assert "must be a whole number of at least 1, not 0" in refused(*given, "--fifo-depths", tmp_path / "none.json")
     said = refused("--from", "simulate", "--fifo-depths", tmp_path / "one.json")
-    assert "--fifo-depths is read by the step convert" in said
+    assert "--fifo-depths is read by the step fold" in said
 
 
 def test_accuracy_with_labels(copied: Path, report: Callable[[Path], dict]):
     logits = np.load(copied / "logits_torch.npy")
     labels = logits.argmax(axis=1)
     labels[0] = (labels[0] + 1) % 10
-    np.savez(copied / "pictures.npz", images=noise(6), labels=labels)
+    save_arrays({"images": noise(6), "labels": labels}, copied / "pictures.safetensors")
     assert build.main(["--from", "compare", "--out", str(copied)]) == 0
     assert set(report(copied)["accuracy"].values()) == {round(100 * 5 / 6, 4)}
 
@@ -175,14 +178,15 @@ def test_until_and_from_go_on(given: list[str], tmp_path: Path):
 @pytest.mark.parametrize(
     "step, gone",
     [
-        ("lower", {"lowered.onnx", "hls", "fifo_depths.json", *REPORTS, *LOGITS}),
-        ("convert", {"hls", "fifo_depths.json", *REPORTS, *LOGITS}),
-        ("compare", REPORTS),
+        ("lower", {"lowered.onnx", *FOLDED, *BOARD, *REPORTS, *LOGITS}),
+        ("fold", {*FOLDED, *BOARD, *REPORTS, *LOGITS}),
+        ("convert", {*BOARD, *REPORTS, *LOGITS}),
+        ("compare", {"deploy", *REPORTS}),
     ],
 )
 def test_stale_products_are_removed(copied: Path, step: str, gone: set[str]):
     before = set(listing(copied))
-    made = {"lower": {"lowered.onnx"}, "convert": {"hls", "fifo_depths.json"}}.get(step, set())
+    made = {"lower": {"lowered.onnx"}, "fold": FOLDED, "convert": {"hls", "vendor"}}.get(step, set())
     assert build.main(["--from", step, "--until", step, "--out", str(copied)]) == 0
     assert before - set(listing(copied)) == gone - made
 
@@ -207,7 +211,7 @@ def test_every_picture_on_the_reference(copied: Path, report: Callable[[Path], d
 
 def test_pictures_only_where_asked(copied: Path):
     labels = (np.load(copied / "logits_torch.npy").argmax(axis=1) + 1) % 10
-    np.savez(copied / "pictures.npz", images=noise(6), labels=labels)
+    save_arrays({"images": noise(6), "labels": labels}, copied / "pictures.safetensors")
     assert build.main(["--from", "compare", "--out", str(copied)]) == 0
     assert "data:image/png" not in (copied / "report.html").read_text()
     assert build.main(["--from", "report", "--show-pictures", "--out", str(copied)]) == 0
@@ -262,11 +266,11 @@ def test_damaged_weight_is_a_mismatch(copied: Path, report: Callable[[Path], dic
 
 def test_wrong_kernel_is_named(copied: Path, report: Callable[[Path], dict], capsys: pytest.CaptureFixture[str]):
     """The exponent is off by one in one layer, the first of the MLP."""
-    source = copied / "hls" / "firmware" / "nnet_utils" / "pot_linear.h"
+    source = copied / "hls" / "firmware" / "nnet_utils" / "pot_element.h"
     layer = fc1_config(copied / "hls" / "firmware" / "parameters.h")
-    shift = "const unsigned shift = normal ? exponent - 1 : 0;"
+    shift = "return exponent(code) != 0 ? exponent(code) - 1 : 0;"
     assert shift in source.read_text()
-    wrong = "const unsigned shift = normal ? exponent - 1 + CONFIG_T::off_by : 0;"
+    wrong = "return exponent(code) > 1 ? exponent(code) - 1 - CONFIG_T::off_by : 0;"
     source.write_text(source.read_text().replace(shift, wrong))
     parameters = copied / "hls" / "firmware" / "parameters.h"
     parameters.write_text(with_offset(parameters.read_text(), layer))
@@ -425,7 +429,7 @@ def test_a_board_of_ones_own(given: list[str], tmp_path: Path):
     out = str(tmp_path / "out")
     assert build.main([*given, "--target", str(mine), "--until", "lower", "--out", out]) == 0
     mine.unlink()
-    assert build.main(["--from", "convert", "--until", "convert", "--out", out]) == 0
+    assert build.main(["--from", "fold", "--until", "convert", "--out", out]) == 0
     assert json.loads((tmp_path / "out" / "build.json").read_text())["target"] == "mine"
     assert "xc7z010clg400-2" in (tmp_path / "out" / "hls" / "project.tcl").read_text()
 
@@ -489,7 +493,7 @@ def test_full_disk(refused: Refused, given: list[str], monkeypatch: pytest.Monke
     def fail(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(steps.np, "savez", fail)
+    monkeypatch.setattr(steps, "write_whole", fail)
     assert "No space left on device" in refused(*given)
 
 
@@ -635,10 +639,13 @@ INTERRUPTED_IN = {
     "export": "export_model",
     "ranges": "annotate_ranges",
     "lower": "lower",
+    "fold": "fold",
     "convert": "write_project",
     "compile": "simulation.compile_programs",
     "simulate": "simulation.write_vectors",
     "compare": "Build.logits",
+    "synth": "run_tools",
+    "deploy": "board.write_package",
     "report": "versions",
 }
 
@@ -653,10 +660,10 @@ def test_interrupt_in_every_step(
 ):
     before = snapshot(copied.parent)
     owner, _, name = f"steps.{INTERRUPTED_IN[step]}".rpartition(".")
-    monkeypatch.setattr(
-        {"steps": steps, "steps.simulation": simulation, "steps.Build": steps.Build}[owner], name, interrupt
-    )
-    assert build.main([*(given if step == "load" else []), "--from", step, "--out", str(copied)]) == 130
+    owners = {"steps": steps, "steps.simulation": simulation, "steps.Build": steps.Build, "steps.board": steps.board}
+    monkeypatch.setattr(owners[owner], name, interrupt)
+    options = {"load": given, "synth": ["--synth"]}.get(step, [])
+    assert build.main([*options, "--from", step, "--out", str(copied)]) == 130
     assert capsys.readouterr().err.splitlines()[-1] == "build: interrupted; the earlier output is as it was"
     assert snapshot(copied.parent) == before
 

@@ -13,15 +13,8 @@ from models import patterns, random_model, tiny_config
 from safetensors.torch import save_file
 
 from brevitas_model import checkpoint as module
-from brevitas_model.checkpoint import (
-    CheckpointError,
-    find_checkpoint,
-    load_checkpoint,
-    load_masks,
-    read_tensors,
-    save_checkpoint,
-    write_tensors,
-)
+from brevitas_model import shipped as shipped_module
+from brevitas_model.checkpoint import load_checkpoint, load_masks, read_tensors, save_checkpoint, write_tensors
 from brevitas_model.codes import code_bits
 from brevitas_model.config import ViTConfig
 from brevitas_model.export import export
@@ -29,6 +22,7 @@ from brevitas_model.models import build_model
 from brevitas_model.pruning import apply_masks, make_masks, matrices
 from brevitas_model.recipe import Pruning
 from brevitas_model.resnet import ResNet9Config
+from brevitas_model.shipped import CheckpointError, find_checkpoint
 from brevitas_model.vit import VisionTransformer, count_parameters
 from hls_projects.qonnx_file import run_pictures
 
@@ -254,7 +248,7 @@ def test_damaged_tensors(checkpoint: Path, tmp_path: Path, tensors: dict[str, to
 
 
 def test_shipped_names_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "SHIPPED_CHECKPOINTS", tmp_path)
+    monkeypatch.setattr(shipped_module, "SHIPPED_CHECKPOINTS", tmp_path)
     (tmp_path / "known.safetensors").touch()
     assert find_checkpoint("known") == tmp_path / "known.safetensors"
     assert find_checkpoint("unknown") == Path("unknown")

@@ -15,7 +15,8 @@ from brevitas_model.export import export
 from hls_projects import conversion
 from hls_projects.conversion import ConversionError, convert
 from hls_projects.lowering import lower
-from hls_projects.operators import IntegerSoftmax
+from hls_projects.operators import OPERATORS
+from hls_projects.simulation.compiler import BLOCKS_HEADER
 from hls_projects.targets import load_target
 
 PYNQ = load_target("pynq-z2")
@@ -60,7 +61,7 @@ def test_files_hold_the_arrays_of_the_operators(project: Path, lowered: ModelWra
         for array in operator.arrays:
             name = re.search(rf"\b({array}\d+)\b[^;]*; // {node.name}\n", calls).group(1)
             stored = np.loadtxt(project / "firmware" / "weights" / f"{name}.txt", delimiter=",", dtype=np.int64)
-            assert np.array_equal(stored.reshape(-1), operator.array(array).reshape(-1)), name
+            assert np.array_equal(stored.reshape(-1), operator.kernel_array(array)), name
 
 
 def test_part_and_clock_reach_the_project(project: Path):
@@ -69,8 +70,10 @@ def test_part_and_clock_reach_the_project(project: Path):
 
 
 def test_kernels_are_copied_as_they_are(project: Path):
-    for header in (IntegerSoftmax.header(), conversion.FIXED_POINT_HEADER):
-        assert (project / "firmware" / "nnet_utils" / header.name).read_bytes() == header.read_bytes()
+    headers = (*(operator.header() for operator in OPERATORS), *conversion.SHARED_HEADERS)
+    folders = {BLOCKS_HEADER: "ap_types"} | dict.fromkeys(headers, "nnet_utils")
+    for header, folder in folders.items():
+        assert (project / "firmware" / folder / header.name).read_bytes() == header.read_bytes()
 
 
 def test_layer_without_a_call_is_caught(lowered_build: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -96,6 +99,24 @@ def test_shift_that_no_kernel_has_is_named(lowered: ModelWrapper, tmp_path: Path
     lowered.save(str(tmp_path / "bad.onnx"))
     with pytest.raises(ConversionError, match=r"node blocks_0_attn_softmax: .*left shift"):
         convert(tmp_path / "bad.onnx", PYNQ, tmp_path / "hls")
+
+
+@pytest.mark.parametrize(
+    "node, folding",
+    [
+        ("blocks_0_mlp_fc1", {"pe": 33}),
+        ("head", {"simd": 0}),
+        ("blocks_0_attn_q", {"element": "adder"}),
+        ("blocks_0_attn_scores", {"parallel_keys": 3}),
+        ("blocks_0_attn_values", {"parallel_channels": 16}),
+    ],
+)
+def test_folding_that_no_kernel_has_is_named(lowered: ModelWrapper, tmp_path: Path, node: str, folding: dict):
+    getCustomOp(lowered.get_node_from_name(node)).fold(folding)
+    lowered.save(str(tmp_path / "bad.onnx"))
+    with pytest.raises(ConversionError, match=rf"^node {node}: {next(iter(folding))} must be "):
+        convert(tmp_path / "bad.onnx", PYNQ, tmp_path / "hls")
+    assert not (tmp_path / "hls").exists()
 
 
 def test_project_does_not_know_where_it_was_made(project: Path):

@@ -11,12 +11,13 @@ import torch
 from models import noise, random_model, tiny_config
 
 from brevitas_model.augmentation import View, generator
-from brevitas_model.checkpoint import CheckpointError, save_checkpoint
+from brevitas_model.checkpoint import save_checkpoint
 from brevitas_model.data import Pictures
 from brevitas_model.distillation import Teacher, distillation_loss
 from brevitas_model.models import build_model
 from brevitas_model.recipe import Augmentation, Distillation, Recipe, Schedule
 from brevitas_model.resnet import ResNet9Config
+from brevitas_model.shipped import CheckpointError
 
 PICTURES = Pictures(noise(40), np.arange(40) % 10)
 

@@ -19,14 +19,15 @@ from models import calibrated, listing, noise, random_model, tiny_config
 from PIL import Image
 from qonnx.core.modelwrapper import ModelWrapper
 
-from brevitas_model import checkpoint as checkpoint_module
 from brevitas_model import data
-from brevitas_model.checkpoint import CheckpointError, load_checkpoint, load_masks, read_tensors, save_checkpoint
+from brevitas_model import shipped as shipped_module
+from brevitas_model.checkpoint import load_checkpoint, load_masks, read_tensors, save_checkpoint
 from brevitas_model.data import Pictures
 from brevitas_model.export import export
 from brevitas_model.pruning import apply_masks, make_masks, matrices
 from brevitas_model.recipe import Pruning, Recipe, Schedule
 from brevitas_model.resnet import ResNet9, ResNet9Config
+from brevitas_model.shipped import CheckpointError
 from brevitas_model.training import carry_weights, start_digest
 from brevitas_model.vit import VisionTransformer, count_parameters
 from flows import evaluate as command
@@ -426,7 +427,7 @@ def test_convnet(tmp_path: Path):
 def test_shipped_chain_is_the_default(chain: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     shipped = tmp_path / "shipped"
     shipped.mkdir()
-    for module in (checkpoint_module, lineage):
+    for module in (shipped_module, lineage):
         monkeypatch.setattr(module, "SHIPPED_CHECKPOINTS", shipped)
     with pytest.raises(CheckpointError, match="none of vit-float, vit-pruned, vit-pot4, vit-pot6 is shipped"):
         lineage.shipped_chain()

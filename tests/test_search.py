@@ -38,6 +38,7 @@ from flows.searching import rank, ray_pool, storage
 from flows.searching.cost import cost
 from flows.searching.driver import Search, trial_recipe
 from flows.searching.errors import SearchError
+from flows.searching.hardware import BoardPrice
 from flows.searching.jobs import STATE, Job, LocalPool, Outcome
 from flows.searching.lease import GRACE, Lease
 from flows.searching.ledger import Ledger
@@ -45,6 +46,8 @@ from flows.searching.pruner import TrialPruner
 from flows.searching.results import front_table, rows, write_report
 from flows.searching.sampler import PointSampler, key
 from flows.searching.space import SearchSpace, load_space
+from hls_projects.cost import KINDS
+from hls_projects.targets import load_target
 
 IMAGES, VALIDATION, BATCH = 128, 40, 64
 PICTURES = Pictures(noise(IMAGES + VALIDATION), np.arange(IMAGES + VALIDATION) % 10)
@@ -390,6 +393,58 @@ def test_a_study_has_one_driver(tmp_path: Path):
         pass
 
 
+# A board's price
+
+SMALL = {"embed_dim": 16, "depth": 1, "num_heads": 2, "patch_size": 16}
+
+
+def test_price_on_a_board_is_that_of_the_estimate():
+    """The folded interval of a model with half of the weights zero, the same each time; all else as without a board."""
+    price = BoardPrice(load_target("pynq-z2"))
+    config = ViTConfig(**SMALL)
+    found = price(config)
+    assert found == price(config)
+    assert found.items() >= cost(config).items()
+    # A pixel a clock is as fast as a picture can come in.
+    assert found["interval_cycles"] >= config.image_size**2
+    assert all(0 < found[kind] <= 0.85 * price.target.resources[kind] for kind in KINDS)
+    larger = price(dataclasses.replace(config, embed_dim=32, patch_size=4))
+    assert larger["interval_cycles"] > found["interval_cycles"]
+
+
+def test_price_refuses_what_has_no_hardware_or_does_not_fit():
+    target = load_target("pynq-z2")
+    with pytest.raises(ConfigError, match="leave weight_format float out"):
+        BoardPrice(target)(ViTConfig(**SMALL, weight_format="float"))
+    with pytest.raises(ConfigError, match=r"not for pynq-z2: .*LUT"):
+        BoardPrice(target, fill=0.05)(ViTConfig(**SMALL))
+
+
+def test_search_with_a_board_minimizes_its_price(tmp_path: Path):
+    """Models that do not fit fail on their own and stop nothing."""
+    space = dataclasses.replace(TINY, weight_format=("pot4",))
+
+    def price(config: ViTConfig) -> dict[str, float]:
+        if config.depth == 3:
+            raise ConfigError("not for the board")
+        return cost(config) | {"interval_cycles": 1000 * config.depth + config.embed_dim, "LUT": 1.0}
+
+    sampler = PointSampler(space, space.points(ViTConfig()), seed=0)
+    ledger = Ledger.open(f"sqlite:///{tmp_path / 'study.db'}", "s", {"objective": "interval_cycles"}, sampler, price)
+    Search(ledger, trial_base(), TrialPruner(100.0), tmp_path / "trials", 12).run(FakePool(plausible))
+    failed = [trial for trial in ledger.trials() if trial.state == TrialState.FAIL]
+    assert failed and all(trial.params["depth"] == 3 for trial in failed)
+    assert {trial.user_attrs["reason"] for trial in failed} == {"not for the board"}
+    done = [trial for trial in ledger.trials() if trial.state == TrialState.COMPLETE]
+    assert done and all(trial.values[1] == trial.user_attrs["interval_cycles"] for trial in done)
+    found = write_report(ledger, tmp_path)
+    assert {row["interval_cycles"] for row in found if row["on_front"]} == {trial.values[1] for trial in ledger.front()}
+    assert "interval_cycles" in front_table(found, ledger.objective).splitlines()[0]
+    with (tmp_path / "trials.csv").open() as file:
+        assert {row["LUT"] for row in csv.DictReader(file)} == {"1.0", ""}
+    assert Ledger.read(f"sqlite:///{tmp_path / 'study.db'}", "s").objective == "interval_cycles"
+
+
 # Results
 
 
@@ -405,7 +460,7 @@ def test_report_shows_the_front(tmp_path: Path):
         )
     ]  # fmt: skip
     assert 0 < len(best) < 12 and [row for row in found if row["on_front"]] == best
-    table = front_table(found).splitlines()
+    table = front_table(found, "parameters").splitlines()
     assert [int(line.split()[0]) for line in table[1:-1]] == [
         row["trial"] for row in sorted(best, key=lambda row: row["parameters"])
     ]
@@ -595,6 +650,8 @@ def test_command_refuses_in_one_line(options: list[str], tmp_path: Path, capsys:
         (["--storage", "mysql+nothing://u:secret@h/d"], "needs a database driver"),
         (["--trials", "0"], "must be at least 1"),
         (["--keep", "0"], "must be above 0"),
+        (["--target", "pynq-z9"], "pynq-z9"),
+        (["--target", "pynq-z2"], "a board takes quantized models: of weight_format"),
     ):
         said = refused([*options, *more], capsys)
         assert words in said and "secret" not in said

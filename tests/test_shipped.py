@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from brevitas_model.checkpoint import find_checkpoint, load_checkpoint, load_masks
+from brevitas_model.checkpoint import load_checkpoint, load_masks
 from brevitas_model.data import load_cifar10
 from brevitas_model.pruning import matrices
 from brevitas_model.recipe import Recipe, load_recipe
+from brevitas_model.shipped import find_checkpoint
 from brevitas_model.training import accuracy
 from brevitas_model.vit import count_parameters
 from flows import build
@@ -70,3 +71,22 @@ def test_main_job(name: str, tmp_path: Path):
     assert compared["torch", "qonnx"] == compared["qonnx", "csim"] == 10_000
     assert compared["csim_reference", "csim"] == 100
     assert list(report["accuracy"].values()) == pytest.approx([ACCURACY[name][1]] * 3)
+
+
+@pytest.mark.slow
+@needs_cifar10
+@pytest.mark.parametrize("dense", [False, True])
+@pytest.mark.parametrize("fps", [300, 1200, None])
+def test_every_folding_is_exact(fps: int | None, dense: bool, tmp_path: Path):
+    """The generated C++, folded for a slow, a faster and the fastest pipeline, with zeros skipped and not."""
+    argv = ["--target", "pynq-z2", "--checkpoint", "vit-pot4", "--images", "200", "--sample", "20"]
+    argv += [*(["--fps", str(fps)] if fps else []), *(["--dense"] if dense else [])]
+    assert build.main([*argv, "--out", str(tmp_path / "out")]) == 0
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert set(report["mismatched_logits"].values()) == {0}
+    compared = {tuple(pair["between"]): pair["pictures"] for pair in report["comparisons"]}
+    assert compared["torch", "qonnx"] == compared["qonnx", "csim"] == 200
+    foldings = json.loads((tmp_path / "out" / "folding.json").read_text()).values()
+    assert any(folding.get("sparse") for folding in foldings) is not dense
+    estimate = json.loads((tmp_path / "out" / "estimate.json").read_text())
+    assert estimate["images_per_second"] >= (fps or 1201)

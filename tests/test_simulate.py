@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flows import kept_graphs
 from flows import simulate as command
-from hls_projects.dataflow import Fifo, Network, Process, Read, Repeat, Wait, Write, simulate
+from hls_projects.dataflow import Fifo, Network, Process, Read, Repeat, Together, Wait, Write, engine, simulate
 from hls_projects.dataflow.activity import timeline
 
 
@@ -51,10 +50,10 @@ def test_fifos_of_one_word_stand_still(lowered_option: list[str], tmp_path: Path
 
 
 def test_a_checkpoint_is_lowered_once(checkpoint: Path, capsys: pytest.CaptureFixture[str], monkeypatch):
-    options = ["--checkpoint", str(checkpoint), "--fifo-length", "64"]
+    options = ["--checkpoint", str(checkpoint), "--fifo-length", "512"]
     assert command.main(options) == 0
     first = capsys.readouterr()
-    monkeypatch.setattr(kept_graphs, "export", None)
+    monkeypatch.setattr("brevitas_model.export.export", None)
     assert command.main(options) == 0
     second = capsys.readouterr()
     assert "lowering the model, once" in first.err and not second.err
@@ -94,6 +93,13 @@ def test_refusals(lowered_option: list[str], tmp_path: Path, options, message: s
     assert said[-1].startswith("simulate: ") and message in said[-1]
 
 
+def test_no_compiler(lowered_option: list[str], tmp_path: Path, monkeypatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.setattr(engine, "load_library", engine.load_library.__wrapped__)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert command.main([*lowered_option, "--fifo-length", "64"]) == 2
+    assert capsys.readouterr().err.startswith("simulate: no g++ on the path; install one")
+
+
 @pytest.mark.parametrize("value", ["0", "-3", "two"])
 def test_lengths_that_are_none(lowered_option: list[str], value: str, capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as caught:
@@ -120,3 +126,22 @@ def test_the_timeline_shows_who_works_and_who_waits():
     ordered = [(s["process"], s["start"]) for s in stretches]
     assert len(np.unique(np.array([name for name, _ in ordered]))) == 3
     assert all(a[0] != b[0] or a[1] < b[1] for a, b in itertools.pairwise(ordered))
+
+
+@pytest.mark.parametrize("slow, state", [("source", "starved"), ("sink", "blocked")])
+def test_who_moves_words_together_waits_for_the_slowest(slow: str, state: str):
+    waits = {name: (Wait(99),) if name == slow else () for name in ("source", "sink")}
+    network = Network(
+        (
+            Process("source", "source", (Repeat(10, (Write("a"), *waits["source"])),)),
+            Process("copy", "copy", (Repeat(10, (Together((Read("a"), Write("b"))),)),)),
+            Process("sink", "sink", (Repeat(10, (Read("b"), *waits["sink"])),)),
+        ),
+        (Fifo("a", 8), Fifo("b", 8)),
+    )
+    stretches = timeline(simulate(network, {"a": 2, "b": 2}, 1))
+    cycles = dict.fromkeys(("busy", "starved", "blocked"), 0)
+    for stretch in stretches:
+        if stretch["process"] == "copy":
+            cycles[stretch["state"]] += stretch["end"] - stretch["start"]
+    assert cycles[state] > 600 and sum(cycles.values()) - cycles[state] < 50

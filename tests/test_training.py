@@ -22,14 +22,7 @@ from tqdm import tqdm
 
 from brevitas_model import checkpoint as checkpoint_module
 from brevitas_model import data
-from brevitas_model.checkpoint import (
-    CheckpointError,
-    load_checkpoint,
-    load_masks,
-    read_tensors,
-    save_checkpoint,
-    write_tensors,
-)
+from brevitas_model.checkpoint import load_checkpoint, load_masks, read_tensors, save_checkpoint, write_tensors
 from brevitas_model.config import ConfigError
 from brevitas_model.data import Pictures
 from brevitas_model.distillation import distillation_loss
@@ -37,6 +30,7 @@ from brevitas_model.models import build_model
 from brevitas_model.pruning import apply_masks, make_masks, matrices, removed, sparsity
 from brevitas_model.recipe import Augmentation, Distillation, Pruning, Recipe, Schedule, load_recipe
 from brevitas_model.resnet import ResNet9Config
+from brevitas_model.shipped import CheckpointError
 from brevitas_model.training import (
     Run,
     accuracy,

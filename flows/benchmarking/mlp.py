@@ -17,6 +17,8 @@ from hls_projects.integer import decode_pot, encode_pot, exact_matmul, requantiz
 from hls_projects.operators import DOMAIN, ActivationTable, Head, PotLinear
 
 EXPONENT_BITS = 3
+# Outputs of a layer that are worked on in parallel.
+ELEMENTS = 64
 WEIGHT_BITS = 8  # holds the integers that E3M0 codes stand for, -64 to 64
 CODE = DataType["UINT8"]  # of the input, and after ReLU
 SUM = DataType["INT8"]  # after a linear layer
@@ -91,7 +93,8 @@ class Mlp:
         peak = int(CODE.max()) * int(np.abs(last).sum(axis=0).max())
         dtype = smallest_dtype(-peak, peak)
         nodes.append(_linear(Head, "head", source, SINK, dtype, last, 0, scale_log2=0))
-        return self._model(nodes, [1, 1, len(self.weights[0])], [])
+        # The last axis is a word of the stream: one element.
+        return self._model(nodes, [1, len(self.weights[0]), 1], [])
 
     def _model(self, nodes: list[NodeProto], shape: list[int], initializers: list[TensorProto]) -> ModelWrapper:
         ends = (SOURCE, shape), (SINK, [1, self.weights[-1].shape[1]])
@@ -125,6 +128,7 @@ def _linear(
     n_in, n_out = weights.shape
     none = np.zeros(n_out, dtype=np.int64)
     sizes = {"n_tokens": 1, "n_in": n_in, "n_out": n_out, "exponent_bits": EXPONENT_BITS, "mantissa_bits": 0}
+    sizes["pe"] = min(n_out, ELEMENTS)
     arrays = {"bias": none, "acc_shift": none, "out_shift": none + shift}
     codes = encode_pot(weights.T, EXPONENT_BITS, 0)
     types = {"in_dtypes": [CODE], "out_dtype": out_dtype}

@@ -15,11 +15,12 @@ from qonnx.core.modelwrapper import ModelWrapper
 from torch import nn
 from tqdm import tqdm
 
-from brevitas_model.checkpoint import CheckpointError, load_masks
+from brevitas_model.checkpoint import load_masks
 from brevitas_model.data import Pictures
 from brevitas_model.export import export
 from brevitas_model.pruning import apply_masks, matrices
 from brevitas_model.recipe import Pruning
+from brevitas_model.shipped import CheckpointError
 from brevitas_model.training import EVAL_BATCH
 from brevitas_model.vit import count_parameters
 from flows.evaluation.exported import Exported, read_exported

@@ -102,7 +102,7 @@ def storage_facts(lowered: ModelWrapper) -> list[dict[str, Any]]:
         {
             "operator": operator.onnx_node.name,
             "array": name,
-            "elements": int(operator.array(name).size),
+            "elements": int(operator.kernel_array(name).size),
             "bits_each": operator.array_dtype(name).bitwidth(),
         }
         for operator in _operators(lowered)

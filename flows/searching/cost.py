@@ -1,10 +1,14 @@
-"""What a model costs, from its configuration alone: the only place to change when a board's model exists."""
+"""What a model costs, from its configuration alone."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from brevitas_model.config import ViTConfig
 
-# The figure of :func:`cost` that a search minimizes.
+# Figures of a model by name.
+Price = Callable[[ViTConfig], Mapping[str, float]]
+# The figure of :func:`cost` that a search minimizes where it has no board.
 OBJECTIVE = "parameters"
 
 

@@ -12,7 +12,6 @@ from tqdm import tqdm
 
 from brevitas_model.config import ConfigError, ViTConfig
 from brevitas_model.recipe import Recipe
-from flows.searching.cost import OBJECTIVE
 from flows.searching.errors import SearchError
 from flows.searching.jobs import STATE, History, Job, Outcome, Pool
 from flows.searching.ledger import Ledger
@@ -100,7 +99,7 @@ class Search:
         self.show()
         if len(history) >= self.epochs:
             return False
-        return self.pruner.should_prune(self.ledger.trial(number), self.ledger.trials())
+        return self.pruner.should_prune(self.ledger.trial(number), self.ledger.trials(), self.ledger.objective)
 
     def settle(self, outcome: Outcome) -> None:
         """Tell the study, then drop the state, which only a trial that has not ended needs."""
@@ -124,7 +123,7 @@ class Search:
         if self.bar.n == 0 and not self.running:
             self.bar.initial = done  # of an earlier session
         front = self.ledger.front()
-        best = f"{front[-1].values[0]:.2f} % at {front[-1].values[1]:.0f} {OBJECTIVE}" if front else "-"
+        best = f"{front[-1].values[0]:.2f} % at {front[-1].values[1]:.0f} {self.ledger.objective}" if front else "-"
         self.bar.set_description(f"{len(ended)}/{self.trials} trials", refresh=False)
         self.bar.set_postfix(best=best, refresh=False)
         self.bar.n = done

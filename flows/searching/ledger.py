@@ -19,7 +19,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from brevitas_model.config import ConfigError, ViTConfig
-from flows.searching.cost import OBJECTIVE, cost
+from flows.searching.cost import OBJECTIVE, Price, cost
 from flows.searching.errors import SearchError
 from flows.searching.sampler import PointSampler, point_of
 from flows.searching.storage import open_storage
@@ -32,21 +32,28 @@ class Ledger:
     """A study in a database.
 
     User attributes of the study: ``search``, what makes its accuracies comparable; ``id``. Of a trial:
-    ``point``, the figures of :func:`flows.searching.cost.cost`, ``accuracies`` after each epoch in per
+    ``point``, the figures of its price, ``accuracies`` after each epoch in per
     cent, ``seconds`` of training, ``folder``, ``deaths`` of its workers, ``again_of`` (the trial it runs
     again) and the ``reason`` of a failure.
 
     Args:
-        sampler: needed to ask.
+        sampler, price: needed to ask.
     """
 
-    def __init__(self, storage: RDBStorage, study: optuna.Study, sampler: PointSampler | None = None) -> None:
-        self.storage, self.study, self.sampler = storage, study, sampler
+    def __init__(
+        self, storage: RDBStorage, study: optuna.Study, sampler: PointSampler | None = None, price: Price = cost
+    ) -> None:
+        self.storage, self.study, self.sampler, self.price = storage, study, sampler, price
         self.study_id = storage.get_study_id_from_name(study.study_name)
 
     @classmethod
-    def open(cls, url: str, name: str, identity: dict[str, Any], sampler: PointSampler) -> Ledger:
+    def open(cls, url: str, name: str, identity: dict[str, Any], sampler: PointSampler, price: Price = cost) -> Ledger:
         """Make a study, or go on with it.
+
+        Args:
+            identity: what makes accuracies and prices comparable; ``objective`` is the price's figure that is
+                minimized, by default that of a search without a board.
+            price: of a model.
 
         Raises:
             SearchError: an unusable database, or a study of another search.
@@ -62,14 +69,14 @@ class Ledger:
                 raise SearchError(f"study {name!r} was not made by flows/search.py; choose another --study")
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)
-                study.set_metric_names(["validation_accuracy", OBJECTIVE])
+                study.set_metric_names(["validation_accuracy", identity.get("objective", OBJECTIVE)])
             study.set_user_attr(ATTRIBUTE, identity | {"id": uuid.uuid4().hex})
         elif difference := _difference(known[ATTRIBUTE], identity):
             raise SearchError(
                 f"study {name!r} is a search of another kind: {difference}; "
                 "choose another --study, or give the options that it was started with"
             )
-        return cls(storage, study, sampler)
+        return cls(storage, study, sampler, price)
 
     @classmethod
     def read(cls, url: str, name: str) -> Ledger:
@@ -92,6 +99,11 @@ class Ledger:
     def owner(self) -> str:
         """This very study, also where another of its name is made later."""
         return f"study {self.study.study_name} ({self.study.user_attrs[ATTRIBUTE]['id'][:12]})"
+
+    @property
+    def objective(self) -> str:
+        """The figure of a model that the study minimizes."""
+        return self.study.user_attrs[ATTRIBUTE].get("objective", OBJECTIVE)
 
     def trials(self) -> list[FrozenTrial]:
         return self.study.get_trials(deepcopy=False)
@@ -130,8 +142,8 @@ class Ledger:
         trial = self.trial(number)
         folder = trial.user_attrs.get("folder", folder_name(number))
         try:
-            figures = cost(dataclasses.replace(base, **trial.params))
-        except ConfigError as error:  # queued by hand: the sampler makes no such point
+            figures = self.price(dataclasses.replace(base, **trial.params))
+        except ConfigError as error:  # queued by hand, as the sampler makes no such point, or not for the board
             self.fail(number, str(error))
             return self.ask(base)
         self.note(number, folder=folder, point=trial.params, **figures)
@@ -149,7 +161,7 @@ class Ledger:
     def complete(self, number: int) -> None:
         """Count a trial by its last accuracy and its cost."""
         facts = self.trial(number).user_attrs
-        self.study.tell(number, [facts["accuracies"][-1], facts[OBJECTIVE]])
+        self.study.tell(number, [facts["accuracies"][-1], facts[self.objective]])
 
     def prune(self, number: int) -> None:
         self.study.tell(number, state=TrialState.PRUNED)

@@ -42,29 +42,30 @@ class TrialPruner:
             return NopPruner()
         return PercentilePruner(self.keep, n_startup_trials=self.startup, n_warmup_steps=self.after)
 
-    def should_prune(self, trial: FrozenTrial, trials: list[FrozenTrial]) -> bool:
+    def should_prune(self, trial: FrozenTrial, trials: list[FrozenTrial], objective: str = OBJECTIVE) -> bool:
         """Whether ``trial`` is bad, going by its validation accuracies after each epoch.
 
         Args:
             trial: has the user attributes of :class:`flows.searching.ledger.Ledger`.
             trials: of the same study.
+            objective: the attribute that says what a trial costs.
         """
         shadow = optuna.create_study(direction="maximize", pruner=self.optuna_pruner())
-        shadow.add_trials([_accuracy_only(other) for other in trials if comparable(other, trial)])
+        shadow.add_trials([_accuracy_only(other) for other in trials if comparable(other, trial, objective)])
         asked = shadow.ask()
         for epoch, accuracy in _accuracies(trial).items():
             asked.report(accuracy, epoch)
         return bool(asked.should_prune())
 
 
-def comparable(other: FrozenTrial, trial: FrozenTrial) -> bool:
+def comparable(other: FrozenTrial, trial: FrozenTrial, objective: str = OBJECTIVE) -> bool:
     """Whether ``other`` has ended and costs no more than something similar to ``trial``."""
     return (
         other.number != trial.number
         and other.state in (TrialState.COMPLETE, TrialState.PRUNED)
         and bool(other.user_attrs.get("accuracies"))
         and other.params["weight_format"] == trial.params["weight_format"]
-        and other.user_attrs[OBJECTIVE] <= SIMILAR * trial.user_attrs[OBJECTIVE]
+        and other.user_attrs[objective] <= SIMILAR * trial.user_attrs[objective]
     )
 
 

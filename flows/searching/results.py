@@ -11,16 +11,19 @@ from typing import Any
 from optuna.trial import FrozenTrial
 
 from brevitas_model.files import write_whole
-from flows.searching.cost import OBJECTIVE
+from flows.searching.hardware import OBJECTIVE
 from flows.searching.ledger import Ledger, lost
 from flows.searching.plot import front_picture
 from flows.searching.sampler import point_of
 from flows.searching.space import SearchSpace
+from hls_projects.cost import KINDS
 
 FIELDS = tuple(SearchSpace.__dataclass_fields__)
 FACTS = ("seconds", "folder", "again_of", "reason")
+# Of a search with a board.
+BOARD = (OBJECTIVE, *KINDS)
 COLUMNS = {
-    "trial": 5, "accuracy": 8, OBJECTIVE: 10, "multiply_accumulates": 12, "embed_dim": 5, "depth": 5,
+    "trial": 5, "accuracy": 8, "parameters": 10, "multiply_accumulates": 12, "embed_dim": 5, "depth": 5,
     "num_heads": 5, "mlp_ratio": 5, "patch_size": 5, "global_pool": 6, "weight_format": 6,
 }  # fmt: skip
 SHORT = {
@@ -43,8 +46,8 @@ def _row(trial: FrozenTrial, on_front: bool) -> dict[str, Any]:
         "state": "LOST" if lost(trial) else trial.state.name,
         "on_front": on_front,
         "accuracy": accuracies[-1] if accuracies else None,
-        OBJECTIVE: facts.get(OBJECTIVE),
-        "multiply_accumulates": facts.get("multiply_accumulates"),
+        **{name: facts.get(name) for name in ("parameters", "multiply_accumulates")},
+        **{name: facts[name] for name in BOARD if name in facts},
         **{name: point_of(trial).get(name) for name in FIELDS},
         "epochs": len(accuracies),
         "accuracies": accuracies,
@@ -60,23 +63,24 @@ def write_report(ledger: Ledger, out: Path) -> list[dict[str, Any]]:
     write_whole(out / "trials.json", (json.dumps(facts, indent=1) + "\n").encode())
     if found:
         write_whole(out / "trials.csv", _csv(found).encode())
-    write_whole(out / "front.png", front_picture(found))
+    write_whole(out / "front.png", front_picture(found, ledger.objective))
     return found
 
 
 def _csv(found: list[dict[str, Any]]) -> str:
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(found[0]), lineterminator="\n")
+    writer = csv.DictWriter(text, max(map(list, found), key=len), lineterminator="\n")
     writer.writeheader()
     writer.writerows(row | {"accuracies": " ".join(map(str, row["accuracies"]))} for row in found)
     return text.getvalue()
 
 
-def front_table(found: list[dict[str, Any]]) -> str:
+def front_table(found: list[dict[str, Any]], objective: str) -> str:
     """The Pareto front, cheapest first, and how many trials came to what."""
-    front = sorted((row for row in found if row["on_front"]), key=lambda row: row[OBJECTIVE])
-    lines = ["  ".join(f"{SHORT.get(name, name):>{width}}" for name, width in COLUMNS.items())]
-    lines += ["  ".join(f"{row[name]:>{width}}" for name, width in COLUMNS.items()) for row in front]
+    front = sorted((row for row in found if row["on_front"]), key=lambda row: row[objective])
+    columns = COLUMNS | ({objective: len(objective)} if objective not in COLUMNS else {})
+    lines = ["  ".join(f"{SHORT.get(name, name):>{width}}" for name, width in columns.items())]
+    lines += ["  ".join(f"{row[name]:>{width}}" for name, width in columns.items()) for row in front]
     counts = {state: sum(row["state"] == state for row in found) for state in ("COMPLETE", "PRUNED", "FAIL", "LOST")}
     told = f"{counts['COMPLETE']} trials complete, {counts['PRUNED']} stopped early, {counts['FAIL']} failed"
     if counts["LOST"]:

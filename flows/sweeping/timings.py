@@ -12,17 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from qonnx.core.modelwrapper import ModelWrapper
+
 from brevitas_model.checkpoint import load_checkpoint, save_checkpoint
 from brevitas_model.config import ViTConfig
 from brevitas_model.files import write_whole
 from brevitas_model.models import build_model
 from brevitas_model.training import carry_weights
+from flows.folded import FoldOptions, fold
 from flows.kept_graphs import code_digest, lowered_graph
 from hls_projects import pipeline
-from hls_projects.conversion import make_graph
 from hls_projects.dataflow import Deadlock, Network, Sizing, Trace, explain, simulate, size_fifos
 from hls_projects.dataflow.program import busy_cycles
-from hls_projects.dataflow.sizing import Depths
+from hls_projects.dataflow.sizing import Depths, in_use
+from hls_projects.folding import operators_of
 from hls_projects.targets import Target
 
 # Lengths of FIFOs that are no number: each FIFO as short as it can be without deadlock, or without loss of throughput.
@@ -48,14 +51,16 @@ class Hardware:
 
     @functools.cached_property
     def pipeline(self) -> tuple[Network, int]:
-        """Its network, and the bits of its keys and values."""
+        """Its network, folded so that it is as fast as fits the target, and the bits of its keys and values."""
         with tempfile.TemporaryDirectory() as name:
             model = build_model(self.config)
             carry_weights(load_checkpoint(self.checkpoint)[0], model)
             file = Path(name) / "model.safetensors"
             save_checkpoint(file, model.eval(), {})
-            graph = make_graph(lowered_graph(file), self.target, Path(name) / "hls")
-        return pipeline.network(graph), pipeline.store_bits(graph)
+            lowered = ModelWrapper(str(lowered_graph(file)))
+        folded = fold(lowered, self.target, FoldOptions(), lambda network, _: in_use(network))
+        stores = sum(operator.storage_bits() for operator in operators_of(folded.model).values())
+        return folded.network, stores
 
     @functools.cached_property
     def sizing(self) -> Sizing:

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hls_projects.dataflow.network import Process
-from hls_projects.dataflow.simulation import Trace
+from hls_projects.dataflow.simulation import Trace, shares
 
 STATES = ("busy", "starved", "blocked")
 BINS = 160
@@ -20,45 +19,13 @@ def timeline(trace: Trace) -> list[dict[str, Any]]:
     Time is cut into :data:`BINS` parts; a part has the state in which the process spends most of it, and
     the parts before its first word and after its last none.
     """
-    end = max(int(cycles.max(initial=0)) for cycles in trace.reads.values()) + 1
-    edges = np.linspace(0, end, BINS + 1).round().astype(np.int64)
+    edges = np.linspace(0, trace.last + 1, BINS + 1).round().astype(np.int64)
     found = []
-    for process in trace.network.processes:
-        spans = _spans(trace, process)
-        shares = np.stack([_covered(spans[state], edges) for state in STATES])
-        state = np.where(shares.sum(axis=0) > 0, shares.argmax(axis=0), -1)
+    for process, parts in zip(trace.network.processes, shares(trace, edges), strict=True):
+        state = np.where(parts.sum(axis=1) > 0, parts.argmax(axis=1), -1)
         changes = np.flatnonzero(np.diff(state, prepend=-2, append=-2))
         for first, after in itertools.pairwise(changes):
             if state[first] >= 0:
                 stretch = {"start": int(edges[first]), "end": int(edges[after]), "state": STATES[state[first]]}
                 found.append({"process": process.name, **stretch})
     return found
-
-
-def _spans(trace: Trace, process: Process) -> dict[str, np.ndarray]:
-    """Start and end of everything that ``process`` did, (N, 2) by state, waiting before its first word left out."""
-    taken = {key: iter((trace.writes if key[1] else trace.reads)[key[0]].tolist()) for key in process.words}
-    steps, rest = process.instructions
-    spans: dict[str, list[tuple[int, int]]] = {state: [] for state in STATES}
-    cycle = None
-    for _ in range(trace.pictures):
-        for step in steps:
-            at = next(taken[step.port, step.writes], None)
-            if at is None:
-                break
-            ready = at if cycle is None else cycle + step.delay
-            if cycle is not None:
-                spans["busy"].append((cycle, ready))
-                spans["blocked" if step.writes else "starved"].append((ready, at))
-            spans["busy"].append((at, at + 1))
-            cycle = at + 1
-        cycle = None if cycle is None else cycle + rest
-    return {state: np.array(pairs, dtype=np.int64).reshape(-1, 2) for state, pairs in spans.items()}
-
-
-def _covered(spans: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Cycles of each part between ``edges`` that ``spans`` cover."""
-    starts, ends = np.concatenate([[[0, 0]], spans]).T
-    before = np.cumsum(ends - starts) - (ends - starts)
-    index = np.searchsorted(starts, edges, side="right") - 1
-    return np.diff(before[index] + np.minimum(edges, ends[index]) - starts[index])

@@ -49,10 +49,9 @@ def explain(trace: Trace) -> Deadlock | None:
     if not trace.deadlock:
         return None
     waits = circle(trace)
-    last = max(int(cycles.max(initial=-1)) for cycles in (*trace.writes.values(), *trace.reads.values()))
     full = [wait.fifo for wait in waits if wait.cause == "full" and wait.fifo in trace.depths]
     found = {name: smallest_depth(trace.network, trace.depths, name) for name in full}
-    return Deadlock(last, waits, {name: depth for name, depth in found.items() if depth is not None})
+    return Deadlock(trace.last, waits, {name: depth for name, depth in found.items() if depth is not None})
 
 
 def circle(trace: Trace) -> tuple[Wait, ...]:
@@ -75,7 +74,7 @@ def smallest_depth(network: Network, depths: Mapping[str, int | None], fifo: str
     """The smallest depth of ``fifo`` without deadlock, all others as in ``depths``; None where there is none."""
 
     def runs(depth: int | None) -> bool:
-        return not simulate(network, {**depths, fifo: depth}, 1).deadlock
+        return not simulate(network, {**depths, fifo: depth}, 1, record=False).deadlock
 
     if not runs(None):
         return None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from hls_projects.dataflow.program import Instruction, Program, instructions
+from hls_projects.dataflow.code import Code, make_code
+from hls_projects.dataflow.program import End, Instruction, Program, instructions, words
 
 
 class NetworkError(ValueError):
@@ -28,19 +29,24 @@ class Process:
     program: Program
 
     @cached_property
-    def words(self) -> Counter[tuple[str, bool]]:
+    def words(self) -> Counter[End]:
         """Words a picture by FIFO and whether they are written."""
-        return Counter((instruction.port, instruction.writes) for instruction in self.instructions[0])
+        return words(self.program)
 
     @cached_property
     def instructions(self) -> tuple[list[Instruction], int]:
-        """See :func:`hls_projects.dataflow.program.instructions`."""
+        """See :func:`hls_projects.dataflow.program.instructions`; as long as all that the process moves."""
         return instructions(self.program)
+
+    @property
+    def is_source(self) -> bool:
+        """Whether it only writes."""
+        return bool(self.words) and all(writes for _, writes in self.words)
 
     @property
     def is_sink(self) -> bool:
         """Whether it only reads."""
-        return not any(writes for _, writes in self.words)
+        return bool(self.words) and not any(writes for _, writes in self.words)
 
 
 @dataclass(frozen=True)
@@ -49,13 +55,33 @@ class Fifo:
 
     Args:
         name: unique in its network.
-        word_bits: width.
+        word_bits: width; 0 for tokens without a value.
         fixed_depth: slots, where they are not the designer's to choose (the ports of the core).
+        latency: cycles from a word's write to the first in which it can be read, at least one. Registers on
+            its way hold ``latency - 1`` words besides those in the slots.
+        direct: the latency with one slot, where that is the last register of the writer, which then moves in the cycle
+            of the read.
     """
 
     name: str
     word_bits: int
     fixed_depth: int | None = None
+    latency: int = 1
+
+    direct: int | None = None
+
+    def cycles(self, depth: int | None) -> int:
+        """The latency of a FIFO of ``depth`` slots."""
+        return self.direct if depth == 1 and self.direct else self.latency
+
+    def frees(self, depth: int | None) -> int:
+        """Cycles from a word's read to the first in which its slot, of ``depth`` slots, takes another."""
+        return 0 if depth == 1 and self.direct else 1
+
+
+def block_fifos(block: str, depth: int = 2) -> tuple[Fifo, Fifo]:
+    """The FIFOs that stand for ``block`` of ``depth`` buffers; see :mod:`hls_projects.dataflow.program`."""
+    return Fifo(f"{block}.claimed", 0, depth), Fifo(f"{block}.filled", 0, depth)
 
 
 @dataclass(frozen=True)
@@ -79,7 +105,7 @@ class Network:
         twice = [name for name, count in Counter(names).items() if count > 1]
         if twice:
             raise NetworkError(f"{twice[0]} is the name of two parts of the network")
-        ends: dict[tuple[str, bool], list[tuple[Process, int]]] = {}
+        ends: dict[End, list[tuple[Process, int]]] = {}
         for process in self.processes:
             for (port, writes), count in process.words.items():
                 ends.setdefault((port, writes), []).append((process, count))
@@ -105,13 +131,17 @@ class Network:
         return self.ends[fifo][1]
 
     @cached_property
-    def neighbours(self) -> dict[str, list[str]]:
-        """Processes that share a FIFO, by process."""
-        found: dict[str, list[str]] = {process.name: [] for process in self.processes}
-        for writer, reader in self.ends.values():
-            found[writer.name].append(reader.name)
-            found[reader.name].append(writer.name)
-        return found
+    def code(self) -> Code:
+        """All programs, for the simulation."""
+        numbers = {fifo.name: number for number, fifo in enumerate(self.fifos)}
+        return make_code([process.program for process in self.processes], numbers)
+
+    @cached_property
+    def without_registers(self) -> Network:
+        """The same network with FIFOs from which a word can be read in the cycle after its write."""
+        if all(fifo.latency == 1 and not fifo.direct for fifo in self.fifos):
+            return self
+        return Network(self.processes, tuple(replace(fifo, latency=1, direct=None) for fifo in self.fifos))
 
     @cached_property
     def sizable(self) -> tuple[Fifo, ...]:

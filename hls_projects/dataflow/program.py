@@ -4,17 +4,27 @@ A process is sequential. It starts a step when the one before has ended:
 
 - ``Read(port)`` takes a word in the first cycle in which the FIFO has one, and ends with that cycle;
 - ``Write(port)`` gives a word in the first cycle in which the FIFO has a free slot, and ends with it;
+- ``Together(steps)`` is reads and writes of several FIFOs in one cycle: the first in which every FIFO that
+  it reads has a word and every FIFO that it writes a free slot. Until then none of them moves;
 - ``Wait(cycles)`` lasts so many cycles;
 - ``Repeat(count, body)`` is a loop; loops themselves take no time.
 
-A pipelined loop of n iterations counts n cycles, as the headers of the kernels say; the few cycles in
-which a pipeline fills are known to synthesis alone and left out.
+A pipelined loop of n iterations counts n cycles, as the headers of the kernels say; the registers of its
+pipeline are a latency of the FIFO that it writes.
+
+A block between two stages, as of ``hls::stream_of_blocks``, is two FIFOs of tokens without bits and of
+as many slots as there are buffers: the writer ``claim``s a buffer before its first word and ``fill``s it
+with the last, the reader ``take``s it before its first word and ``free``s it with the last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+
+End = tuple[str, bool]
+"""A FIFO as a process sees it: its name, and whether the process writes it."""
 
 
 @dataclass(frozen=True)
@@ -33,25 +43,65 @@ class Wait:
 
 
 @dataclass(frozen=True)
+class Together:
+    """Reads and writes of one cycle.
+
+    Raises:
+        ValueError: none at all, or two of the same end of a FIFO.
+    """
+
+    steps: tuple[Read | Write, ...]
+
+    def __post_init__(self) -> None:
+        if not self.steps or len(set(self.steps)) < len(self.steps):
+            raise ValueError(f"a cycle must move one word at each of its ports, not {self.steps}")
+
+
+@dataclass(frozen=True)
 class Repeat:
     count: int
     body: tuple[Step, ...]
 
 
-Step = Read | Write | Wait | Repeat
+Step = Read | Write | Together | Wait | Repeat
 Program = tuple[Step, ...]
+
+
+def claim(block: str) -> Write:
+    """The writer waits for an empty buffer of ``block``; its first step on it."""
+    return Write(f"{block}.claimed")
+
+
+def fill(block: str) -> Write:
+    """The writer gives its buffer of ``block`` to the reader; its last step on it."""
+    return Write(f"{block}.filled")
+
+
+def take(block: str) -> Read:
+    """The reader waits for a full buffer of ``block``; its first step on it."""
+    return Read(f"{block}.filled")
+
+
+def free(block: str) -> Read:
+    """The reader gives its buffer of ``block`` back; its last step on it."""
+    return Read(f"{block}.claimed")
 
 
 @dataclass(frozen=True)
 class Instruction:
-    """A read or a write, and the cycles that the process waits before it tries."""
+    """Words that move in one cycle, and the cycles that the process waits before it tries."""
 
     delay: int
-    writes: bool
-    port: str
+    ends: tuple[End, ...]
 
 
-def flatten(program: Program) -> Iterator[Read | Write | Wait]:
+def ends(step: Read | Write | Together) -> tuple[End, ...]:
+    """What ``step`` moves."""
+    steps = step.steps if isinstance(step, Together) else (step,)
+    return tuple((each.port, isinstance(each, Write)) for each in steps)
+
+
+def flatten(program: Program) -> Iterator[Read | Write | Together | Wait]:
     """The steps of ``program`` with its loops unrolled."""
     for step in program:
         if isinstance(step, Repeat):
@@ -62,18 +112,73 @@ def flatten(program: Program) -> Iterator[Read | Write | Wait]:
 
 
 def instructions(program: Program) -> tuple[list[Instruction], int]:
-    """Reads and writes of one picture with the waiting before each, and the waiting after the last."""
+    """Moves of one picture with the waiting before each, and the waiting after the last."""
     found, delay = [], 0
     for step in flatten(program):
         if isinstance(step, Wait):
             delay += step.cycles
         else:
-            found.append(Instruction(delay, isinstance(step, Write), step.port))
+            found.append(Instruction(delay, ends(step)))
             delay = 0
     return found, delay
 
 
+def words(program: Program) -> Counter[End]:
+    """Words a picture by end of a FIFO."""
+    found: Counter[End] = Counter()
+    for step in program:
+        if isinstance(step, Repeat):
+            found.update({end: step.count * count for end, count in words(step.body).items()})
+        elif not isinstance(step, Wait):
+            found.update(ends(step))
+    return +found
+
+
 def busy_cycles(program: Program) -> int:
-    """Cycles that one picture keeps the process busy, a cycle for every word among them."""
-    found, rest = instructions(program)
-    return sum(instruction.delay + 1 for instruction in found) + rest
+    """Cycles that one picture keeps the process busy, a cycle for everything that moves in one among them."""
+    total = 0
+    for step in program:
+        if isinstance(step, Repeat):
+            total += step.count * busy_cycles(step.body)
+        else:
+            total += step.cycles if isinstance(step, Wait) else 1
+    return total
+
+
+def cycles_with_words(program: Program) -> int:
+    """In how many cycles of a picture a word moves, or several together."""
+    found = 0
+    for step in program:
+        if isinstance(step, Repeat):
+            found += step.count * cycles_with_words(step.body)
+        else:
+            found += not isinstance(step, Wait)
+    return found
+
+
+def accompanied(program: Program, by: Read | Write) -> Program:
+    """``program`` with ``by`` in every cycle in which a word moves."""
+
+    def changed(step: Step) -> Step:
+        if isinstance(step, Wait):
+            return step
+        if isinstance(step, Repeat):
+            return Repeat(step.count, accompanied(step.body, by))
+        return Together((*(step.steps if isinstance(step, Together) else (step,)), by))
+
+    return tuple(map(changed, program))
+
+
+def renamed(program: Program, ports: Mapping[str, str]) -> Program:
+    """``program`` with the FIFOs ``ports`` in the place of its own names; a name that is not there stays."""
+    return tuple(_renamed(step, ports) for step in program)
+
+
+def _renamed(step: Step, ports: Mapping[str, str]) -> Step:
+    if isinstance(step, Wait):
+        return step
+    if isinstance(step, Repeat):
+        return Repeat(step.count, renamed(step.body, ports))
+    if isinstance(step, Together):
+        return Together(renamed(step.steps, ports))
+    return type(step)(ports.get(step.port, step.port))

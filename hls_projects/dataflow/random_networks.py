@@ -1,11 +1,11 @@
-"""Random networks with forks, joins, stores and changes of rate, for the tests."""
+"""Random networks with forks, joins, stores, changes of rate and double-buffered stages, for the tests."""
 
 from __future__ import annotations
 
 import random
 
-from hls_projects.dataflow.network import Fifo, Network, Process
-from hls_projects.dataflow.program import Program, Read, Repeat, Wait, Write
+from hls_projects.dataflow.network import Fifo, Network, Process, block_fifos
+from hls_projects.dataflow.program import Program, Read, Repeat, Together, Wait, Write, claim, fill, free, take
 
 MAX_WAIT = 5
 
@@ -21,7 +21,9 @@ class _Maker:
 
     def fifo(self, words: int) -> str:
         name = f"f{len(self.fifos)}"
-        self.fifos.append(Fifo(name, self.random.choice([8, 16, 64])))
+        bits, latency = self.random.choice([8, 16, 64]), self.random.choice([1, 1, 2, 4])
+        direct = max(latency - 2, 1) if latency > 1 else None
+        self.fifos.append(Fifo(name, bits, latency=latency, direct=direct))
         self.open.append((name, words))
         return name
 
@@ -32,6 +34,12 @@ class _Maker:
         cycles = self.random.randrange(MAX_WAIT)
         return (Wait(cycles),) if cycles else ()
 
+    def moves(self, *steps: Read | Write) -> Program:
+        """``steps`` in one cycle, or some of them in one, or one after another with waiting between."""
+        cut = self.random.randrange(len(steps) + 1)
+        alone = tuple(part for step in steps[cut:] for part in (*self.wait(), step))
+        return (Together(steps[:cut]), *alone) if cut else alone
+
     def add(self, kind: str, program: Program) -> None:
         self.processes.append(Process(f"{kind}{len(self.processes)}", kind, program))
 
@@ -41,7 +49,7 @@ class _Maker:
 
     def map(self) -> None:
         name, words = self.take()
-        self.add("map", (Repeat(words, (Read(name), *self.wait(), Write(self.fifo(words)))), *self.wait()))
+        self.add("map", (Repeat(words, (*self.moves(Read(name), Write(self.fifo(words))), *self.wait())), *self.wait()))
 
     def block(self) -> None:
         """All words in, then all out."""
@@ -52,7 +60,7 @@ class _Maker:
     def fork(self) -> None:
         name, words = self.take()
         copies = tuple(Write(self.fifo(words)) for _ in range(self.random.choice([2, 2, 3])))
-        self.add("fork", (Repeat(words, (Read(name), *self.wait(), *copies)),))
+        self.add("fork", (Repeat(words, self.moves(Read(name), *copies)),))
 
     def pair(self) -> None:
         """Two words to one."""
@@ -70,11 +78,24 @@ class _Maker:
         a, words = self.take()
         b, others = self.take()
         if self.random.random() < 0.5 and words == others:
-            program: Program = (Repeat(words, (Read(a), *self.wait(), Read(b), Write(self.fifo(words)))),)
+            program: Program = (Repeat(words, self.moves(Read(a), Read(b), Write(self.fifo(words)))),)
         else:
             store = Repeat(others, (Read(b), *self.wait()))
-            program = (store, Repeat(words, (Read(a), *self.wait(), Write(self.fifo(words)))))
+            program = (store, Repeat(words, self.moves(Read(a), Write(self.fifo(words)))))
         self.add("join", program)
+
+    def stages(self) -> None:
+        """A process that fills blocks, half of the words in each or all, and one that empties them."""
+        name, words = self.take()
+        blocks = self.random.choice([1, 2]) if words % 2 == 0 else 1
+        block = f"block{len(self.processes)}"
+        self.fifos += block_fifos(block, self.random.choice([1, 2, 2]))
+        each = Repeat(words // blocks - 1, (Read(name),))
+        first = self.moves(claim(block), Read(name))
+        self.add("load", (Repeat(blocks, (*first, each, *self.wait(), fill(block))),))
+        out = Write(self.fifo(words))
+        each = Repeat(words // blocks - 1, (out, *self.wait()))
+        self.add("unload", (Repeat(blocks, (take(block), *self.wait(), each, *self.moves(out, free(block)))),))
 
 
 def random_network(seed: int, processes: int = 10) -> Network:
@@ -83,7 +104,8 @@ def random_network(seed: int, processes: int = 10) -> Network:
     for _ in range(maker.random.choice([1, 1, 2])):
         maker.source()
     while len(maker.processes) < processes:
-        maker.random.choice([maker.map, maker.block, maker.fork, maker.fork, maker.pair, maker.join, maker.join])()
+        makers = [maker.map, maker.block, maker.fork, maker.fork, maker.pair, maker.join, maker.join, maker.stages]
+        maker.random.choice(makers)()
     while maker.open:
         name, words = maker.take()
         maker.add("sink", (Repeat(words, (Read(name), *maker.wait())),))

@@ -1,74 +1,28 @@
 """Cycle-exact simulation of a network.
 
 A FIFO holds a word from the cycle of its write to that of its read: written in cycle t, it can be read
-from cycle t + 1 on, and the slot of a word read in cycle t takes the next word from cycle t + 1 on. With
-sequential processes that wait for empty and full FIFOs, the cycle of every read and write then follows
-from earlier ones (the n-th write comes after the read that frees its slot, the n-th read after the n-th
-write), whatever order they are computed in (Kahn, "The semantics of a simple language for parallel
-programming", 1974). So no clock is ticked: each process runs until it needs a cycle that is not known yet.
+from cycle t + latency on, by default t + 1, and the slot of a word read in cycle t takes the next word from
+cycle t + 1 on, or in cycle t where it is the writer's register (:attr:`Fifo.direct`); the registers that a
+latency stands for hold a word each, besides the slots. With sequential
+processes that wait for empty and full FIFOs, the cycle of every read and write then follows from earlier
+ones (the n-th write comes after the read that frees its slot, the n-th read after the n-th write), whatever
+order they are computed in (Kahn, "The semantics of a simple language for parallel programming", 1974). So
+no clock is ticked: each process runs until it needs a cycle that is not known yet. Words that move together
+in one cycle move in the first that suits all of them, which depends on nothing else.
 """
 
 from __future__ import annotations
 
-import math
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from hls_projects.dataflow.network import Network, Process
+from hls_projects.dataflow.engine import Run, peak_occupancy, run_network
+from hls_projects.dataflow.network import Network
+from hls_projects.dataflow.program import End
 
-
-@dataclass(eq=False)
-class _Port:
-    """One end of a FIFO: cycles of this end, of the other end, and by how many words that one runs ahead."""
-
-    fifo: str
-    writes: bool
-    own: list[int]
-    other: list[int]
-    ahead: float
-    stalls: int = 0
-
-
-@dataclass(eq=False)
-class _Runner:
-    """A process with its place in its program."""
-
-    process: Process
-    steps: list[tuple[int, _Port]]
-    rest: int
-    pictures: int
-    place: int = 0
-    cycle: int = 0
-
-    def run(self) -> bool:
-        """Go as far as known cycles allow; tells whether that was any way at all."""
-        steps, cycle, place = self.steps, self.cycle, self.place
-        end = len(steps)
-        moved = False
-        while self.pictures:
-            delay, port = steps[place]
-            ready = cycle + delay
-            own, other = port.own, port.other
-            needed = len(own) - port.ahead
-            if needed >= 0:
-                if needed >= len(other):
-                    break
-                free = other[int(needed)] + 1
-                if free > ready:
-                    port.stalls += free - ready
-                    ready = free
-            own.append(ready)
-            moved = True
-            cycle = ready + 1
-            place += 1
-            if place == end:
-                place, self.pictures = 0, self.pictures - 1
-                cycle += self.rest
-        self.place, self.cycle = place, cycle
-        return moved
+NO_EDGES = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -76,10 +30,15 @@ class Trace:
     """What a simulation found.
 
     Args:
-        network, depths, pictures: what was simulated; a depth of None has no bound.
-        writes, reads: cycles by FIFO, ascending.
-        stalls: cycles that each process waited, by process, FIFO and whether it wanted to write.
-        blocked: the FIFO at which each process that did not end stands, and whether it wants to write.
+        network, depths, pictures: what was simulated, see :func:`simulate`; a depth of None has no bound.
+        writes, reads: cycles by FIFO, ascending; nothing where they were not recorded.
+        stalls: cycles that each process waited, by process, FIFO and whether it wanted to write; where
+            several words move together, the FIFO that let them move last, the first named of equals.
+        blocked: the FIFO at which each process that did not end stands, and whether it wants to write;
+            where several words are to move together, the first named that does not let its one.
+        ends: cycle in which each process moved the last word of each picture, (processes, pictures); -1
+            where it did not.
+        last: the last cycle in which a word moved, -1 where none did.
     """
 
     network: Network
@@ -87,85 +46,136 @@ class Trace:
     pictures: int
     writes: dict[str, np.ndarray]
     reads: dict[str, np.ndarray]
-    stalls: dict[str, dict[tuple[str, bool], int]]
-    blocked: dict[str, tuple[str, bool]]
+    stalls: dict[str, dict[End, int]]
+    blocked: dict[str, End]
+    ends: np.ndarray
+    last: int
 
     @property
     def deadlock(self) -> bool:
         return bool(self.blocked)
 
     def completions(self) -> np.ndarray:
-        """Cycle of the last word of every picture that left the network, (pictures,)."""
-        words = self.network.words
-        ends = [self.reads[name][words[name] - 1 :: words[name]] for name in words if self.network.reader(name).is_sink]
-        return np.max(np.stack([cycles[: min(map(len, ends))] for cycles in ends]), axis=0)
+        """Cycle of the last word of every picture that left the network, (pictures that did,)."""
+        sinks = self.ends[[process.is_sink for process in self.network.processes]]
+        return sinks[:, (sinks >= 0).all(axis=0)].max(axis=0)
 
     def latency(self) -> int:
         """Cycles from the start to the end of the first picture."""
         return int(self.completions()[0]) + 1
 
     def interval(self) -> int:
-        """Cycles between the ends of the last two pictures."""
-        ends = self.completions()
-        return int(ends[-1] - ends[-2])
+        """Cycles between the ends of pictures: the mean of the last two intervals, rounded up.
+
+        Where blocks of a whole picture are double buffered, long and short intervals may take turns.
+        """
+        return int(_interval(self.completions()))
+
+    def slowest(self) -> int:
+        """The largest interval of a process, as :meth:`interval`.
+
+        In a network that has more room than it needs, the pictures that leave show a process that is too
+        slow only when no slack is left elsewhere.
+        """
+        return int(_interval(self.ends).max())
+
+    def held(self, fifo: str) -> int:
+        """Most words that ``fifo`` and the registers before it hold in one cycle."""
+        return peak_occupancy(self.writes[fifo], self.reads[fifo])
 
     def slots(self, fifo: str) -> int:
-        """Most slots of ``fifo`` in use in one cycle."""
-        return int(self.occupancy(fifo).max(initial=0))
+        """Most slots of ``fifo`` in use in one cycle; words that fit in the registers take none, but for one."""
+        return int(self._slots(fifo, self.held(fifo)))
 
     def occupancy(self, fifo: str) -> np.ndarray:
         """Slots in use in the cycle of each write, that write's own among them, (writes,)."""
         writes, reads = self.writes[fifo], self.reads[fifo]
-        return np.arange(1, len(writes) + 1) - np.searchsorted(reads, writes, side="left")
+        return self._slots(fifo, np.arange(1, len(writes) + 1) - np.searchsorted(reads, writes, side="left"))
+
+    def _slots(self, fifo: str, words: np.ndarray | int) -> np.ndarray:
+        found = next(other for other in self.network.fifos if other.name == fifo)
+        depth = self.depths.get(fifo)
+        registers = found.cycles(depth) - 1
+        # A word that comes in the cycle in which another goes takes its place.
+        words = words if found.frees(depth) else np.minimum(words, registers + 1)
+        return np.maximum(words - registers, np.minimum(words, 1))
 
 
-def simulate(network: Network, depths: Mapping[str, int | None], pictures: int) -> Trace:
+def _interval(ends: np.ndarray) -> np.ndarray:
+    """Mean of the last two differences, or the last one where there is no more, rounded up; (..., N) to (...)."""
+    count = min(2, ends.shape[-1] - 1)
+    return -((ends[..., -1 - count] - ends[..., -1]) // count)
+
+
+def simulate(network: Network, depths: Mapping[str, int | None], pictures: int, *, record: bool = True) -> Trace:
     """Run ``pictures`` pictures through ``network`` as fast as its sources and sinks allow.
+
+    Where it would stand still without the registers on the words' way, which the generated C++ does not have, that is
+    what the trace shows, of the network without them.
 
     Args:
         depths: by name of every FIFO that can be sized; None for one without a bound.
+        record: keep the cycles of all words; without them it is faster and takes next to no memory.
+
+    Raises:
+        SimulationError: no g++ to compile the simulation with.
     """
-    bounds = {fifo.name: fifo.fixed_depth or depths[fifo.name] for fifo in network.fifos}
-    writes: dict[str, list[int]] = {name: [] for name in bounds}
-    reads: dict[str, list[int]] = {name: [] for name in bounds}
-
-    def runner(process: Process) -> _Runner:
-        ports = {}
-        for name, is_write in process.words:
-            own, other = (writes[name], reads[name]) if is_write else (reads[name], writes[name])
-            ahead = (bounds[name] or math.inf) if is_write else 0
-            ports[name, is_write] = _Port(name, is_write, own, other, ahead)
-        found, rest = process.instructions
-        steps = [(step.delay, ports[step.port, step.writes]) for step in found]
-        return _Runner(process, steps, rest, pictures if steps else 0)
-
-    runners = {process.name: runner(process) for process in network.processes}
-    _run_all(network, runners)
+    plain = network.without_registers
+    if plain is not network and not _goes_on(plain, depths):
+        network = plain
+    run = _run(network, depths, pictures, record=record)
+    names = [fifo.name for fifo in network.fifos]
+    ports = [(names[fifo], bool(writes)) for fifo, writes in network.code.ports]
+    starts = network.code.port_starts
+    stalls = {
+        process.name: {
+            ports[port]: int(run.stalls[port]) for port in range(*starts[place : place + 2]) if run.stalls[port]
+        }
+        for place, process in enumerate(network.processes)
+    }
+    blocked = {
+        process.name: ports[port] for process, port in zip(network.processes, run.blocked, strict=True) if port >= 0
+    }
     return Trace(
         network,
         dict(depths),
         pictures,
-        {name: np.array(cycles, dtype=np.int64) for name, cycles in writes.items()},
-        {name: np.array(cycles, dtype=np.int64) for name, cycles in reads.items()},
-        {name: _stalls(runner) for name, runner in runners.items()},
-        {name: (r.steps[r.place][1].fifo, r.steps[r.place][1].writes) for name, r in runners.items() if r.pictures},
+        {name: moves[0] for name, moves in zip(names, run.moves, strict=False)},
+        {name: moves[1] for name, moves in zip(names, run.moves, strict=False)},
+        stalls,
+        blocked,
+        run.picture_ends,
+        run.last,
     )
 
 
-def _run_all(network: Network, runners: dict[str, _Runner]) -> None:
-    waiting = deque(runners)
-    queued = set(runners)
-    while waiting:
-        name = waiting.popleft()
-        queued.discard(name)
-        if not runners[name].run():
-            continue
-        for other in network.neighbours[name]:
-            if runners[other].pictures and other not in queued:
-                queued.add(other)
-                waiting.append(other)
+def _goes_on(network: Network, depths: Mapping[str, int | None]) -> bool:
+    """Whether a picture comes through, and so all of them (see :mod:`hls_projects.dataflow.sizing`)."""
+    return bool((_run(network, depths, 1).blocked < 0).all())
 
 
-def _stalls(runner: _Runner) -> dict[tuple[str, bool], int]:
-    ports = {(port.fifo, port.writes): port.stalls for _, port in runner.steps}
-    return {key: cycles for key, cycles in ports.items() if cycles}
+def shares(trace: Trace, edges: np.ndarray) -> np.ndarray:
+    """Cycles that every process is busy, starved and blocked between each two ``edges``.
+
+    What a process waits before its first word is left out; where words move together, the FIFO that let
+    them move last says what it waits for.
+
+    Returns:
+        int64, (processes, edges - 1, 3).
+    """
+    return _run(trace.network, trace.depths, trace.pictures, edges=edges).shares
+
+
+def _run(
+    network: Network,
+    depths: Mapping[str, int | None],
+    pictures: int,
+    *,
+    record: bool = False,
+    edges: np.ndarray = NO_EDGES,
+) -> Run:
+    slots = [fifo.fixed_depth or depths[fifo.name] for fifo in network.fifos]
+    latencies = [fifo.cycles(depth) for fifo, depth in zip(network.fifos, slots, strict=True)]
+    bounds = [depth and depth + latency - 1 for depth, latency in zip(slots, latencies, strict=True)]
+    frees = [fifo.frees(depth) for fifo, depth in zip(network.fifos, slots, strict=True)]
+    return run_network(network, bounds, latencies, frees, pictures, record=record, edges=edges)

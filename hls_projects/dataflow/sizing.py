@@ -1,24 +1,41 @@
 """The smallest FIFOs: those without which the pipeline stands, and those that cost no throughput.
 
-Whether a network with bounded FIFOs stands still does not depend on when its source sends (Kahn 1974;
-Parks, "Bounded scheduling of process networks", 1995), so one picture decides; and more depth never
-does harm, so a bisection finds what a FIFO needs.
+More depth never does harm: nothing moves later for it. So a bisection finds what a FIFO needs. Whether a
+network with bounded FIFOs stands still does not depend on when its source sends (Kahn 1974; Parks,
+"Bounded scheduling of process networks", 1995), so one picture decides.
+
+What costs no throughput is looked for with sources slowed down to one picture every interval, their words
+spread evenly. Depths that let a slow source keep its interval let a fast one keep it, since words that
+come earlier let nothing move later, and at that pace a loss shows after a few pictures instead of after
+as many as it takes to fill the pipeline. The most slots that FIFOs without bounds use at that pace are
+depths without loss; from these they shrink, and the result is held against more pictures.
 """
 
 from __future__ import annotations
 
-import math
+import sys
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from hls_projects.dataflow.deadlock import circle
 from hls_projects.dataflow.network import Network, NetworkError
-from hls_projects.dataflow.simulation import simulate
+from hls_projects.dataflow.simulation import Trace, simulate
+from hls_projects.dataflow.steady import in_flight, paced, settled
 
-PICTURES = 4
+CHECKED_PICTURES = 8
 CURVE_POINTS = 9
+FINENESS, ROUGH = 64, 8
+# Groups of FIFOs with this part of all bits or more.
+COSTLY = 1 / 32
+# With two slots a word can go in in every cycle while the one before goes out.
+SHALLOW = 2
+# A shift register of so many words takes the same lookup tables as a shorter one.
+ALONE = 32
 Depths = dict[str, int]
+Group = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -43,11 +60,15 @@ class Sizing:
 def size_fifos(network: Network) -> Sizing:
     """Size the FIFOs of ``network``.
 
-    No single FIFO of ``smallest`` can be made smaller, and none of ``lossless`` that is above its
-    depth in ``smallest``.
+    No single FIFO of ``smallest`` can be made smaller. In ``lossless`` none of the :func:`groups` can be
+    given a lower ceiling, and no single FIFO deeper than :data:`ALONE` can be made smaller, but for a
+    :data:`FINENESS`-th of the depth.
+
+    Raises:
+        NetworkError: a network that stands still whatever the depths are.
     """
-    smallest = without_deadlock(network)
-    lossless = without_loss(network, smallest)
+    lossless = without_loss(network)
+    smallest = without_deadlock(network, lossless)
     steps = CURVE_POINTS - 1
     between = [
         {name: low + round((lossless[name] - low) * step / steps) for name, low in smallest.items()}
@@ -58,66 +79,167 @@ def size_fifos(network: Network) -> Sizing:
 
 
 def measure(network: Network, depths: Depths) -> Point:
-    trace = simulate(network, depths, PICTURES)
+    trace = settled(network, depths)
     return Point(depths, network.storage_bits(depths), trace.interval(), trace.latency())
 
 
-def without_deadlock(network: Network) -> Depths:
-    """Smallest depths that let a picture through."""
-    depths = {fifo.name: 1 for fifo in network.sizable}
-    while (trace := simulate(network, depths, 1)).deadlock:
-        waits = circle(trace)
-        growing = [
-            wait.fifo
-            for wait in waits
-            if wait.cause == "full" and depths.get(wait.fifo, math.inf) < network.words[wait.fifo]
-        ]
-        if not growing:
-            raise NetworkError(f"no depth frees the circle of {', '.join(wait.process for wait in waits)}")
-        # A whole picture is as good as no bound; what is too much goes again.
-        depths |= {name: network.words[name] for name in growing}
-    return shrink(network, depths, {}, lambda chosen: not simulate(network, chosen, 1).deadlock)
+def without_deadlock(network: Network, depths: Depths) -> Depths:
+    """Smallest depths that let a picture through, none above ``depths``, which do."""
+
+    def fine(chosen: Depths) -> bool:
+        return not simulate(network, chosen, 1, record=False).deadlock
+
+    single = sorted(((name,) for name in depths), key=lambda group: _bits(network, depths, group), reverse=True)
+    return shrink(single, shrink(groups(network, depths), depths, fine), fine)
 
 
-def without_loss(network: Network, smallest: Depths) -> Depths:
-    """Smallest depths with the interval that whole pictures in every FIFO give."""
-    generous = {fifo.name: 2 * network.words[fifo.name] for fifo in network.sizable}
-    used = simulate(network, generous, PICTURES)
-    best = used.interval()
-    start = {name: max(used.slots(name), smallest[name]) for name in generous}
-    return shrink(network, start, smallest, lambda chosen: measure(network, chosen).interval_cycles <= best)
+def in_use(network: Network) -> Depths:
+    """Words held at the steady pace with FIFOs without bounds: depths that cost no throughput, soon told.
 
-
-def shrink(network: Network, depths: Depths, floor: Depths, fine: Callable[[Depths], bool]) -> Depths:
-    """Make FIFOs smaller, not below ``floor``, as long as the result is ``fine``.
-
-    FIFOs between processes of the same kinds, which tend to need the same, shrink together first; then
-    each alone, those that take most bits first.
+    Raises:
+        NetworkError: a network that stands still whatever the depths are.
     """
-    chosen = dict(depths)
-    alike: dict[tuple, list[str]] = {}
-    for fifo in network.sizable:
-        kinds = network.writer(fifo.name).kind, network.reader(fifo.name).kind
-        alike.setdefault((*kinds, fifo.word_bits, network.words[fifo.name]), []).append(fifo.name)
-    bits = {fifo.name: fifo.word_bits * depths[fifo.name] for fifo in network.sizable}
-    single = sorted(bits, key=bits.__getitem__, reverse=True)
-    for names in [*alike.values(), *([name] for name in single)]:
-        chosen = _lowered(chosen, names, floor, fine)
+    return _in_use(*_at_pace(network))
+
+
+def _at_pace(network: Network) -> tuple[Network, int]:
+    """``network`` with sources as slow as its slowest process, and the pictures until it is steady."""
+    free = settled(network, dict.fromkeys((fifo.name for fifo in network.sizable), None))
+    if free.deadlock:
+        waits = ", ".join(wait.process for wait in circle(free))
+        raise NetworkError(f"no depth frees the circle of {waits}")
+    return paced(network, free.slowest()), in_flight(free) + CHECKED_PICTURES
+
+
+def _in_use(slow: Network, pictures: int) -> Depths:
+    used = simulate(slow, dict.fromkeys((fifo.name for fifo in slow.sizable), None), pictures)
+    return {fifo.name: used.held(fifo.name) for fifo in slow.sizable}
+
+
+def without_loss(network: Network, *, rough: bool = False) -> Depths:
+    """Smallest depths, group by group, with the interval that FIFOs without bounds give.
+
+    Args:
+        rough: with up to a :data:`ROUGH`-th of a depth too much, and no FIFO tried on its own: in half the time.
+
+    Raises:
+        NetworkError: a network that stands still whatever the depths are.
+    """
+    slow, enough = _at_pace(network)
+    start = _in_use(slow, enough)
+    alike = groups(network, start)
+    costly = sum(_bits(network, start, group) >= COSTLY * network.storage_bits(start) for group in alike)
+    whole = _keeps(slow, enough, _all_ends)
+    # A few pictures that leave tell most of it; what escapes them is looked for with more.
+    for keeps in (_keeps(slow, 3, Trace.completions), _keeps(slow, 5, _all_ends), whole):
+        chosen = shrink(
+            alike, start, keeps, ROUGH if rough else FINENESS, costly, alone=sys.maxsize if rough else ALONE
+        )
+        if keeps is whole or whole(chosen):
+            break
     return chosen
 
 
-def _lowered(depths: Depths, names: list[str], floor: Depths, fine: Callable[[Depths], bool]) -> Depths:
-    """``depths`` with the smallest ceiling over ``names`` that is ``fine``."""
+def _all_ends(trace: Trace) -> np.ndarray:
+    return trace.ends
 
-    def under(ceiling: int) -> Depths:
-        return {**depths, **{name: max(min(depths[name], ceiling), floor.get(name, 1)) for name in names}}
 
-    low, high = min(floor.get(name, 1) for name in names), max(depths[name] for name in names)
-    if low == high:
+def _keeps(network: Network, pictures: int, ends: Callable[[Trace], np.ndarray]) -> Callable[[Depths], bool]:
+    """Whether with some depths the second half of so many pictures is as fast as without bounds, by ``ends``."""
+
+    def cycles(depths: dict[str, int | None]) -> np.ndarray | None:
+        trace = simulate(network, depths, pictures, record=False)
+        return None if trace.deadlock else ends(trace)[..., -1] - ends(trace)[..., (pictures - 1) // 2]
+
+    best = cycles(dict.fromkeys((fifo.name for fifo in network.sizable), None))
+    return lambda depths: (taken := cycles(depths)) is not None and bool((taken <= best).all())
+
+
+def groups(network: Network, depths: Depths) -> list[Group]:
+    """FIFOs between the same ports of processes of the same kinds, which tend to need the same.
+
+    Arms of long and of short branches are told apart by their ``depths``, to a power of two. Groups that
+    take most bits come first.
+    """
+    found: dict[tuple, list[str]] = {}
+    for fifo in network.sizable:
+        writer, reader = network.ends[fifo.name]
+        ports = list(writer.words).index((fifo.name, True)), list(reader.words).index((fifo.name, False))
+        size = depths[fifo.name].bit_length(), fifo.word_bits, network.words[fifo.name]
+        key = (writer.kind, reader.kind, *ports, *size)
+        found.setdefault(key, []).append(fifo.name)
+    return sorted(map(tuple, found.values()), key=lambda group: _bits(network, depths, group), reverse=True)
+
+
+def _bits(network: Network, depths: Depths, group: Group) -> int:
+    bits = {fifo.name: fifo.word_bits for fifo in network.sizable}
+    return sum(bits[name] * depths[name] for name in group)
+
+
+def shrink(
+    groups: Sequence[Group],
+    depths: Depths,
+    fine: Callable[[Depths], bool],
+    fineness: int = sys.maxsize,
+    first: int = 0,
+    alone: int = ALONE,
+) -> Depths:
+    """Give each group the lowest ceiling with which the depths are ``fine``.
+
+    Args:
+        first: so many groups are lowered one after another, before all others. Of those most need no more
+            than :data:`SHALLOW`, and are told from the rest by halving all of them.
+        fineness: FIFOs deeper than :data:`SHALLOW` may keep up to that part of their depth too much.
+        alone: those deeper than this are tried one by one after the group.
+    """
+    chosen = depths
+    for group in groups[:first]:
+        chosen = _lower(chosen, group, SHALLOW, fine, fineness)
+    chosen, deep = _lower_all(chosen, groups, SHALLOW, fine)
+    for group in deep:
+        chosen = _lower(chosen, group, SHALLOW, fine, fineness)
+    for name in [name for group in deep if len(group) > 1 for name in group if chosen[name] > alone]:
+        chosen = _lower(chosen, (name,), 0, fine, fineness)
+    for ceiling in range(SHALLOW - 1, 0, -1):
+        shallow = [group for group in groups if _deepest(chosen, group) == ceiling + 1]
+        chosen, _ = _lower_all(chosen, shallow, ceiling, fine)
+    return chosen
+
+
+def _lower_all(
+    depths: Depths, groups: Sequence[Group], ceiling: int, fine: Callable[[Depths], bool], tried: bool = False
+) -> tuple[Depths, list[Group]]:
+    """``depths`` with as many groups as possible under ``ceiling``, and the groups that stay above it.
+
+    ``tried`` tells that all of them together are known not to be fine.
+    """
+    groups = [group for group in groups if _deepest(depths, group) > ceiling]
+    if not tried:
+        lowered = _under(depths, [name for group in groups for name in group], ceiling)
+        if not groups or fine(lowered):
+            return lowered, []
+    if len(groups) == 1:
+        return depths, groups
+    half = len(groups) // 2
+    depths, first = _lower_all(depths, groups[:half], ceiling, fine)
+    depths, second = _lower_all(depths, groups[half:], ceiling, fine, tried=not first)
+    return depths, first + second
+
+
+def _lower(depths: Depths, group: Group, floor: int, fine: Callable[[Depths], bool], fineness: int) -> Depths:
+    """``depths`` with the lowest ceiling above ``floor`` over ``group``."""
+    deepest = _deepest(depths, group)
+    step = max(deepest // fineness, 1)
+    ceilings = range(deepest - step, floor, -step)[::-1]
+    if not ceilings or not fine(_under(depths, group, ceilings[-1])):
         return depths
-    if fine(under(low)):
-        return under(low)
-    if not fine(under(high - 1)):
-        return depths
-    between = range(low + 1, high - 1)
-    return under(low + 1 + bisect_left(between, True, key=lambda ceiling: fine(under(ceiling))))
+    found = bisect_left(ceilings, True, key=lambda ceiling: fine(_under(depths, group, ceiling)))
+    return _under(depths, group, ceilings[found])
+
+
+def _under(depths: Depths, names: Sequence[str], ceiling: int) -> Depths:
+    return depths | {name: min(depths[name], ceiling) for name in names}
+
+
+def _deepest(depths: Depths, group: Group) -> int:
+    return max(depths[name] for name in group)

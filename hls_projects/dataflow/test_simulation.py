@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +17,24 @@ from hls_projects.dataflow import (
     Process,
     Read,
     Repeat,
+    Together,
     Wait,
     Write,
+    block_fifos,
+    claim,
     explain,
+    fill,
+    free,
     simulate,
+    take,
     verilog,
 )
-from hls_projects.dataflow.program import busy_cycles
+from hls_projects.dataflow.engine import load_library
+from hls_projects.dataflow.program import busy_cycles, instructions, words
 from hls_projects.dataflow.random_networks import random_depths, random_network
+from hls_projects.dataflow.simulation import shares
 from hls_projects.dataflow.verilog import VerilatorError, run_verilog
+from hls_projects.simulation import SimulationError
 
 QUIET_CYCLES = 200
 TOPOLOGIES = 30
@@ -42,10 +52,40 @@ def chain(depth: int | None = None, *, wait: int = 3) -> Network:
     )
 
 
+def copying(wait: int) -> Network:
+    """A process that reads and writes in the same cycle, before a sink that rests ``wait`` cycles."""
+    return Network(
+        (
+            Process("source", "source", (Repeat(4, (Write("a"),)),)),
+            Process("copy", "copy", (Repeat(4, (Together((Read("a"), Write("b"))),)),)),
+            Process("sink", "sink", (Repeat(4, (Read("b"), Wait(wait))),)),
+        ),
+        (Fifo("a", 8), Fifo("b", 8)),
+    )
+
+
+def staged(depth: int) -> Network:
+    """Two stages with a block of four words between them, of which ``depth`` buffers exist; three a picture."""
+    load = (Together((claim("block"), Read("a"))), Repeat(2, (Read("a"),)), Together((Read("a"), fill("block"))))
+    unload = (Together((take("block"), Write("b"))), Repeat(2, (Write("b"),)), Together((Write("b"), free("block"))))
+    return Network(
+        (
+            Process("source", "source", (Repeat(12, (Write("a"),)),)),
+            Process("load", "load", (Repeat(3, load),)),
+            Process("unload", "unload", (Repeat(3, unload),)),
+            Process("sink", "sink", (Repeat(12, (Read("b"),)),)),
+        ),
+        (Fifo("a", 8), Fifo("b", 8), *block_fifos("block", depth)),
+    )
+
+
 def ticking(network: Network, depths: dict[str, int], pictures: int) -> tuple[dict, dict, set[str]]:
     """Writes and reads by FIFO and the processes that did not end, clock by clock."""
     used = {fifo.name: 0 for fifo in network.fifos}
-    depth = {fifo.name: fifo.fixed_depth or depths[fifo.name] for fifo in network.fifos}
+    slots = {fifo.name: fifo.fixed_depth or depths[fifo.name] for fifo in network.fifos}
+    latency = {fifo.name: fifo.cycles(slots[fifo.name]) for fifo in network.fifos}
+    depth = {name: slots[name] + latency[name] - 1 for name in slots}
+    together = {fifo.name for fifo in network.fifos if not fifo.frees(slots[fifo.name])}
     writes, reads = ({name: [] for name in used} for _ in range(2))
     left = {}
     for process in network.processes:
@@ -56,15 +96,19 @@ def ticking(network: Network, depths: dict[str, int], pictures: int) -> tuple[di
     clock = quiet = 0
     while any(left.values()) and quiet < QUIET_CYCLES:
         before, moved = dict(used), False
-        for name, steps in left.items():
+        there = {name: sum(clock - w >= latency[name] for w in writes[name]) - len(reads[name]) for name in used}
+        # Readers before writers, who may need what those free.
+        for name, steps in reversed(left.items()):
             if not steps:
                 continue
             delay, step = steps[0]
             if waited[name] < delay:
                 waited[name] += 1
-            elif (before[step.port] < depth[step.port]) if step.writes else before[step.port]:
-                used[step.port] += 1 if step.writes else -1
-                (writes if step.writes else reads)[step.port].append(clock)
+            elif all(before[port] < depth[port] if is_write else there[port] for port, is_write in step.ends):
+                for port, is_write in step.ends:
+                    used[port] += 1 if is_write else -1
+                    before[port] -= not is_write and port in together
+                    (writes if is_write else reads)[port].append(clock)
                 steps.pop(0)
                 waited[name], moved = 0, True
         quiet = 0 if moved else quiet + 1
@@ -82,6 +126,76 @@ def test_a_chain_by_hand():
     assert trace.stalls["source"] == {("a", True): 9}
     assert trace.stalls["work"] == {("a", False): 1}
     assert trace.slots("a") == 1 and busy_cycles(trace.network.processes[1].program) == 20
+
+
+def test_words_that_move_together_by_hand():
+    trace = simulate(copying(2), {"a": 2, "b": 1}, 1)
+    assert trace.writes["a"].tolist() == [0, 1, 2, 4]
+    assert trace.reads["a"].tolist() == trace.writes["b"].tolist() == [1, 3, 6, 9]
+    assert trace.reads["b"].tolist() == [2, 5, 8, 11]
+    assert trace.stalls["copy"] == {("a", False): 1, ("b", True): 5}
+
+
+def test_a_word_a_clock():
+    trace = simulate(copying(0), {"a": 2, "b": 2}, 3)
+    assert trace.reads["a"].tolist() == list(range(1, 13)) and trace.interval() == 4
+    assert trace.stalls["copy"] == {("a", False): 1}
+
+
+def test_registers_hold_words_on_their_way():
+    ends = Process("source", "source", (Repeat(4, (Write("a"),)),)), Process("sink", "sink", (Repeat(4, (Read("a"),)),))
+    trace = simulate(Network(ends, (Fifo("a", 8, latency=3),)), {"a": 1}, 1)
+    assert trace.writes["a"].tolist() == [0, 1, 2, 4]
+    assert trace.reads["a"].tolist() == [3, 4, 5, 7]
+    assert trace.slots("a") == 1
+
+
+def test_the_writers_register_takes_a_word_as_another_goes():
+    ends = Process("source", "source", (Repeat(4, (Write("a"),)),)), Process("sink", "sink", (Repeat(4, (Read("a"),)),))
+    network = Network(ends, (Fifo("a", 8, latency=4, direct=2),))
+    direct, stored = (simulate(network, {"a": depth}, 1) for depth in (1, 2))
+    assert direct.writes["a"].tolist() == [0, 1, 2, 3] and direct.reads["a"].tolist() == [2, 3, 4, 5]
+    assert direct.slots("a") == 1 and direct.occupancy("a").max() == 1
+    assert stored.reads["a"].tolist() == [4, 5, 6, 7]
+
+
+def test_no_picture_comes_through_that_needs_the_registers():
+    """A branch that stores four words, beside one of a FIFO with two slots and two registers."""
+    fork = Together((Read("in"), Write("a"), Write("b")))
+    processes = (
+        Process("source", "source", (Repeat(4, (Write("in"),)),)),
+        Process("fork", "fork", (Repeat(4, (fork,)),)),
+        Process("store", "store", (Repeat(4, (Read("a"),)), Repeat(4, (Write("c"),)))),
+        Process("sink", "sink", (Repeat(4, (Together((Read("b"), Read("c"))),)),)),
+    )
+    network = Network(processes, (Fifo("in", 8), Fifo("a", 8), Fifo("b", 8, latency=3), Fifo("c", 8)))
+    traces = [simulate(network, {"in": 1, "a": 1, "b": depth, "c": 1}, 2) for depth in (2, 4)]
+    assert [trace.deadlock for trace in traces] == [True, False]
+    assert explain(traces[0]).remedies == {"b": 4}
+
+
+def test_two_buffers_let_stages_overlap_and_one_does_not():
+    two, one = (simulate(staged(depth), {"a": 2, "b": 2}, 3) for depth in (2, 1))
+    assert two.reads["a"].tolist() == list(range(1, 37))
+    assert two.writes["b"].tolist() == list(range(5, 41))
+    assert two.writes["block.filled"].tolist()[:3] == [4, 8, 12] and two.interval() == 12
+    assert one.reads["a"][:8].tolist() == [1, 2, 3, 4, 9, 10, 11, 12] and one.interval() == 24
+    assert one.stalls["load"] == {("a", False): 1, ("block.claimed", True): 8 * 4}
+
+
+def test_a_cycle_moves_one_word_a_port():
+    for steps in ((), (Read("a"), Read("a"))):
+        with pytest.raises(ValueError, match="one word at each of its ports"):
+            Together(steps)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2**32))
+def test_loops_count_as_if_they_were_unrolled(seed: int):
+    for process in random_network(seed).processes:
+        found, rest = instructions(process.program)
+        assert words(process.program) == Counter(end for instruction in found for end in instruction.ends)
+        assert busy_cycles(process.program) == sum(instruction.delay + 1 for instruction in found) + rest
 
 
 def test_the_interval_is_that_of_the_slowest_process():
@@ -102,19 +216,57 @@ def test_equal_to_a_clock_that_ticks(seed: int, other: int, pictures: int, proce
     network = random_network(seed, processes)
     depths = random_depths(network, other)
     trace = simulate(network, depths, pictures)
-    writes, reads, blocked = ticking(network, depths, pictures)
+    writes, reads, blocked = ticking(trace.network, depths, pictures)
     assert {name: cycles.tolist() for name, cycles in trace.writes.items()} == writes
     assert {name: cycles.tolist() for name, cycles in trace.reads.items()} == reads
     assert set(trace.blocked) == blocked
     assert all(trace.slots(name) <= depth for name, depth in depths.items())
 
 
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 3))
+def test_what_is_not_recorded_changes_nothing_else(seed: int, pictures: int):
+    network = random_network(seed)
+    depths = random_depths(network, seed, most=8)
+    kept, other = (simulate(network, depths, pictures, record=record) for record in (True, False))
+    assert not other.writes and not other.reads
+    assert (kept.stalls, kept.blocked, kept.last) == (other.stalls, other.blocked, other.last)
+    assert kept.completions().tolist() == other.completions().tolist()
+    sinks = [process for process in network.processes if process.is_sink]
+    for picture, end in enumerate(kept.completions()):
+        lasts = [kept.reads[p][(picture + 1) * count - 1] for sink in sinks for (p, _), count in sink.words.items()]
+        assert end == max(lasts)
+    for name in kept.writes:
+        assert kept.slots(name) == kept.occupancy(name).max(initial=0)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 40))
+def test_shares_are_the_work_and_the_stalls(seed: int, bins: int):
+    network = random_network(seed)
+    trace = simulate(network, random_depths(network, seed, most=8), 2)
+    edges = np.linspace(0, trace.last + 1, bins + 1).round().astype(np.int64)
+    found = shares(trace, edges)
+    for process, parts in zip(network.processes, found, strict=True):
+        moved = [(trace.writes if writes else trace.reads)[port] for port, writes in process.words]
+        if not any(map(len, moved)):
+            assert not parts.any()
+            continue
+        first, last = min(int(c[0]) for c in moved if len(c)), max(int(c[-1]) for c in moved if len(c))
+        assert parts.sum(axis=1).tolist() == np.diff(np.clip(edges, first, last + 1)).tolist()
+        _, starved, blocked = parts.sum(axis=0)
+        unseen = first - process.instructions[0][0].delay
+        assert starved + blocked == sum(trace.stalls[process.name].values()) - unseen
+        assert not (starved if process.kind == "source" else blocked if process.is_sink else 0)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32))
-def test_depths_as_deep_as_the_slots_that_were_used_change_nothing(seed: int):
+def test_depths_for_the_words_that_were_held_change_nothing(seed: int):
     network = random_network(seed)
     free = simulate(network, {fifo.name: None for fifo in network.sizable}, 2)
-    bound = simulate(network, {fifo.name: free.slots(fifo.name) for fifo in network.sizable}, 2)
+    # In a FIFO of one slot words are quicker.
+    bound = simulate(network, {fifo.name: max(free.held(fifo.name), 2) for fifo in network.sizable}, 2)
     assert all(np.array_equal(free.writes[name], bound.writes[name]) for name in free.writes)
     assert all(np.array_equal(free.reads[name], bound.reads[name]) for name in free.reads)
 
@@ -172,6 +324,9 @@ def test_equal_to_verilog_cycle_for_cycle(tmp_path: Path):
     assert 5 < sum(trace.deadlock for trace in traces) < TOPOLOGIES - 5  # both endings occur
     kinds = [{process.kind for process in network.processes} for network in networks]
     assert sum({"fork", "join"} <= found for found in kinds) >= 20
+    assert sum("load" in found for found in kinds) >= 10
+    groups = [len(i.ends) for network in networks for p in network.processes for i in p.instructions[0]]
+    assert groups.count(2) > 100 and max(groups) > 2
     events = 0
     for trace, (writes, reads) in zip(traces, run_verilog(traces, tmp_path), strict=True):
         for name in trace.writes:
@@ -179,6 +334,12 @@ def test_equal_to_verilog_cycle_for_cycle(tmp_path: Path):
             assert np.array_equal(trace.reads[name], reads[name])
             events += len(writes[name]) + len(reads[name])
     assert events > 2000
+
+
+def test_no_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SimulationError, match=r"no g\+\+ on the path; install one"):
+        load_library.__wrapped__()
 
 
 def test_no_verilator(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -15,6 +15,8 @@ from hls_projects.dataflow.simulation import Trace
 
 RTL = Path(__file__).parent / "rtl"
 MARGIN = 50
+MAX_PORTS = 32
+MAX_LATENCY = 8
 Events = dict[str, np.ndarray]
 
 
@@ -74,8 +76,7 @@ def _render(traces: Sequence[Trace], networks: list[dict[str, Any]], code_words:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(RTL), undefined=jinja2.StrictUndefined, trim_blocks=True, autoescape=False
     )
-    last = max(int(cycles.max(initial=0)) for t in traces for cycles in (*t.writes.values(), *t.reads.values()))
-    horizon = last + max(map(_longest_wait, traces)) + MARGIN
+    horizon = max(0, *(trace.last for trace in traces)) + max(map(_longest_wait, traces)) + MARGIN
     return environment.get_template("networks.v.j2").render(networks=networks, horizon=horizon, code_words=code_words)
 
 
@@ -87,14 +88,25 @@ def _longest_wait(trace: Trace) -> int:
 def _network(index: int, trace: Trace, numbers: dict[tuple[int, str], int], code: list[int]) -> dict[str, Any]:
     """What the template needs of one network, whose programs are appended to ``code``."""
     wires = {fifo.name: f"fifo{numbers[index, fifo.name]}" for fifo in trace.network.fifos}
+    slow = next((fifo.name for fifo in trace.network.fifos if fifo.latency > MAX_LATENCY), None)
+    if slow:
+        raise VerilatorError(f"FIFO {slow} has a latency above {MAX_LATENCY}, the most in Verilog")
     fifos = [
-        {"wire": wires[f.name], "id": numbers[index, f.name], "depth": f.fixed_depth or trace.depths[f.name]}
-        for f in trace.network.fifos
+        {
+            "wire": wires[f.name],
+            "id": numbers[index, f.name],
+            "depth": depth,
+            "latency": f.cycles(depth),
+            "together": 1 - f.frees(depth),
+        }
+        for f, depth in ((f, f.fixed_depth or trace.depths[f.name]) for f in trace.network.fifos)
     ]
     processes = []
     for place, process in enumerate(trace.network.processes):
         found, rest = process.instructions
         ports = list(process.words)
+        if len(ports) > MAX_PORTS:
+            raise VerilatorError(f"process {process.name} has {len(ports)} ports; in Verilog it may have {MAX_PORTS}")
         processes.append(
             {
                 "name": f"process{index}_{place}",
@@ -104,5 +116,5 @@ def _network(index: int, trace: Trace, numbers: dict[tuple[int, str], int], code
                 "rest": rest,
             }
         )
-        code += [(i.delay << 9) | (ports.index((i.port, i.writes)) << 1) | i.writes for i in found]
+        code += [(i.delay << MAX_PORTS) | sum(1 << ports.index(end) for end in i.ends) for i in found]
     return {"fifos": fifos, "processes": processes, "pictures": trace.pictures}

@@ -2,32 +2,60 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from abc import abstractmethod
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from onnx import NodeProto, helper, numpy_helper
+from onnx import AttributeProto, NodeProto, TensorProto, helper, numpy_helper
 from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.base import CustomOp
 
-from hls_projects.dataflow.program import Program, Read, Repeat, Wait, Write
+from hls_projects.cost import Cost, CostError, Demand, resources
+from hls_projects.dataflow.program import Program, Read, Repeat, Together, Wait, Write, busy_cycles, claim, fill
 from hls_projects.integer import smallest_dtype
+from hls_projects.rtl.twin import Twin
 
 DOMAIN = "hls_projects.operators"
 
 
+Folding = dict[str, int | str]
+"""Attributes of a node by name that say how much of it works in parallel."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of an operator that works at the same time as its other parts.
+
+    Args:
+        name: unique in the operator; empty where it is the whole.
+        program: for one picture. Its ports are ``in0``, ``in1`` and ``out`` of the operator, and the two
+            ends of the blocks that join it to other stages.
+    """
+
+    name: str
+    program: Program
+
+
 class HardwareOperator(CustomOp):
-    """A streaming operator on integer codes, one token a FIFO word.
+    """A streaming operator on integer codes, an element a FIFO word.
 
     A subclass is the one place that holds an operator's QONNX semantics, the hls4ml layer and the
     call of its kernel. It declares:
 
     - ``kernel``: the header beside the subclass and the C++ function in it;
     - ``sizes``: integer attributes that become constants of the kernel's configuration;
+    - ``folding``: how many elements work in parallel, by axis; attributes like ``sizes``, 1 by default,
+      which change no value; ``packed`` among them, 0 by default, is 1 where a DSP does two products;
     - ``arrays``: tensor attributes that the kernel takes as arguments, in this order;
-    - :meth:`input_shapes`, :meth:`output_shape`, :meth:`types`, :meth:`execute` and :meth:`program`.
+    - :meth:`input_shapes`, :meth:`output_shape`, :meth:`types`, :meth:`execute`, :meth:`stages`, :meth:`twin`
+      and :meth:`demand`.
 
     Every node carries the qonnx data types of its streams in ``in_dtypes`` and ``out_dtype``.
     Tensors are float32 containers of integers in the ONNX file, as FINN has it.
@@ -35,32 +63,146 @@ class HardwareOperator(CustomOp):
 
     kernel: ClassVar[str]
     sizes: ClassVar[tuple[str, ...]] = ()
+    folding: ClassVar[tuple[str, ...]] = ()
     arrays: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def input_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Shape of every input without the batch; the last axis is one FIFO word."""
+        """Shape of every input without the batch; its elements flow in C order."""
 
     @abstractmethod
     def output_shape(self) -> tuple[int, ...]:
-        """Shape without the batch; the last axis is one FIFO word."""
+        """Shape without the batch; its elements flow in C order."""
 
     @abstractmethod
     def execute(self, *inputs: np.ndarray) -> np.ndarray:
         """Integer semantics: int64 code tensors with a batch axis in, one out."""
 
     @abstractmethod
-    def program(self) -> Program:
-        """What the kernel does for one picture, clock by clock; its ports are ``in0``, ``in1`` and ``out``.
+    def stages(self) -> tuple[Stage, ...]:
+        """What the operator does for one picture, clock by clock: the one place with its cycles.
 
-        The kernel reads and writes in this order, and its header gives the same cycles as a formula,
-        to which every word that is read or written adds one.
+        They are the twin's. The C++ moves the same words and blocks in the same order, if not in the same
+        clocks, unless :meth:`kernel_stages` says otherwise.
         """
+
+    def kernel_stages(self) -> tuple[Stage, ...]:
+        """The processes of the C++ kernel in the order of their calls, every block with two buffers.
+
+        What they move, and in which order, decides at which depths of its FIFOs the C++ stands still.
+        """
+        return self.stages()
+
+    def buffers(self, block: str) -> int:
+        """Buffers of a block between two stages: one is filled while the other is read."""
+        return 2
+
+    def block_latency(self, block: str) -> int:
+        """Clocks from the last write into a block to the first in which it can be read, but for one."""
+        return 0
+
+    def output_latency(self) -> int:
+        """Clocks from the write of an element in :meth:`stages` to the word in the FIFO: registers on its way."""
+        return 1
+
+    def in_word(self, index: int = 0) -> int:
+        """Elements of a word of an input's stream."""
+        return 1
+
+    def out_word(self) -> int:
+        """Elements of a word of the output's stream."""
+        return 1
+
+    def check_folding(self) -> None:
+        """Every attribute of ``folding`` has a value that the kernel can work with.
+
+        Raises:
+            ValueError: one has not.
+        """
+        for name in self.folding:
+            if self.size(name) < 1:
+                raise self.misfit(name, "at least 1")
+
+    def check_divisor(self, name: str, whole: str) -> None:
+        """The attribute of folding ``name`` divides the size ``whole``.
+
+        Raises:
+            ValueError: it does not.
+        """
+        if self.size(name) < 1 or self.size(whole) % self.size(name):
+            raise self.misfit(name, f"a divisor of {whole}, {self.size(whole)}")
+
+    def check_choice(self, name: str, *choices: int | str) -> None:
+        """The attribute ``name`` is one of ``choices``.
+
+        Raises:
+            ValueError: it is not.
+        """
+        if self.get_nodeattr(name) not in choices:
+            raise self.misfit(name, " or ".join(map(str, choices)))
+
+    def misfit(self, name: str, wanted: str) -> ValueError:
+        """What to raise where the attribute ``name`` is not as ``wanted``."""
+        return ValueError(f"node {self.onnx_node.name}: {name} must be {wanted}, not {self.get_nodeattr(name)}")
+
+    def twin(self) -> Twin:
+        """The operator in Verilog: the module of ``<kernel>.v`` beside the kernel, its parameters and memories."""
+        raise NotImplementedError(f"{type(self).__name__} has no twin in Verilog")
+
+    def cost(self) -> Cost:
+        """Cycles of the slowest stage, and resources by the calibration (:mod:`hls_projects.cost`).
+
+        Raises:
+            CostError: the operator was not calibrated.
+        """
+        return Cost(self.cycles(), resources(self.demand()))
+
+    def cycles(self) -> int:
+        """Of the slowest stage."""
+        return max(busy_cycles(stage.program) for stage in self.stages())
+
+    def demand(self) -> Demand:
+        """What the twin's resources follow from; cheap, for a solver asks often."""
+        raise CostError(f"{type(self).__name__} does not declare what its resources follow from")
+
+    def constants(self) -> dict[str, int]:
+        """Constants of the kernel's configuration that follow from sizes and arrays."""
+        return {}
+
+    def stream_shape(self, shape: tuple[int, ...], word: int) -> tuple[int, ...]:
+        """The shape of a tensor as words of ``word`` elements; the last axis is a word."""
+        return (math.prod(shape) // word, word)
+
+    def kernel_array(self, name: str) -> np.ndarray:
+        """An array as the kernel reads it, flat."""
+        return self.array(name).reshape(-1)
+
+    def fold_attributes(self) -> tuple[str, ...]:
+        """Names of all attributes that the folding is made of."""
+        return self.folding
+
+    def folding_now(self) -> Folding:
+        """The folding that the node has."""
+        return {name: self.get_nodeattr(name) for name in self.fold_attributes()}
+
+    def fold(self, folding: Folding) -> None:
+        """Give the node a folding, which changes what it costs and no value."""
+        for name, value in folding.items():
+            self.set_nodeattr(name, value)
+
+    def likeness(self) -> Hashable:
+        """What the cycles of its foldings follow from, and about what they cost: the same where operators are alike."""
+        types = (*(self.in_dtype(index).name for index in range(len(self.input_shapes()))), self.out_dtype.name)
+        return (type(self), *(self.size(name) for name in self.sizes), *types)
+
+    def foldings(self) -> Iterator[Folding]:
+        """Every folding that is worth a thought, the plainest first."""
+        yield {}
 
     def as_stream(self, values: np.ndarray) -> np.ndarray:
         """The QONNX tensor of this operator's output as the stream has it, with the batch.
 
-        In QONNX a head is an axis of the tensor, (B, H, T, C), in the stream a stretch of the word.
+        In QONNX a head is an axis of the tensor, (B, H, T, C), in the stream a stretch of the token.
         """
         moved = values.transpose(0, 2, 1, 3) if values.ndim == 4 else values
         return moved.reshape(-1, *self.output_shape())
@@ -83,10 +225,38 @@ class HardwareOperator(CustomOp):
         return smallest_dtype(int(array.min()), int(array.max()))
 
     def size(self, name: str) -> int:
-        return int(self.get_nodeattr(name))
+        """An integer attribute."""
+        if name in self.fold_attributes():
+            found = self._attribute(name)
+            return int(self.get_nodeattr(name) if found is None else found.i)
+        if name not in self._kept:
+            self._kept[name] = int(self.get_nodeattr(name))
+        return self._kept[name]
+
+    def word(self, name: str) -> str:
+        """A string attribute."""
+        found = self._attribute(name)
+        return self.get_nodeattr(name) if found is None else found.s.decode()
+
+    def _attribute(self, name: str) -> AttributeProto | None:
+        """One that the node has; get_nodeattr makes a table of all of them each time."""
+        return next((attribute for attribute in self.onnx_node.attribute if attribute.name == name), None)
 
     def array(self, name: str) -> np.ndarray:
-        return self.get_nodeattr(name).astype(np.int64)
+        """A tensor attribute, int64."""
+        if name not in self._kept:
+            self._kept[name] = self.get_nodeattr(name).astype(np.int64)
+            self._kept[name].setflags(write=False)
+        return self._kept[name]
+
+    def set_nodeattr(self, name: str, value: int | str) -> None:
+        self._kept.pop(name, None)
+        super().set_nodeattr(name, value)
+
+    @cached_property
+    def _kept(self) -> dict[str, int | np.ndarray]:
+        """What was read from the node: reading takes qonnx long."""
+        return {}
 
     def in_dtype(self, index: int = 0) -> BaseDataType:
         return DataType[self.get_nodeattr("in_dtypes")[index]]
@@ -109,13 +279,15 @@ class HardwareOperator(CustomOp):
         *,
         in_dtypes: list[BaseDataType],
         out_dtype: BaseDataType,
-        **attributes: int | np.ndarray,
+        **attributes: int | str | np.ndarray,
     ) -> NodeProto:
         """A node of this operator."""
-        plain = {
-            key: numpy_helper.from_array(np.asarray(value, dtype=np.int64), key) if key in cls.arrays else int(value)
-            for key, value in attributes.items()
-        }
+
+        def plain(name: str, value: int | str | np.ndarray) -> int | str | TensorProto:
+            if name in cls.arrays:
+                return numpy_helper.from_array(np.asarray(value, dtype=np.int64), name)
+            return value if isinstance(value, str) else int(value)
+
         return helper.make_node(
             cls.__name__,
             inputs,
@@ -124,7 +296,7 @@ class HardwareOperator(CustomOp):
             domain=DOMAIN,
             in_dtypes=[dtype.name for dtype in in_dtypes],
             out_dtype=out_dtype.name,
-            **plain,
+            **{name: plain(name, value) for name, value in attributes.items()},
         )
 
     # qonnx's interface
@@ -132,6 +304,7 @@ class HardwareOperator(CustomOp):
     def get_nodeattr_types(self) -> dict[str, tuple]:
         common = {"in_dtypes": ("strings", True, []), "out_dtype": ("s", True, "")}
         sizes = dict.fromkeys(self.sizes, ("i", True, 0))
+        sizes |= {name: ("i", False, 0 if name == "packed" else 1) for name in self.folding}
         return common | sizes | {name: ("t", True, np.zeros(0)) for name in self.arrays}
 
     def make_shape_compatible_op(self, model: ModelWrapper) -> NodeProto:
@@ -156,10 +329,58 @@ class HardwareOperator(CustomOp):
         context[self.onnx_node.output[0]] = self.execute(*inputs).astype(np.float32)
 
 
-def word_by_word(count: int, cycles: int, inputs: int = 1) -> Program:
-    """A word of every input, ``cycles`` of work, a word of output; ``count`` times."""
-    reads = (Read(f"in{index}") for index in range(inputs))
-    return (Repeat(count, (*reads, Wait(cycles), Write("out"))),)
+Ports = tuple[Read | Write, ...]
+
+
+def clocks(count: int, every: Ports = (), *, first: Ports = (), last: Ports = ()) -> Program:
+    """A stretch of ``count`` clocks, at least one.
+
+    Args:
+        every: what moves in every clock.
+        first, last: what moves in the first and in the last clock besides.
+    """
+    if count == 1:
+        return (clock((*first, *every, *last)),)
+    middle = Repeat(count - 2, (clock(every),)) if every else Wait(count - 2)
+    return (clock((*first, *every)), middle, clock((*every, *last)))
+
+
+def clock(ports: Ports) -> Together | Wait:
+    """One clock, in which ``ports`` move, or nothing does."""
+    return Together(ports) if ports else Wait(1)
+
+
+def moving(least: int, *moves: Mapping[int, Ports]) -> Program:
+    """What moves in which clock, from clock 0 to the last one in which something does, at least ``least`` clocks."""
+    merged = {place: tuple(port for each in moves for port in each.get(place, ())) for each in moves for place in each}
+    moved = {place: ports for place, ports in merged.items() if ports}
+    length = max(least, *(place + 1 for place in moved))
+    runs = itertools.groupby(range(length), key=lambda place: moved.get(place, ()))
+    counts = ((ports, len(list(run))) for ports, run in runs)
+    return tuple(Repeat(count, (clock(ports),)) if ports else Wait(count) for ports, count in counts)
+
+
+def block_of(count: int, every: Ports, block: str) -> Program:
+    """``count`` clocks that fill a block."""
+    return clocks(count, every, first=(claim(block),), last=(fill(block),))
+
+
+def around(count: int, part: Callable[[Ports, Ports], Program], first: Ports, last: Ports) -> Program:
+    """``count`` times ``part``, which is given what else moves in its first and last clock."""
+    if count == 1:
+        return part(first, last)
+    return (*part(first, ()), Repeat(count - 2, part((), ())), *part((), last))
+
+
+def elementwise(count: int, inputs: int = 1) -> tuple[Stage, ...]:
+    """An element of every input and of the output in each of ``count`` clocks."""
+    reads = tuple(Read(f"in{index}") for index in range(inputs))
+    return (Stage("", (Repeat(count, (Together((*reads, Write("out"))),)),)),)
+
+
+def divisors(number: int) -> list[int]:
+    """Ascending."""
+    return [part for part in range(1, number + 1) if number % part == 0]
 
 
 def signed_width(magnitude: int, *, shifts: int = 0) -> BaseDataType:

@@ -80,7 +80,7 @@ def test_other_masks_are_of_no_window(mask):
 @pytest.mark.parametrize("operator", [AttentionScores, AttentionValues])
 @pytest.mark.parametrize("n_window", [4, 6])
 def test_storage_is_the_window_of_what_is_kept(operator, n_window):
-    """Codes of the second input, of all heads."""
+    """Codes of the second input, of all heads; and what comes next while they are in use."""
     sizes = {"n_tokens": 6, "tile_size": 2, "load_size": 2, "n_window": n_window, "n_heads": 3, "head_dim": 5}
     made = make_operator(operator, ["INT8", "INT4"], "INT8", **sizes, out_shift=9)
-    assert made.storage_bits() == n_window * 3 * 5 * 4
+    assert made.storage_bits() == (n_window + 2) * 3 * 5 * 4

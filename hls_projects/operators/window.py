@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
 
-from hls_projects.dataflow.program import Program, Read, Repeat
-from hls_projects.operators.base import HardwareOperator, word_by_word
+from hls_projects.dataflow.program import Program, Read, Repeat, Write, claim, fill, free, take
+from hls_projects.operators.base import HardwareOperator, Ports, Stage, around, block_of, clocks
 
 
 @dataclass(frozen=True)
@@ -91,20 +90,43 @@ class WindowedOperator(HardwareOperator):
         return Window(*(self.size(name) for name in WINDOW_SIZES))
 
     def storage_bits(self) -> int:
+        # What the next picture, or the next tile, is loaded into while this one is served.
+        slots = self.window.n_window + self.window.load_size
         kept = self.input_shapes()[1:]
-        return sum(self.window.n_window * width * self.in_dtype(1).bitwidth() for _, width in kept)
+        return sum(slots * width * self.in_dtype(1).bitwidth() for _, width in kept)
 
-    def by_tiles(self, cycles: Callable[[int], int]) -> Program:
-        """Tile by tile: the keys that arrive before it at ``in1``, then its queries at ``in0``, a word of output each.
+    def attention_stages(self, *, query: int, key: int, result: int, groups: int, steps: int) -> tuple[Stage, ...]:
+        """The stages of a product of queries with windows of keys.
 
         Args:
-            cycles: of the work on one query, by the number of keys that it sees.
+            query, key, result: elements of one, each an element a clock.
+            groups: of sums, for each query one after the other.
+            steps: clocks of a group.
         """
-        window, steps = self.window, []
-        for first in range(0, window.n_tokens, window.tile_size):
-            before = first // window.tile_size * window.load_size
-            loads = min(window.load_size, max(window.n_tokens - before, 0))
-            keys = min(before + window.load_size, window.n_tokens, window.n_window)
-            queries = min(window.tile_size, window.n_tokens - first)
-            steps += [Repeat(loads, (Read("in1"),)), *word_by_word(queries, cycles(keys))]
-        return tuple(steps)
+        window = self.window
+        windows = window.n_tokens // window.load_size
+        served = window.n_tokens // windows
+        loaded = window.load_size * key
+        sums = result // groups
+
+        def products(first: Ports, last: Ports) -> Program:
+            """The groups of a query; ``first`` and ``last`` move beside its first and last clock."""
+
+            def group(first: Ports, last: Ports) -> Program:
+                return clocks(steps, first=first, last=(claim("groups"), fill("groups"), *last))
+
+            return around(groups, group, (take("queries"), *first), (free("queries"), *last))
+
+        def collect(first: Ports, last: Ports) -> Program:
+            return clocks(sums, first=(take("groups"), *first), last=(free("groups"), *last))
+
+        programs = {
+            "load_windows": (Repeat(windows, block_of(loaded, (Read("in1"),), "windows")),),
+            "load_queries": (Repeat(window.n_tokens, block_of(query, (Read("in0"),), "queries")),),
+            "multiply": (Repeat(windows, around(served, products, (take("windows"),), (free("windows"),))),),
+            "requantize": (Repeat(window.n_tokens, around(groups, collect, (claim("rows"),), (fill("rows"),))),),
+            "write": (
+                Repeat(window.n_tokens, clocks(result, (Write("out"),), first=(take("rows"),), last=(free("rows"),))),
+            ),
+        }
+        return tuple(Stage(name, program) for name, program in programs.items())

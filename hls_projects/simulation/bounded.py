@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hls_projects.conversion import PROJECT
+from hls_projects import PROJECT
 from hls_projects.simulation.compiler import Program
 from hls_projects.simulation.native import CODE, HERE
 from hls_projects.simulation.processes import PICTURE_TIMEOUT, SimulationError

@@ -17,6 +17,8 @@ from pathlib import Path
 from hls_projects.simulation.processes import SimulationError, signals_held
 
 CACHED_PROGRAMS = 64
+# hls::stream_of_blocks, which Vitis HLS has of its own.
+BLOCKS_HEADER = Path(__file__).parent / "block_types" / "hls_streamofblocks.h"
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def _end(process: subprocess.Popen) -> None:
 
 
 def _refusal(said: str) -> SimulationError:
-    return SimulationError(f"g++ refused the generated project: {said[:2000].strip()}")
+    return SimulationError(f"g++ refused a simulation: {said[:2000].strip()}")
 
 
 def _from_cache(key: str, program: Path) -> bool:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hls_projects.conversion import PROJECT
-from hls_projects.simulation.compiler import Program
+from hls_projects import PROJECT
+from hls_projects.simulation.compiler import BLOCKS_HEADER, Program
 from hls_projects.simulation.processes import PICTURE_TIMEOUT, Progress, Worker, run_workers, split
 
 HERE = Path(__file__).parent
@@ -22,8 +22,9 @@ NATIVE = Program(
     sources=(str(HERE / "driver.cpp"), f"firmware/{PROJECT}.cpp"),
     flags=(
         # g++ thinks requantization too large to inline, and does not vectorize what it does not inline.
-        *("-O3", "-march=native", "-funroll-loops", "-finline-limit=5000", "-std=c++17", "-w"),
-        *("-I.", f"-I{HERE / 'native_types'}", "-Ifirmware", '-DWEIGHTS_DIR="firmware/weights"'),
+        *("-O3", "-march=native", "-funroll-loops", "-finline-limit=5000", "-std=c++17", "-w", "-DPLAIN_ELEMENT"),
+        *("-I.", f"-I{HERE / 'native_types'}", f"-I{BLOCKS_HEADER.parent}", "-Ifirmware"),
+        '-DWEIGHTS_DIR="firmware/weights"',
     ),
 )
 

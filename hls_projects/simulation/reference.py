@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hls_projects.conversion import PROJECT
+from hls_projects import PROJECT
 from hls_projects.simulation.compiler import Program
 from hls_projects.simulation.processes import Progress, Worker, run_workers, split
 

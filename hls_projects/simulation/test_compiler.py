@@ -212,7 +212,7 @@ def test_no_compiler(monkeypatch):
 )
 def test_compiler_refuses(project, source, word):
     (project / "answer.cpp").write_text(source)
-    with pytest.raises(SimulationError, match=rf"(?s)^g\+\+ refused the generated project: .*{word}"):
+    with pytest.raises(SimulationError, match=rf"(?s)^g\+\+ refused a simulation: .*{word}"):
         compile_programs(project, [PROGRAM])
     assert not PROGRAM.path(project).exists() and not cache_dir().exists()
 

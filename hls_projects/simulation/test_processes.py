@@ -253,5 +253,5 @@ def test_native_forgets_an_earlier_run(tmp_path):
     project = native(tmp_path, "head -c $((8 * $5)) /dev/zero > $2; echo 1")
     simulate_native(project, tmp_path / "work", pixels(6), 2, workers=2)
     native(tmp_path, "exit 0")
-    with pytest.raises(SimulationError, match="gave 0 of 3 results from picture 0 on"):
+    with pytest.raises(SimulationError, match=r"gave 0 of 3 results from picture [03] on"):
         simulate_native(project, tmp_path / "work", pixels(6), 2, workers=2)

@@ -1,9 +1,12 @@
 // A sequential process that carries out `length` instructions of a program, `pictures` times.
 //
-// An instruction is {delay, port, is_write}, 32 + 8 + 1 bits: wait `delay` cycles, then read or write a
-// word at `port` as soon as the FIFO there allows. `rest` cycles pass after the last one of a picture. The
-// program lies outside: `place` asks for an instruction. Port p is bit p of the busses. Sizes are inputs,
-// so that all processes with as many ports are one module.
+// An instruction is {delay, ports}, 32 + 32 bits: wait `delay` cycles, then move a word at every one of the
+// `ports` in the first cycle in which all of their FIFOs allow it. `rest` cycles pass after the last one of
+// a picture. The program lies outside: `place` asks for an instruction. Port p is bit p of the busses; at
+// one that is read `in_valid` says that the FIFO allows it, at one that is written `out_ready`, and the other
+// is 0. Both come from registers of the FIFO, or from what reads it, so that one port may wait for the other without
+// a loop.
+// Sizes are inputs, so that all processes with as many ports are one module.
 
 module process #(
     parameter PORTS = 1
@@ -13,25 +16,27 @@ module process #(
     input wire [31:0] rest,
     input wire [31:0] pictures,
     output reg [31:0] place,
-    input wire [40:0] instruction,
+    /* verilator lint_off UNUSEDSIGNAL */
+    input wire [63:0] instruction,
+    /* verilator lint_on UNUSEDSIGNAL */
     input wire [PORTS-1:0] in_valid,
     output wire [PORTS-1:0] in_ready,
     output wire [PORTS-1:0] out_valid,
     input wire [PORTS-1:0] out_ready
 );
+    /* verilator no_inline_module */ // inlined a hundred times it takes a minute to compile
     reg [31:0] picture = 0;
     reg [31:0] waited = 0;
     reg [31:0] extra = 0;
     initial place = 0;
 
-    wire is_write = instruction[0];
-    wire [7:0] port = instruction[8:1];
+    wire [PORTS-1:0] ports = instruction[PORTS-1:0];
     wire last = place == length - 1;
 
-    wire ready = waited == instruction[40:9] + extra && picture != pictures;
-    assign in_ready = {{(PORTS - 1) {1'b0}}, ready && !is_write} << port;
-    assign out_valid = {{(PORTS - 1) {1'b0}}, ready && is_write} << port;
-    wire done = ready && (is_write ? out_ready[port] : in_valid[port]);
+    wire ready = waited == instruction[63:32] + extra && picture != pictures;
+    wire done = ready && (ports & ~(in_valid | out_ready)) == 0;
+    assign in_ready = done ? ports & in_valid : 0;
+    assign out_valid = done ? ports & out_ready : 0;
 
     always @(posedge clock) begin
         if (done) begin

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from hls_projects.dataflow.program import Program
-from hls_projects.operators.base import HardwareOperator, word_by_word
+from hls_projects.cost import Demand, Rom
+from hls_projects.operators.base import HardwareOperator, Stage, elementwise
+from hls_projects.rtl.twin import Memory, Twin, code_type
 
 
 class ActivationTable(HardwareOperator):
@@ -27,8 +28,27 @@ class ActivationTable(HardwareOperator):
     def output_shape(self) -> tuple[int, ...]:
         return (self.size("n_tokens"), self.size("n_in"))
 
-    def program(self) -> Program:
-        return word_by_word(self.size("n_tokens"), self.size("n_in"))
+    def stages(self) -> tuple[Stage, ...]:
+        return elementwise(self.size("n_tokens") * self.size("n_in"))
+
+    def twin(self) -> Twin:
+        bits = self.out_dtype.bitwidth()
+        return Twin(
+            self.kernel,
+            code_type("IN", self.in_dtype()) | {"OUT_WIDTH": bits},
+            {"table": Memory.of(bits, self.array("table"))},
+        )
+
+    def demand(self) -> Demand:
+        rom = Rom.of(self.out_dtype.bitwidth(), self.array("table"))
+        features = {
+            "one": 1,
+            "out_bits": self.out_dtype.bitwidth(),
+            "table_luts": rom.luts,
+            "table_tree_luts": rom.tree_luts,
+            "choice_luts": rom.choice_luts,
+        }
+        return Demand("ActivationTable", features, BRAM36=rom.BRAM36)
 
     def execute(self, x: np.ndarray) -> np.ndarray:
         return self.array("table")[x - int(self.in_dtype().min())]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
-from hls_projects.dataflow.program import Program
+from hls_projects.cost import Demand
 from hls_projects.integer import exact_matmul, requantize
-from hls_projects.operators.base import magnitude, shift_dtype, signed_width
+from hls_projects.operators.base import Folding, Stage, divisors, magnitude, shift_dtype, signed_width
+from hls_projects.operators.products import Shape, buffers, product_parameters, sum_clocks
 from hls_projects.operators.window import WINDOW_SIZES, WindowedOperator
+from hls_projects.rtl.twin import Twin
 
 
 class AttentionScores(WindowedOperator):
@@ -24,6 +28,7 @@ class AttentionScores(WindowedOperator):
 
     kernel = "attention_scores"
     sizes = (*WINDOW_SIZES, "n_heads", "head_dim", "out_shift")
+    folding = ("parallel_heads", "parallel_keys", "packed")
 
     def input_shapes(self) -> tuple[tuple[int, ...], ...]:
         token = (self.size("n_tokens"), self.size("n_heads") * self.size("head_dim"))
@@ -43,9 +48,35 @@ class AttentionScores(WindowedOperator):
         shift = self.size("out_shift")
         return {"accum_t": signed_width(peak, shifts=shift), "shift_t": shift_dtype(shift)}
 
-    def program(self) -> Program:
+    def check_folding(self) -> None:
+        self.check_choice("packed", 0, 1)
+        self.check_divisor("parallel_heads", "n_heads")
+        self.check_divisor("parallel_keys", "load_size")
+
+    def stages(self) -> tuple[Stage, ...]:
         heads, channels, slots = (self.size(name) for name in ("n_heads", "head_dim", "n_window"))
-        return self.by_tiles(lambda keys: heads * (keys * channels + slots - keys))
+        groups = heads // self.size("parallel_heads") * (slots // self.size("parallel_keys"))
+        return self.attention_stages(
+            query=heads * channels, key=heads * channels, result=heads * slots, groups=groups, steps=channels
+        )
+
+    def buffers(self, block: str) -> int:
+        return buffers(self, block) or super().buffers(block)
+
+    def block_latency(self, block: str) -> int:
+        return sum_clocks(self) if block == "groups" else super().block_latency(block)
+
+    def foldings(self) -> Iterator[Folding]:
+        for heads in divisors(self.size("n_heads")):
+            for inner in divisors(self.size("load_size")):
+                for packed in (0, 1):
+                    yield {"parallel_heads": heads, "parallel_keys": inner, "packed": packed}
+
+    def twin(self) -> Twin:
+        return Twin(self.kernel, product_parameters(self, "QK", self.size("head_dim")))
+
+    def demand(self) -> Demand:
+        return Shape.of(self, self.twin().parameters).demand(self)
 
     def execute(self, q: np.ndarray, k: np.ndarray) -> np.ndarray:
         tokens, heads, channels = (self.size(name) for name in ("n_tokens", "n_heads", "head_dim"))

@@ -14,10 +14,10 @@ int main(int argc, char **argv) {
         hls::stream<input_t> q("q");
         hls::stream<input2_t> k("k");
         hls::stream<result_t> result("result");
-        vectors.send(q, config::n_tokens);
-        vectors.send(k, config::n_tokens);
+        vectors.send(q, input_words);
+        vectors.send(k, input2_words);
         nnet::attention_scores<input_t, input2_t, result_t, config>(q, k, result);
-        vectors.check(result, config::n_tokens);
+        vectors.check(result, result_words);
         vectors.check_consumed(q, "q");
         vectors.check_consumed(k, "k");
     }

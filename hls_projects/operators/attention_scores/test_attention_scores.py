@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from hls_projects.kernel_bench import check_kernel
 from hls_projects.operators import AttentionScores
+from hls_projects.operators.window import Window
 from hls_projects.testing import (
     WINDOW_MACS,
     codes,
@@ -17,11 +20,20 @@ from hls_projects.testing import (
     make_operator,
     naive_requantize,
     naive_slots,
+    pictures,
     windowed,
 )
 
 CASES = 6
-CONFIGS = windowed(
+FOLDINGS = [
+    {"parallel_heads": 2, "parallel_keys": 3},
+    {},
+    {"parallel_heads": 3},
+    {"parallel_heads": 2, "parallel_keys": 2},
+    {},
+    {"parallel_keys": 2},
+]
+TYPES = windowed(
     [
         (["INT8", "INT8"], "INT8", 9),
         (["UINT8", "INT8"], "INT8", 0),
@@ -31,6 +43,7 @@ CONFIGS = windowed(
         (["INT8", "INT8"], "INT8", 9),
     ]
 )
+CONFIGS = [(*types, sizes | folding) for (*types, sizes), folding in zip(TYPES, FOLDINGS, strict=True)]
 
 
 def naive(operator: AttentionScores, q: np.ndarray, k: np.ndarray) -> np.ndarray:
@@ -54,6 +67,15 @@ def test_any_queries_and_keys(config, data):
     operator = make_operator(AttentionScores, in_dtypes, out_dtype, **sizes)
     shape = CASES, sizes["n_tokens"], sizes["n_heads"] * sizes["head_dim"]
     q, k = (data.draw(codes(dtype, *shape)) for dtype in in_dtypes)
+    np.testing.assert_array_equal(check_kernel(operator, q, k), naive(operator, q, k))
+
+
+def test_groups_of_several_heads_and_keys():
+    """Two groups of two heads, each of two groups of two keys."""
+    sizes = asdict(Window.of_tiles(8, tile_size=2, context_tiles=1)) | {"n_heads": 4, "head_dim": 3, "out_shift": 8}
+    folding = {"parallel_heads": 2, "parallel_keys": 2}
+    operator = make_operator(AttentionScores, ["INT8", "INT8"], "INT8", **sizes, **folding)
+    q, k = pictures(operator, 8)
     np.testing.assert_array_equal(check_kernel(operator, q, k), naive(operator, q, k))
 
 

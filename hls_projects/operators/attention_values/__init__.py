@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
-from hls_projects.dataflow.program import Program
+from hls_projects.cost import Demand
 from hls_projects.integer import exact_matmul, requantize
-from hls_projects.operators.base import magnitude, shift_dtype, signed_width
+from hls_projects.operators.base import Folding, Stage, divisors, magnitude, shift_dtype, signed_width
+from hls_projects.operators.products import Shape, buffers, product_parameters, sum_clocks
 from hls_projects.operators.window import WINDOW_SIZES, WindowedOperator
+from hls_projects.rtl.twin import Twin
 
 
 class AttentionValues(WindowedOperator):
@@ -24,6 +28,7 @@ class AttentionValues(WindowedOperator):
 
     kernel = "attention_values"
     sizes = (*WINDOW_SIZES, "n_heads", "head_dim", "out_shift")
+    folding = ("parallel_heads", "parallel_channels", "packed")
 
     def input_shapes(self) -> tuple[tuple[int, ...], ...]:
         tokens, heads = self.size("n_tokens"), self.size("n_heads")
@@ -40,9 +45,35 @@ class AttentionValues(WindowedOperator):
         shift = self.size("out_shift")
         return {"accum_t": signed_width(peak, shifts=shift), "shift_t": shift_dtype(shift)}
 
-    def program(self) -> Program:
+    def check_folding(self) -> None:
+        self.check_choice("packed", 0, 1)
+        self.check_divisor("parallel_heads", "n_heads")
+        self.check_divisor("parallel_channels", "head_dim")
+
+    def stages(self) -> tuple[Stage, ...]:
         heads, channels, slots = (self.size(name) for name in ("n_heads", "head_dim", "n_window"))
-        return self.by_tiles(lambda keys: heads * (slots + channels * (keys + 2) + slots - keys))
+        groups = heads // self.size("parallel_heads") * (channels // self.size("parallel_channels"))
+        return self.attention_stages(
+            query=heads * slots, key=heads * channels, result=heads * channels, groups=groups, steps=slots
+        )
+
+    def buffers(self, block: str) -> int:
+        return buffers(self, block) or super().buffers(block)
+
+    def block_latency(self, block: str) -> int:
+        return sum_clocks(self) if block == "groups" else super().block_latency(block)
+
+    def foldings(self) -> Iterator[Folding]:
+        for heads in divisors(self.size("n_heads")):
+            for inner in divisors(self.size("head_dim")):
+                for packed in (0, 1):
+                    yield {"parallel_heads": heads, "parallel_channels": inner, "packed": packed}
+
+    def twin(self) -> Twin:
+        return Twin(self.kernel, product_parameters(self, "PV", self.size("n_window")))
+
+    def demand(self) -> Demand:
+        return Shape.of(self, self.twin().parameters).demand(self)
 
     def execute(self, p: np.ndarray, v: np.ndarray) -> np.ndarray:
         tokens, heads, channels = (self.size(name) for name in ("n_tokens", "n_heads", "head_dim"))

@@ -2,88 +2,126 @@
 #define ATTENTION_VALUES_H_
 
 #include "fixed_point.h"
-#include "hls_stream.h"
+#include "window.h"
 
 // The last n_window values weighted by the attention probabilities, tile by tile of queries, head by head.
 //
-// in:      p: n_tokens words of n_heads * n_window probability codes, word[h * n_window + slot]
-//          v: n_tokens words of n_heads * head_dim activation codes
-// out:     n_tokens words of n_heads * head_dim activation codes
-// storage: a ring of n_window * n_heads * head_dim value codes; n_window probability codes; head_dim sums
-// cycles:  n_tokens * n_heads * (n_window + head_dim * (n_window + 2)), less head_dim - 1 for every slot
-//          without a key
+// in:      p: n_tokens queries of n_heads * n_window probability codes, an element a word
+//          v: n_tokens tokens of n_heads * head_dim activation codes, an element a word
+// out:     n_tokens tokens of n_heads * head_dim activation codes, an element a word
+// storage: two windows of n_window * n_heads * head_dim value codes; two queries in; the sums of two
+//          groups; two tokens out
+// cycles:  of a query: load n_heads * n_window; multiply n_heads / parallel_heads * head_dim / parallel_channels * n_window;
+//          requantize and write n_heads * head_dim each. They work on different queries. The next
+//          window is loaded meanwhile (window.h).
 //
-// Before a tile of tile_size queries load_size values arrive and overwrite the oldest. Windowed
-// attention has load_size == tile_size. Global attention has load_size == n_window == n_tokens: all
-// values arrive before the first tile, and the last tile may be shorter. When n values have arrived,
-// slot s has key n - n_window + s; slots before the first key are ignored.
+// A group is parallel_heads heads times parallel_channels channels. Slots before the first key have a
+// value of 0, whatever their probability.
 //
 // out[i][h][c] = requantize(sum_s p[i][h][s] * v[key][h][c], out_shift)
 
 namespace nnet {
 
-template <class p_T, class v_T, class res_T, typename CONFIG_T>
-void attention_values(hls::stream<p_T> &p_stream, hls::stream<v_T> &v_stream, hls::stream<res_T> &res_stream) {
-    const unsigned n_tiles = (CONFIG_T::n_tokens + CONFIG_T::tile_size - 1) / CONFIG_T::tile_size;
-    v_T values[CONFIG_T::n_window];
-    unsigned oldest = 0;
-    unsigned arrived = 0;
-TILES:
-    for (unsigned tile = 0; tile < n_tiles; tile++) {
-        if (arrived < CONFIG_T::n_tokens) {
-        STORE_VALUES:
-            for (unsigned key = 0; key < CONFIG_T::load_size; key++) {
-#pragma HLS PIPELINE II = 1
-                values[oldest] = v_stream.read();
-                oldest = oldest + 1 == CONFIG_T::n_window ? 0 : oldest + 1;
-            }
-            arrived += CONFIG_T::load_size;
-        }
+template <typename CONFIG_T> struct values_group {
+    static const unsigned size = CONFIG_T::parallel_heads * CONFIG_T::parallel_channels;
+};
+
+template <class p_T, class v_T, typename CONFIG_T>
+void values_multiply(hls::stream_of_blocks<p_T[CONFIG_T::n_heads * CONFIG_T::n_window]> &queries,
+                     hls::stream_of_blocks<v_T[CONFIG_T::n_window * CONFIG_T::n_heads * CONFIG_T::head_dim]> &windows,
+                     hls::stream_of_blocks<typename CONFIG_T::accum_t[values_group<CONFIG_T>::size]> &groups) {
+    const unsigned n_channels = CONFIG_T::n_heads * CONFIG_T::head_dim;
+WINDOWS:
+    for (unsigned index = 0; index < window_blocks<CONFIG_T>::count; index++) {
+        hls::read_lock<v_T[CONFIG_T::n_window * n_channels]> values(windows);
     QUERIES:
-        for (unsigned query = 0; query < CONFIG_T::tile_size; query++) {
-            if (tile * CONFIG_T::tile_size + query < CONFIG_T::n_tokens) {
-                const p_T p = p_stream.read();
-                res_T res;
-            HEADS:
-                for (unsigned head = 0; head < CONFIG_T::n_heads; head++) {
-                    typename p_T::value_type weights[CONFIG_T::n_window];
-                // In the order of the ring, so that the products are a plain loop over it.
-                ALIGN:
+        for (unsigned query = 0; query < window_blocks<CONFIG_T>::queries; query++) {
+            hls::read_lock<p_T[CONFIG_T::n_heads * CONFIG_T::n_window]> weights(queries);
+        HEAD_GROUPS:
+            for (unsigned head_group = 0; head_group < CONFIG_T::n_heads / CONFIG_T::parallel_heads; head_group++) {
+            CHANNEL_GROUPS:
+                for (unsigned channel_group = 0; channel_group < CONFIG_T::head_dim / CONFIG_T::parallel_channels; channel_group++) {
+                    typename CONFIG_T::accum_t sums[values_group<CONFIG_T>::size];
+#pragma HLS ARRAY_PARTITION variable=sums complete
+                CLEAR:
+                    for (unsigned p = 0; p < values_group<CONFIG_T>::size; p++) {
+#pragma HLS UNROLL
+                        sums[p] = 0;
+                    }
+                SLOTS:
                     for (unsigned slot = 0; slot < CONFIG_T::n_window; slot++) {
 #pragma HLS PIPELINE II = 1
-                        const unsigned place = oldest + slot;
-                        weights[place < CONFIG_T::n_window ? place : place - CONFIG_T::n_window] =
-                            p[head * CONFIG_T::n_window + slot];
-                    }
-                    typename CONFIG_T::accum_t sums[CONFIG_T::head_dim];
-                CLEAR:
-                    for (unsigned c = 0; c < CONFIG_T::head_dim; c++) {
-#pragma HLS PIPELINE II = 1
-                        sums[c] = 0;
-                    }
-                PLACES:
-                    for (unsigned place = 0; place < CONFIG_T::n_window; place++) {
-                        // A ring that is not full yet has its values in the first places.
-                        if (place < arrived) {
-                        // Channels inside: no sum waits for its own last addition.
+                    HEADS:
+                        for (unsigned h = 0; h < CONFIG_T::parallel_heads; h++) {
+#pragma HLS UNROLL
+                            const unsigned head = head_group * CONFIG_T::parallel_heads + h;
+                            const unsigned first = slot * n_channels + head * CONFIG_T::head_dim +
+                                                   channel_group * CONFIG_T::parallel_channels;
                         CHANNELS:
-                            for (unsigned c = 0; c < CONFIG_T::head_dim; c++) {
-#pragma HLS PIPELINE II = 1
-                                sums[c] += weights[place] * values[place][head * CONFIG_T::head_dim + c];
+                            for (unsigned p = 0; p < CONFIG_T::parallel_channels; p++) {
+#pragma HLS UNROLL
+                                sums[h * CONFIG_T::parallel_channels + p] +=
+                                    weights[head * CONFIG_T::n_window + slot] * values[first + p];
                             }
                         }
                     }
-                WRITE:
-                    for (unsigned c = 0; c < CONFIG_T::head_dim; c++) {
-#pragma HLS PIPELINE II = 1
-                        res[head * CONFIG_T::head_dim + c] = requantize<typename res_T::value_type>(
-                            sums[c], typename CONFIG_T::shift_t(CONFIG_T::out_shift));
+                    hls::write_lock<typename CONFIG_T::accum_t[values_group<CONFIG_T>::size]> group(groups);
+                HAND_OVER:
+                    for (unsigned p = 0; p < values_group<CONFIG_T>::size; p++) {
+#pragma HLS UNROLL
+                        group[p] = sums[p];
                     }
                 }
-                res_stream.write(res);
             }
         }
     }
+}
+
+template <class res_T, typename CONFIG_T>
+void values_requantize(hls::stream_of_blocks<typename CONFIG_T::accum_t[values_group<CONFIG_T>::size]> &groups,
+                       hls::stream_of_blocks<res_T[CONFIG_T::n_heads * CONFIG_T::head_dim]> &tokens) {
+TOKENS:
+    for (unsigned token = 0; token < CONFIG_T::n_tokens; token++) {
+        hls::write_lock<res_T[CONFIG_T::n_heads * CONFIG_T::head_dim]> result(tokens);
+    HEAD_GROUPS:
+        for (unsigned head_group = 0; head_group < CONFIG_T::n_heads / CONFIG_T::parallel_heads; head_group++) {
+        CHANNEL_GROUPS:
+            for (unsigned channel_group = 0; channel_group < CONFIG_T::head_dim / CONFIG_T::parallel_channels; channel_group++) {
+                hls::read_lock<typename CONFIG_T::accum_t[values_group<CONFIG_T>::size]> group(groups);
+            HEADS:
+                for (unsigned h = 0; h < CONFIG_T::parallel_heads; h++) {
+                CHANNELS:
+                    for (unsigned p = 0; p < CONFIG_T::parallel_channels; p++) {
+#pragma HLS PIPELINE II = 1
+                        const unsigned head = head_group * CONFIG_T::parallel_heads + h;
+                        const unsigned channel = channel_group * CONFIG_T::parallel_channels + p;
+                        result[head * CONFIG_T::head_dim + channel] =
+                            requantize<res_T>(group[h * CONFIG_T::parallel_channels + p],
+                                              typename CONFIG_T::shift_t(CONFIG_T::out_shift));
+                    }
+                }
+            }
+        }
+    }
+}
+
+template <class p_T, class v_T, class res_T, typename CONFIG_T>
+void attention_values(hls::stream<p_T> &p_stream, hls::stream<v_T> &v_stream, hls::stream<res_T> &res_stream) {
+#pragma HLS DATAFLOW
+    const unsigned n_channels = CONFIG_T::n_heads * CONFIG_T::head_dim;
+    const unsigned n_weights = CONFIG_T::n_heads * CONFIG_T::n_window;
+    typedef typename p_T::value_type p_t;
+    typedef typename v_T::value_type v_t;
+    typedef typename res_T::value_type res_t;
+    hls::stream_of_blocks<p_t[n_weights]> queries;
+    hls::stream_of_blocks<v_t[CONFIG_T::n_window * n_channels]> windows;
+    hls::stream_of_blocks<typename CONFIG_T::accum_t[values_group<CONFIG_T>::size]> groups;
+    hls::stream_of_blocks<res_t[n_channels]> tokens;
+    PIPELINE_PROCESS(load_windows<n_channels, true, CONFIG_T>(v_stream, windows));
+    PIPELINE_PROCESS(load_blocks<CONFIG_T::n_tokens, n_weights>(p_stream, queries));
+    PIPELINE_PROCESS(values_multiply<p_t, v_t, CONFIG_T>(queries, windows, groups));
+    PIPELINE_PROCESS(values_requantize<res_t, CONFIG_T>(groups, tokens));
+    PIPELINE_PROCESS(write_blocks<CONFIG_T::n_tokens, n_channels>(tokens, res_stream));
 }
 
 } // namespace nnet

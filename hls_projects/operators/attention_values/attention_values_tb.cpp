@@ -14,10 +14,10 @@ int main(int argc, char **argv) {
         hls::stream<input_t> p("p");
         hls::stream<input2_t> v("v");
         hls::stream<result_t> result("result");
-        vectors.send(p, config::n_tokens);
-        vectors.send(v, config::n_tokens);
+        vectors.send(p, input_words);
+        vectors.send(v, input2_words);
         nnet::attention_values<input_t, input2_t, result_t, config>(p, v, result);
-        vectors.check(result, config::n_tokens);
+        vectors.check(result, result_words);
         vectors.check_consumed(p, "p");
         vectors.check_consumed(v, "v");
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from hls_projects.kernel_bench import check_kernel
 from hls_projects.operators import AttentionValues
+from hls_projects.operators.window import Window
 from hls_projects.testing import (
     WINDOW_MACS,
     codes,
@@ -17,11 +20,20 @@ from hls_projects.testing import (
     make_operator,
     naive_requantize,
     naive_slots,
+    pictures,
     windowed,
 )
 
 CASES = 6
-CONFIGS = windowed(
+FOLDINGS = [
+    {"parallel_heads": 2, "parallel_channels": 2},
+    {"parallel_channels": 3},
+    {"parallel_heads": 3},
+    {"parallel_channels": 3},
+    {},
+    {"parallel_channels": 2},
+]
+TYPES = windowed(
     [
         (["UINT8", "INT8"], "INT8", 8),
         (["UINT8", "INT8"], "INT8", 0),
@@ -31,6 +43,7 @@ CONFIGS = windowed(
         (["UINT8", "INT8"], "INT8", 8),
     ]
 )
+CONFIGS = [(*types, sizes | folding) for (*types, sizes), folding in zip(TYPES, FOLDINGS, strict=True)]
 
 
 def naive(operator: AttentionValues, p: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -52,6 +65,15 @@ def test_any_probabilities_and_values(config, data):
     operator = make_operator(AttentionValues, in_dtypes, out_dtype, **sizes)
     p = data.draw(codes(in_dtypes[0], CASES, sizes["n_tokens"], sizes["n_heads"] * sizes["n_window"]))
     v = data.draw(codes(in_dtypes[1], CASES, sizes["n_tokens"], sizes["n_heads"] * sizes["head_dim"]))
+    np.testing.assert_array_equal(check_kernel(operator, p, v), naive(operator, p, v))
+
+
+def test_groups_of_several_heads_and_channels():
+    """Two groups of two heads, each of two groups of two channels."""
+    sizes = asdict(Window.of_tiles(8, tile_size=2, context_tiles=1)) | {"n_heads": 4, "head_dim": 4, "out_shift": 8}
+    folding = {"parallel_heads": 2, "parallel_channels": 2}
+    operator = make_operator(AttentionValues, ["UINT8", "INT8"], "INT8", **sizes, **folding)
+    p, v = pictures(operator, 8)
     np.testing.assert_array_equal(check_kernel(operator, p, v), naive(operator, p, v))
 
 

@@ -17,6 +17,9 @@ class Head(PotLinear):
     def output_shape(self) -> tuple[int, ...]:
         return (self.size("n_out"),)
 
+    def out_word(self) -> int:
+        return self.size("n_out")
+
     def get_nodeattr_types(self) -> dict[str, tuple]:
         return super().get_nodeattr_types() | {"scale_log2": ("i", True, 0)}
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 from qonnx.core.datatype import BaseDataType, DataType
 
-from hls_projects.dataflow.program import Program
+from hls_projects.cost import DSP_WIDTH, Demand, Rom, lut_ram
+from hls_projects.dataflow.program import Read, Repeat, Write, claim, fill, free, take
 from hls_projects.integer import requantize, significand, smallest_dtype
-from hls_projects.operators.base import HardwareOperator, magnitude, shift_dtype, signed_width, word_by_word
+from hls_projects.operators.base import HardwareOperator, Stage, block_of, clocks, magnitude, shift_dtype, signed_width
+from hls_projects.rtl.clocks import scale_factor_clocks
+from hls_projects.rtl.twin import Memory, Twin, code_type
 
 
 class IntegerLayerNorm(HardwareOperator):
@@ -54,8 +57,7 @@ class IntegerLayerNorm(HardwareOperator):
 
     def shifts(self) -> tuple[int, int]:
         """Smallest and largest shift of the last requantization."""
-        _, exponents = significand(np.array([1, self.square_peak()]))
-        low, high = (self.size("out_shift") + int(k >> 1) for k in exponents)
+        low, high = (self.size("out_shift") + exponent for exponent in self._exponents())
         if low < 0:
             raise ValueError(f"{self.onnx_node.name}: headroom {self.size('headroom')} is too small")
         return low, high
@@ -77,8 +79,80 @@ class IntegerLayerNorm(HardwareOperator):
             "shift_t": shift_dtype(self.size("mean_shift"), self.size("centred_shift"), last_shift),
         }
 
-    def program(self) -> Program:
-        return word_by_word(self.size("n_tokens"), 3 * self.size("n_in") + 1)
+    def stages(self) -> tuple[Stage, ...]:
+        tokens, channels = self.size("n_tokens"), self.size("n_in")
+        mean = block_of(channels, (Read("in0"),), "tokens")
+        squares = clocks(channels, first=(claim("centred"),), last=(free("tokens"), fill("centred")))
+        products = clocks(channels, (Write("out"),), last=(free("centred"),))
+        # The mean and the inverse root come a bit a clock.
+        mean_clocks = max(self.size("mean_multiplier").bit_length(), self.size("mean_shift"))
+        squares = (*clocks(mean_clocks + 4, first=(take("tokens"),)), *squares)
+        products = (*clocks(self._inverse_clocks() + 1, first=(take("centred"),)), *products)
+        programs = {"mean": mean, "squares": squares, "products": products}
+        return tuple(Stage(name, (Repeat(tokens, program),)) for name, program in programs.items())
+
+    def output_latency(self) -> int:
+        return 3
+
+    def _exponents(self) -> tuple[int, int]:
+        """Half the exponents of the smallest and the largest sum of squares."""
+        _, exponents = significand(np.array([1, self.square_peak()]))
+        low, high = (int(exponent >> 1) for exponent in exponents)
+        return low, high
+
+    def _inverse_clocks(self) -> int:
+        low, high = self._exponents()
+        return scale_factor_clocks(self.types()["square_t"].bitwidth(), high - low)
+
+    def twin(self) -> Twin:
+        types, size = self.types(), self.size
+        lowest, highest = self._exponents()
+        # A left shift that is larger than the last right shift is one of the table.
+        shift = size("out_shift") + highest - size("headroom")
+        table = self.array("inverse_table") << max(-shift, 0)
+        bits = smallest_dtype(0, int(table.max())).bitwidth()
+        mean = {
+            "SUM_WIDTH": signed_width(size("n_in") * magnitude(self.in_dtype())).bitwidth(),
+            "MEAN_MULTIPLIER": size("mean_multiplier"),
+            "MULTIPLIER_WIDTH": size("mean_multiplier").bit_length(),
+            "MEAN_SHIFT": size("mean_shift"),
+            "MEAN_WIDTH": size("mean_bits"),
+            "MEAN_ALIGN": size("mean_align"),
+        }
+        centring = {
+            "X_SHIFT": size("x_shift"),
+            "DIFFERENCE_WIDTH": types["difference_t"].bitwidth() + 1,
+            "CENTRED_WIDTH": size("centred_bits"),
+            "CENTRED_SHIFT": size("centred_shift"),
+            "SQUARES_WIDTH": types["square_t"].bitwidth(),
+        }
+        product = {
+            "INVERSE_WIDTH": bits,
+            "HIGHEST": highest,
+            "SHIFTS": highest - lowest,
+            "OUT_SHIFT": max(shift, 0),
+        }
+        codes = code_type("IN", self.in_dtype()) | code_type("OUT", self.out_dtype)
+        parameters = {"N_IN": size("n_in")} | codes | mean | centring | product
+        return Twin(self.kernel, parameters, {"inverse_table": Memory.of(bits, table)})
+
+    def demand(self) -> Demand:
+        found, channels = self.twin().parameters, self.size("n_in")
+        rom = Rom.of(found["INVERSE_WIDTH"], self.array("inverse_table"))
+        factor = found["INVERSE_WIDTH"] + found["SHIFTS"]
+        words = lut_ram(found["IN_WIDTH"], 2 * channels) + lut_ram(found["CENTRED_WIDTH"], 2 * channels)
+        features = {
+            "one": 1,
+            "sum_bits": found["SUM_WIDTH"] + found["MULTIPLIER_WIDTH"] + found["MEAN_WIDTH"],
+            "difference_bits": found["DIFFERENCE_WIDTH"],
+            "squares_bits": found["SQUARES_WIDTH"],
+            "factor_bits": max(factor, found["SQUARES_WIDTH"]),
+            "product_bits": found["CENTRED_WIDTH"] + factor,
+            "address_bits": channels.bit_length(),
+            "words_luts": words,
+            "table_luts": rom.luts,
+        }
+        return Demand("IntegerLayerNorm", features, BRAM36=rom.BRAM36, DSP=2 if factor < DSP_WIDTH else 3)
 
     def execute(self, x: np.ndarray) -> np.ndarray:
         scaled = x.sum(axis=-1, keepdims=True) * self.size("mean_multiplier")

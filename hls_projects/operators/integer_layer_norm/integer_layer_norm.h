@@ -1,16 +1,17 @@
 #ifndef INTEGER_LAYER_NORM_H_
 #define INTEGER_LAYER_NORM_H_
 
+#include "blocks.h"
 #include "fixed_point.h"
-#include "hls_stream.h"
 
 // LayerNorm without gain and offset over the channels of a token.
 //
-// in:      n_tokens words of n_in activation codes
-// out:     n_tokens words of n_in activation codes
+// in:      n_tokens tokens of n_in activation codes, an element a word
+// out:     n_tokens tokens of n_in activation codes, an element a word
 // table:   inverse_table[(exponent odd) * 128 + mantissa - 128], the inverse root
-// storage: the table, one token in, its centred codes, one token out
-// cycles:  n_tokens * (3 * n_in + 1): mean, squares, products
+// storage: the table; two tokens in, two tokens of centred codes
+// cycles:  of a token: mean n_in; squares n_in; products n_in. They work on different tokens. In Verilog squares
+//          wait for the mean, and products for the inverse root, which come a bit a clock.
 //
 // mean   = requantize(sum x * mean_multiplier, mean_shift)
 // c[k]   = requantize((x[k] << x_shift) - (mean << mean_align), centred_shift)
@@ -19,50 +20,85 @@
 
 namespace nnet {
 
-template <class x_T, class res_T, typename CONFIG_T>
-void integer_layer_norm(hls::stream<x_T> &x_stream, hls::stream<res_T> &res_stream,
-                typename CONFIG_T::inverse_table_t inverse_table[256]) {
+template <class x_T, typename CONFIG_T>
+void norm_mean(hls::stream<x_T> &x_stream, hls::stream_of_blocks<typename x_T::value_type[CONFIG_T::n_in]> &tokens,
+               hls::stream<typename CONFIG_T::mean_t> &means) {
 TOKENS:
     for (unsigned token = 0; token < CONFIG_T::n_tokens; token++) {
-        const x_T x = x_stream.read();
+        hls::write_lock<typename x_T::value_type[CONFIG_T::n_in]> block(tokens);
         typename CONFIG_T::sum_t sum = 0;
     SUM:
         for (unsigned k = 0; k < CONFIG_T::n_in; k++) {
 #pragma HLS PIPELINE II = 1
-            sum += x[k];
+            const typename x_T::value_type x = x_stream.read()[0];
+            block[k] = x;
+            sum += x;
         }
         const typename CONFIG_T::sum_t scaled = sum * typename CONFIG_T::sum_t(CONFIG_T::mean_multiplier);
-        const typename CONFIG_T::mean_t mean =
-            requantize<typename CONFIG_T::mean_t>(scaled, typename CONFIG_T::shift_t(CONFIG_T::mean_shift));
+        means.write(requantize<typename CONFIG_T::mean_t>(scaled, typename CONFIG_T::shift_t(CONFIG_T::mean_shift)));
+    }
+}
 
-        typename CONFIG_T::centred_t centred[CONFIG_T::n_in];
+template <class x_T, typename CONFIG_T>
+void norm_squares(hls::stream_of_blocks<x_T[CONFIG_T::n_in]> &tokens, hls::stream<typename CONFIG_T::mean_t> &means,
+                  hls::stream_of_blocks<typename CONFIG_T::centred_t[CONFIG_T::n_in]> &centred,
+                  hls::stream<typename CONFIG_T::square_t> &sums) {
+TOKENS:
+    for (unsigned token = 0; token < CONFIG_T::n_tokens; token++) {
+        hls::read_lock<x_T[CONFIG_T::n_in]> x(tokens);
+        hls::write_lock<typename CONFIG_T::centred_t[CONFIG_T::n_in]> result(centred);
+        const typename CONFIG_T::difference_t mean = means.read();
         typename CONFIG_T::square_t squares = 0;
     SQUARES:
         for (unsigned k = 0; k < CONFIG_T::n_in; k++) {
 #pragma HLS PIPELINE II = 1
             const typename CONFIG_T::difference_t difference =
-                (typename CONFIG_T::difference_t(x[k]) << CONFIG_T::x_shift) -
-                (typename CONFIG_T::difference_t(mean) << CONFIG_T::mean_align);
-            centred[k] = requantize<typename CONFIG_T::centred_t>(
+                (typename CONFIG_T::difference_t(x[k]) << CONFIG_T::x_shift) - (mean << CONFIG_T::mean_align);
+            const typename CONFIG_T::centred_t c = requantize<typename CONFIG_T::centred_t>(
                 difference, typename CONFIG_T::shift_t(CONFIG_T::centred_shift));
-            squares += centred[k] * centred[k];
+            result[k] = c;
+            squares += c * c;
         }
+        sums.write(squares);
+    }
+}
 
-        const significand variance = to_significand(squares);
+template <class res_T, typename CONFIG_T>
+void norm_products(hls::stream_of_blocks<typename CONFIG_T::centred_t[CONFIG_T::n_in]> &centred,
+                   hls::stream<typename CONFIG_T::square_t> &sums, hls::stream<res_T> &res_stream,
+                   typename CONFIG_T::inverse_table_t inverse_table[256]) {
+TOKENS:
+    for (unsigned token = 0; token < CONFIG_T::n_tokens; token++) {
+        hls::read_lock<typename CONFIG_T::centred_t[CONFIG_T::n_in]> c(centred);
+        const significand variance = to_significand(sums.read());
         const bool odd = variance.exponent[0];
         const typename CONFIG_T::inverse_table_t inverse =
             inverse_table[(odd ? 128 : 0) + unsigned(variance.mantissa) - 128];
         const typename CONFIG_T::shift_t shift = int(CONFIG_T::out_shift) + int(variance.exponent >> 1);
-        res_T res;
     PRODUCTS:
         for (unsigned k = 0; k < CONFIG_T::n_in; k++) {
 #pragma HLS PIPELINE II = 1
-            const typename CONFIG_T::product_t product = typename CONFIG_T::product_t(centred[k] * inverse)
+            const typename CONFIG_T::product_t product = typename CONFIG_T::product_t(c[k] * inverse)
                                                          << CONFIG_T::headroom;
-            res[k] = requantize<typename res_T::value_type>(product, shift);
+            res_T res;
+            res[0] = requantize<typename res_T::value_type>(product, shift);
+            res_stream.write(res);
         }
-        res_stream.write(res);
     }
+}
+
+template <class x_T, class res_T, typename CONFIG_T>
+void integer_layer_norm(hls::stream<x_T> &x_stream, hls::stream<res_T> &res_stream,
+                        typename CONFIG_T::inverse_table_t inverse_table[256]) {
+#pragma HLS DATAFLOW
+    typedef typename x_T::value_type x_t;
+    hls::stream_of_blocks<x_t[CONFIG_T::n_in]> tokens;
+    hls::stream<typename CONFIG_T::mean_t> means("means");
+    hls::stream_of_blocks<typename CONFIG_T::centred_t[CONFIG_T::n_in]> centred;
+    hls::stream<typename CONFIG_T::square_t> sums("sums");
+    PIPELINE_PROCESS(norm_mean<x_T, CONFIG_T>(x_stream, tokens, means));
+    PIPELINE_PROCESS(norm_squares<x_t, CONFIG_T>(tokens, means, centred, sums));
+    PIPELINE_PROCESS(norm_products<res_T, CONFIG_T>(centred, sums, res_stream, inverse_table));
 }
 
 } // namespace nnet

@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
-from hls_projects.dataflow.program import Program
+from hls_projects.cost import DSP_WIDTH, Demand, Rom, lut_ram
+from hls_projects.dataflow.program import Read, Repeat, Write, claim, fill, free, take
 from hls_projects.integer import requantize, significand, smallest_dtype
-from hls_projects.operators.base import shift_dtype, signed_width, word_by_word
+from hls_projects.operators.base import Stage, block_of, clocks, shift_dtype, signed_width
 from hls_projects.operators.window import WINDOW_SIZES, WindowedOperator
+from hls_projects.rtl.clocks import scale_factor_clocks
+from hls_projects.rtl.twin import Memory, Twin, code_type
 
 
 class IntegerSoftmax(WindowedOperator):
@@ -56,8 +59,64 @@ class IntegerSoftmax(WindowedOperator):
             "shift_t": shift_dtype(*shifts),
         }
 
-    def program(self) -> Program:
-        return word_by_word(self.size("n_tokens"), self.size("n_heads") * (3 * self.size("n_window") + 1))
+    def stages(self) -> tuple[Stage, ...]:
+        rows, slots = self.size("n_tokens") * self.size("n_heads"), self.size("n_window")
+        maximum = block_of(slots, (Read("in0"),), "rows")
+        exponentials = clocks(slots, first=(claim("exps"),), last=(free("rows"), fill("exps")))
+        exponentials = (*clocks(3, first=(take("rows"),)), *exponentials)
+        # The reciprocal comes a bit a clock.
+        products = clocks(slots, (Write("out"),), last=(free("exps"),))
+        products = (*clocks(self._reciprocal_clocks() + 1, first=(take("exps"),)), *products)
+        programs = {"maximum": maximum, "exponentials": exponentials, "products": products}
+        return tuple(Stage(name, (Repeat(rows, program),)) for name, program in programs.items())
+
+    def output_latency(self) -> int:
+        return 3
+
+    def _reciprocal_clocks(self) -> int:
+        _, (lowest, highest) = significand(np.array(self.sum_bounds()))
+        return scale_factor_clocks(self.types()["sum_t"].bitwidth(), int(highest - lowest))
+
+    def twin(self) -> Twin:
+        _, (lowest, highest) = significand(np.array(self.sum_bounds()))
+        widths = {name: self.array_dtype(name).bitwidth() for name in self.arrays}
+        rows = {
+            "N_WINDOW": self.size("n_window"),
+            "SKIP": self.size("n_window") - self.size("load_size"),
+            "LOAD_SIZE": self.size("load_size"),
+            "ROWS": self.size("n_heads") * self.size("tile_size"),
+            "TILES": self.size("n_tokens") // self.size("tile_size"),
+        }
+        arithmetic = {
+            "EXP_WIDTH": widths["exp_table"],
+            "SUM_WIDTH": self.types()["sum_t"].bitwidth(),
+            "RECIPROCAL_WIDTH": widths["reciprocal_table"],
+            "HIGHEST": int(highest),
+            "SHIFTS": int(highest - lowest),
+            "OUT_SHIFT": self.size("out_shift") + int(highest),
+        }
+        return Twin(
+            self.kernel,
+            rows | arithmetic | code_type("IN", self.in_dtype()) | code_type("OUT", self.out_dtype),
+            {name: Memory.of(widths[name], self.array(name)) for name in self.arrays},
+        )
+
+    def demand(self) -> Demand:
+        found, slots = self.twin().parameters, self.size("n_window")
+        factor = found["RECIPROCAL_WIDTH"] + found["SHIFTS"]
+        rom = Rom.of(found["EXP_WIDTH"], self.array("exp_table"))
+        features = {
+            "one": 1,
+            "sum_bits": found["SUM_WIDTH"],
+            "factor_bits": max(factor, found["SUM_WIDTH"]),
+            "product_bits": found["EXP_WIDTH"] + factor,
+            "code_bits": found["IN_WIDTH"] + found["EXP_WIDTH"],
+            "address_bits": slots.bit_length(),
+            "several_loads": int(found["SKIP"] > 0),
+            "words_luts": lut_ram(found["IN_WIDTH"], 2 * slots) + lut_ram(found["EXP_WIDTH"], 2 * slots),
+            "table_luts": rom.luts,
+        }
+        return Demand("IntegerSoftmax", features, BRAM36=rom.BRAM36, DSP=1 if factor < DSP_WIDTH else 2)
 
     def execute(self, scores: np.ndarray) -> np.ndarray:
         rows = scores.reshape(-1, self.size("n_tokens"), self.size("n_heads"), self.size("n_window"))

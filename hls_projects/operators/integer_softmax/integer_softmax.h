@@ -2,70 +2,105 @@
 #define INTEGER_SOFTMAX_H_
 
 #include "fixed_point.h"
-#include "hls_stream.h"
+#include "window.h"
 
-// Softmax of score codes over the keys of one query and head.
+// Softmax of score codes over the keys of one query and head, a row.
 //
-// in:      n_tokens words of n_heads * n_window score codes
-// out:     n_tokens words of n_heads * n_window probability codes
+// in:      n_tokens queries of n_heads rows of n_window score codes, an element a word
+// out:     n_tokens queries of n_heads rows of n_window probability codes, an element a word
 // tables:  exp_table[distance to the row's maximum], reciprocal_table[mantissa - 128]
-// storage: the tables, one word in, one word out
-// cycles:  n_tokens * n_heads * (3 * n_window + 1): maximum, exponentials and their sum, products
+// storage: the tables; two rows of scores, two rows of exponentials
+// cycles:  of a row: maximum n_window; exponentials n_window; products n_window. They work on different
+//          rows. In Verilog the products wait for the reciprocal, which comes a bit a clock.
 //
-// Before each tile of tile_size queries load_size keys arrive, as in attention_scores.h. Slots before
-// the first key count neither for the maximum nor for the sum, whatever they hold, and give 0.
+// Slots before the first key (window.h) count neither for the maximum nor for the sum, whatever they
+// hold, and give 0.
 //
 // e[s] = exp_table[max - x[s]];  sum of e = mantissa * 2^exponent to eight significant bits
 // out[s] = requantize(e[s] * reciprocal_table[mantissa - 128], out_shift + exponent)
 
 namespace nnet {
 
+template <class x_T, typename CONFIG_T>
+void softmax_maximum(hls::stream<x_T> &x_stream,
+                     hls::stream_of_blocks<typename x_T::value_type[CONFIG_T::n_window]> &rows,
+                     hls::stream<typename x_T::value_type> &maxima) {
+ROWS:
+    for (unsigned row = 0; row < CONFIG_T::n_tokens * CONFIG_T::n_heads; row++) {
+        const unsigned first = first_slot<CONFIG_T>(row / CONFIG_T::n_heads / window_blocks<CONFIG_T>::queries);
+        hls::write_lock<typename x_T::value_type[CONFIG_T::n_window]> scores(rows);
+        typename x_T::value_type highest = 0;
+    MAXIMUM:
+        for (unsigned slot = 0; slot < CONFIG_T::n_window; slot++) {
+#pragma HLS PIPELINE II = 1
+            const typename x_T::value_type x = x_stream.read()[0];
+            scores[slot] = x;
+            if (slot <= first || x > highest)
+                highest = x;
+        }
+        maxima.write(highest);
+    }
+}
+
+template <class x_T, typename CONFIG_T>
+void softmax_exponentials(hls::stream_of_blocks<x_T[CONFIG_T::n_window]> &rows, hls::stream<x_T> &maxima,
+                          hls::stream_of_blocks<typename CONFIG_T::exp_table_t[CONFIG_T::n_window]> &exps,
+                          hls::stream<typename CONFIG_T::sum_t> &sums,
+                          typename CONFIG_T::exp_table_t exp_table[CONFIG_T::n_codes]) {
+ROWS:
+    for (unsigned row = 0; row < CONFIG_T::n_tokens * CONFIG_T::n_heads; row++) {
+        const unsigned first = first_slot<CONFIG_T>(row / CONFIG_T::n_heads / window_blocks<CONFIG_T>::queries);
+        hls::read_lock<x_T[CONFIG_T::n_window]> scores(rows);
+        hls::write_lock<typename CONFIG_T::exp_table_t[CONFIG_T::n_window]> result(exps);
+        const x_T highest = maxima.read();
+        typename CONFIG_T::sum_t sum = 0;
+    EXPONENTIALS:
+        for (unsigned slot = 0; slot < CONFIG_T::n_window; slot++) {
+#pragma HLS PIPELINE II = 1
+            typename CONFIG_T::exp_table_t e = 0;
+            if (slot >= first)
+                e = exp_table[unsigned(highest - scores[slot])];
+            result[slot] = e;
+            sum += e;
+        }
+        sums.write(sum);
+    }
+}
+
+template <class res_T, typename CONFIG_T>
+void softmax_products(hls::stream_of_blocks<typename CONFIG_T::exp_table_t[CONFIG_T::n_window]> &exps,
+                      hls::stream<typename CONFIG_T::sum_t> &sums, hls::stream<res_T> &res_stream,
+                      typename CONFIG_T::reciprocal_table_t reciprocal_table[128]) {
+ROWS:
+    for (unsigned row = 0; row < CONFIG_T::n_tokens * CONFIG_T::n_heads; row++) {
+        hls::read_lock<typename CONFIG_T::exp_table_t[CONFIG_T::n_window]> e(exps);
+        const significand total = to_significand(sums.read());
+        const typename CONFIG_T::reciprocal_table_t reciprocal = reciprocal_table[unsigned(total.mantissa) - 128];
+        const typename CONFIG_T::shift_t shift = int(CONFIG_T::out_shift) + int(total.exponent);
+    PROBABILITIES:
+        for (unsigned slot = 0; slot < CONFIG_T::n_window; slot++) {
+#pragma HLS PIPELINE II = 1
+            const typename CONFIG_T::product_t product = e[slot] * reciprocal;
+            res_T res;
+            res[0] = requantize<typename res_T::value_type>(product, shift);
+            res_stream.write(res);
+        }
+    }
+}
+
 template <class x_T, class res_T, typename CONFIG_T>
 void integer_softmax(hls::stream<x_T> &x_stream, hls::stream<res_T> &res_stream,
-             typename CONFIG_T::exp_table_t exp_table[CONFIG_T::n_codes],
-             typename CONFIG_T::reciprocal_table_t reciprocal_table[128]) {
-    const bool all_valid = CONFIG_T::load_size == CONFIG_T::n_window;
-TOKENS:
-    for (unsigned token = 0; token < CONFIG_T::n_tokens; token++) {
-        const unsigned arrived = (token / CONFIG_T::tile_size + 1) * CONFIG_T::load_size;
-        const unsigned first = all_valid || arrived >= CONFIG_T::n_window ? 0 : CONFIG_T::n_window - arrived;
-        const x_T x = x_stream.read();
-        res_T res;
-    HEADS:
-        for (unsigned head = 0; head < CONFIG_T::n_heads; head++) {
-            const unsigned row = head * CONFIG_T::n_window;
-            // The last key is always there.
-            typename x_T::value_type highest = x[row + CONFIG_T::n_window - 1];
-        MAXIMUM:
-            for (unsigned slot = 0; slot < CONFIG_T::n_window; slot++) {
-#pragma HLS PIPELINE II = 1
-                if (slot >= first && x[row + slot] > highest)
-                    highest = x[row + slot];
-            }
-
-            typename CONFIG_T::exp_table_t exps[CONFIG_T::n_window];
-            typename CONFIG_T::sum_t sum = 0;
-        EXPONENTIALS:
-            for (unsigned slot = 0; slot < CONFIG_T::n_window; slot++) {
-#pragma HLS PIPELINE II = 1
-                exps[slot] = 0;
-                if (slot >= first)
-                    exps[slot] = exp_table[unsigned(highest - x[row + slot])];
-                sum += exps[slot];
-            }
-
-            const significand total = to_significand(sum);
-            const typename CONFIG_T::reciprocal_table_t reciprocal = reciprocal_table[unsigned(total.mantissa) - 128];
-            const typename CONFIG_T::shift_t shift = int(CONFIG_T::out_shift) + int(total.exponent);
-        PROBABILITIES:
-            for (unsigned slot = 0; slot < CONFIG_T::n_window; slot++) {
-#pragma HLS PIPELINE II = 1
-                const typename CONFIG_T::product_t product = exps[slot] * reciprocal;
-                res[row + slot] = requantize<typename res_T::value_type>(product, shift);
-            }
-        }
-        res_stream.write(res);
-    }
+                     typename CONFIG_T::exp_table_t exp_table[CONFIG_T::n_codes],
+                     typename CONFIG_T::reciprocal_table_t reciprocal_table[128]) {
+#pragma HLS DATAFLOW
+    typedef typename x_T::value_type x_t;
+    hls::stream_of_blocks<x_t[CONFIG_T::n_window]> rows;
+    hls::stream<x_t> maxima("maxima");
+    hls::stream_of_blocks<typename CONFIG_T::exp_table_t[CONFIG_T::n_window]> exps;
+    hls::stream<typename CONFIG_T::sum_t> sums("sums");
+    PIPELINE_PROCESS(softmax_maximum<x_T, CONFIG_T>(x_stream, rows, maxima));
+    PIPELINE_PROCESS(softmax_exponentials<x_t, CONFIG_T>(rows, maxima, exps, sums, exp_table));
+    PIPELINE_PROCESS(softmax_products<res_T, CONFIG_T>(exps, sums, res_stream, reciprocal_table));
 }
 
 } // namespace nnet

@@ -18,9 +18,9 @@ int main(int argc, char **argv) {
     while (vectors.next_case()) {
         hls::stream<input_t> x("x");
         hls::stream<result_t> result("result");
-        vectors.send(x, config::n_tokens);
+        vectors.send(x, input_words);
         nnet::integer_softmax<input_t, result_t, config>(x, result, exp_table, reciprocal_table);
-        vectors.check(result, config::n_tokens);
+        vectors.check(result, result_words);
         vectors.check_consumed(x, "x");
     }
     return vectors.check_end();

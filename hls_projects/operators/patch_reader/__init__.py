@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from hls_projects.dataflow.program import Program, Read, Repeat, Write
-from hls_projects.operators.base import HardwareOperator
+from hls_projects.cost import BlockRam, Demand, Rom
+from hls_projects.dataflow.program import Read, Repeat, Write, free, take
+from hls_projects.operators.base import HardwareOperator, Stage, block_of, clocks
+from hls_projects.rtl.twin import Memory, Twin
 
 
 class PatchReader(HardwareOperator):
@@ -30,11 +32,42 @@ class PatchReader(HardwareOperator):
         grid, patch = self.size("image_size") // self.size("patch_size"), self.size("patch_size")
         return (grid * grid, patch * patch * self.size("n_channels"))
 
-    def program(self) -> Program:
-        image, height = self.size("image_size"), self.size("block_height") * self.size("patch_size")
-        patches = self.size("block_height") * (image // self.size("patch_size"))
-        row = (Repeat(image * height, (Read("in0"),)), Repeat(patches, (Write("out"),)))
-        return (Repeat(image // height, row),)
+    def in_word(self, index: int = 0) -> int:
+        return self.size("n_channels")
+
+    def stages(self) -> tuple[Stage, ...]:
+        grid, patch = self.size("image_size") // self.size("patch_size"), self.size("patch_size")
+        pixels = self.size("block_height") * patch * self.size("image_size")
+        read = block_of(pixels, (Read("in0"),), "rows")
+        codes = pixels * self.size("n_channels")
+        write = clocks(codes, (Write("out"),), first=(take("rows"),), last=(free("rows"),))
+        rows = grid // self.size("block_height")
+        return (Stage("read", (Repeat(rows, read),)), Stage("write", (Repeat(rows, write),)))
+
+    def output_latency(self) -> int:
+        return 2
+
+    def twin(self) -> Twin:
+        bits = self.out_dtype.bitwidth()
+        sizes = {name.upper(): self.size(name) for name in self.sizes}
+        return Twin(self.kernel, sizes | {"OUT_WIDTH": bits}, {"table": Memory.of(bits, self.array("table"))})
+
+    def demand(self) -> Demand:
+        pixels = self.size("block_height") * self.size("patch_size") * self.size("image_size")
+        address = (pixels - 1).bit_length()
+        lines = BlockRam.of(8 * self.size("n_channels"), 2 << address)
+        rom = Rom.of(self.out_dtype.bitwidth(), self.array("table"))
+        features = {
+            "one": 1,
+            "address_bits": address,
+            "channels": self.size("n_channels"),
+            "loop_bits": sum(self.size(name).bit_length() for name in self.sizes),
+            "table_luts": rom.luts,
+            "table_tree_luts": rom.tree_luts,
+            "table_choice_luts": rom.choice_luts,
+            "choice_luts": lines.choice_luts,
+        }
+        return Demand("PatchReader", features, BRAM36=lines.BRAM36 + rom.BRAM36)
 
     def execute(self, pixels: np.ndarray) -> np.ndarray:
         grid, patch = self.size("image_size") // self.size("patch_size"), self.size("patch_size")

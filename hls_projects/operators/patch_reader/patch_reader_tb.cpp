@@ -19,9 +19,9 @@ int main(int argc, char **argv) {
     while (vectors.next_case()) {
         hls::stream<input_t> x("x");
         hls::stream<result_t> result("result");
-        vectors.send(x, config::image_size * config::image_size);
+        vectors.send(x, input_words);
         nnet::patch_reader<input_t, result_t, config>(x, result, table);
-        vectors.check(result, n_patches);
+        vectors.check(result, result_words);
         vectors.check_consumed(x, "x");
     }
     return vectors.check_end();

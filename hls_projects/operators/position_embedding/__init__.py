@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
-from hls_projects.dataflow.program import Program, Repeat, Wait, Write
+from hls_projects.cost import Demand, Rom
+from hls_projects.dataflow.program import Repeat, Write
 from hls_projects.integer import requantize
-from hls_projects.operators.base import HardwareOperator, magnitude, shift_dtype, signed_width, word_by_word
+from hls_projects.operators.base import HardwareOperator, Stage, elementwise, magnitude, shift_dtype, signed_width
+from hls_projects.rtl.twin import Memory, Twin, code_type
 
 
 class PositionEmbedding(HardwareOperator):
@@ -34,10 +36,39 @@ class PositionEmbedding(HardwareOperator):
         shift = self.size("out_shift")
         return {"accum_t": signed_width(peak, shifts=shift), "shift_t": shift_dtype(shift)}
 
-    def program(self) -> Program:
-        channels = self.size("n_in")
-        stored = Repeat(self.size("n_prefix"), (Wait(channels), Write("out")))
-        return (stored, *word_by_word(self.size("n_patches"), channels))
+    def stages(self) -> tuple[Stage, ...]:
+        stored, patches = (self.size(name) * self.size("n_in") for name in ("n_prefix", "n_patches"))
+        return (Stage("", (Repeat(stored, (Write("out"),)), *elementwise(patches)[0].program)),)
+
+    def twin(self) -> Twin:
+        stored = self.array_dtype("table")
+        sizes = {"N_WORDS": len(self.array("table")), "N_STORED": self.size("n_prefix") * self.size("n_in")}
+        shifts = {name.upper(): self.size(name) for name in ("in_shift", "out_shift")}
+        return Twin(
+            self.kernel,
+            sizes
+            | shifts
+            | code_type("IN", self.in_dtype())
+            | code_type("TABLE", stored)
+            | code_type("OUT", self.out_dtype)
+            | {"SUM_WIDTH": self.types()["accum_t"].bitwidth()},
+            {"table": Memory.of(stored.bitwidth(), self.array("table"))},
+        )
+
+    def demand(self) -> Demand:
+        rom = Rom.of(self.array_dtype("table").bitwidth(), self.array("table"))
+        features = {
+            "one": 1,
+            "sum_bits": self.types()["accum_t"].bitwidth(),
+            "rounded_bits": self.size("out_shift"),
+            "out_bits": self.out_dtype.bitwidth(),
+            "address_bits": len(self.array("table")).bit_length(),
+            "prefix": int(self.size("n_prefix") > 0),
+            "table_luts": rom.luts,
+            "choice_luts": rom.choice_luts,
+            "in_block_ram": int(rom.BRAM36 > 0),
+        }
+        return Demand("PositionEmbedding", features, BRAM36=rom.BRAM36)
 
     def execute(self, x: np.ndarray) -> np.ndarray:
         padded = np.pad(x << self.size("in_shift"), ((0, 0), (self.size("n_prefix"), 0), (0, 0)))

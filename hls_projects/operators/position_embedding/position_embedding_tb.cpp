@@ -16,9 +16,9 @@ int main(int argc, char **argv) {
     while (vectors.next_case()) {
         hls::stream<input_t> x("x");
         hls::stream<result_t> result("result");
-        vectors.send(x, config::n_patches);
+        vectors.send(x, input_words);
         nnet::position_embedding<input_t, result_t, config>(x, result, table);
-        vectors.check(result, config::n_prefix + config::n_patches);
+        vectors.check(result, result_words);
         vectors.check_consumed(x, "x");
     }
     return vectors.check_end();

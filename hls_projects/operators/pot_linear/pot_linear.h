@@ -1,75 +1,147 @@
 #ifndef POT_LINEAR_H_
 #define POT_LINEAR_H_
 
-#include "fixed_point.h"
-#include "hls_stream.h"
+#include "blocks.h"
+#include "pot_element.h"
 
 // Linear layer with power-of-two weights.
 //
-// in:      n_tokens words of n_in activation codes
-// out:     n_tokens words of n_out activation codes
-// weights: codes[n_out][n_in], sign | exponent | mantissa, from the high bit to the low one.
-//          With no mantissa a weight is zero or one shifted activation, with two it is a sum of
-//          up to three.
-// storage: n_out * n_in codes, n_out biases, shifts and sums, one input word, one output word
-// cycles:  n_tokens * n_out * (n_in + 1): one weight a cycle, then one output a cycle
+// in:      n_tokens tokens of n_in activation codes, an element a word
+// out:     n_tokens tokens of n_out activation codes, words of as many as the result's
+// weights: codes[n_groups][n_steps][pe], place | sign | exponent | mantissa, from the high bit to the low
+//          one. Output n is element n % pe of group n / pe. Dense, step k multiplies input k and a code
+//          has no place; sparse, the steps are the non-zeros of a row, block_nonzeros for every block of
+//          block_size inputs, and place says which of the block's inputs. What is left is filled with 0.
+// tokens:  parallel_tokens, which divides n_tokens, are worked on together: a code that is read is used for each.
+// storage: the codes; n_out biases and shifts; twice parallel_tokens tokens in; the sums of two groups; the results of
+//          all tokens that are worked on together but one
+// cycles:  of parallel_tokens tokens: load parallel_tokens * n_in; multiply n_groups * (ceil(n_steps / simd) + drain);
+//          write parallel_tokens * n_out, and (parallel_tokens - 1) * n_out for those that waited for the first one.
+//          drain is 2^exponent_bits - 1 with buckets, else 0.
+//          The three work on different tokens, so the slowest counts.
 //
 // out[n] = requantize((sum_k weight[n][k] * in[k] << acc_shift[n]) + bias[n], out_shift[n])
 
 namespace nnet {
 
-template <typename CONFIG_T, class x_T>
-typename CONFIG_T::accum_t pot_product(x_T x, typename CONFIG_T::codes_t code) {
+// The input that a weight of step `step` of a sparse layer multiplies.
+template <typename CONFIG_T> unsigned sparse_input(unsigned step, unsigned code) {
 #pragma HLS INLINE
-    const unsigned exponent_mask = (1u << CONFIG_T::exponent_bits) - 1;
-    const unsigned mantissa_mask = (1u << CONFIG_T::mantissa_bits) - 1;
-    const unsigned exponent = (unsigned(code) >> CONFIG_T::mantissa_bits) & exponent_mask;
-    const unsigned mantissa = unsigned(code) & mantissa_mask;
-    const bool negative = (unsigned(code) >> (CONFIG_T::exponent_bits + CONFIG_T::mantissa_bits)) != 0;
-    const bool normal = exponent != 0;
-    const unsigned significand = mantissa | (unsigned(normal) << CONFIG_T::mantissa_bits);
-    const unsigned shift = normal ? exponent - 1 : 0;
+    const unsigned place = code >> (1 + CONFIG_T::exponent_bits + CONFIG_T::mantissa_bits);
+    return step / CONFIG_T::block_nonzeros * CONFIG_T::block_size + place;
+}
 
-    typename CONFIG_T::accum_t sum = 0;
-TERMS:
-    for (unsigned bit = 0; bit <= CONFIG_T::mantissa_bits; bit++) {
+template <class x_T, typename CONFIG_T>
+void pot_multiply(hls::stream_of_blocks<x_T[CONFIG_T::parallel_tokens * CONFIG_T::n_in]> &tokens,
+                  hls::stream_of_blocks<typename CONFIG_T::accum_t[CONFIG_T::parallel_tokens * CONFIG_T::pe]> &groups,
+                  typename CONFIG_T::codes_t codes[CONFIG_T::n_groups * CONFIG_T::n_steps * CONFIG_T::pe]) {
+    const unsigned pe = CONFIG_T::pe;
+    const unsigned n_elements = CONFIG_T::parallel_tokens * pe;
+#pragma HLS ARRAY_RESHAPE variable=codes cyclic factor=pe
+TOKENS:
+    for (unsigned i = 0; i < CONFIG_T::n_tokens / CONFIG_T::parallel_tokens; i++) {
+        hls::read_lock<x_T[CONFIG_T::parallel_tokens * CONFIG_T::n_in]> x(tokens);
+    GROUPS:
+        for (unsigned group = 0; group < CONFIG_T::n_groups; group++) {
+            typename pot_element<CONFIG_T, CONFIG_T::element_kind>::type elements[n_elements];
+#pragma HLS ARRAY_PARTITION variable=elements complete
+        CLEAR:
+            for (unsigned e = 0; e < n_elements; e++) {
 #pragma HLS UNROLL
-        const typename CONFIG_T::accum_t term = ((significand >> bit) & 1) != 0 ? x : x_T(0);
-        sum += term << bit;
+                elements[e].clear();
+            }
+        STEPS:
+            for (unsigned step = 0; step < CONFIG_T::n_steps; step++) {
+#pragma HLS PIPELINE II = 1
+#pragma HLS UNROLL factor=CONFIG_T::simd
+                const unsigned word = (group * CONFIG_T::n_steps + step) * pe;
+            PARALLEL_TOKENS:
+                for (unsigned t = 0; t < CONFIG_T::parallel_tokens; t++) {
+#pragma HLS UNROLL
+                    x_T selected[pe];
+#pragma HLS ARRAY_PARTITION variable=selected complete
+                    if (CONFIG_T::sparse) {
+                    SELECT:
+                        for (unsigned p = 0; p < pe; p++) {
+#pragma HLS UNROLL
+                            selected[p] = x[t * CONFIG_T::n_in + sparse_input<CONFIG_T>(step, codes[word + p])];
+                        }
+                    }
+                    const x_T common = x[t * CONFIG_T::n_in + (CONFIG_T::sparse ? 0 : step)];
+                ELEMENTS:
+                    for (unsigned p = 0; p < pe; p++) {
+#pragma HLS UNROLL
+                        elements[t * pe + p].add(CONFIG_T::sparse ? selected[p] : common, codes[word + p]);
+                    }
+                }
+            }
+            hls::write_lock<typename CONFIG_T::accum_t[CONFIG_T::parallel_tokens * CONFIG_T::pe]> sums(groups);
+        DRAIN:
+            for (unsigned e = 0; e < n_elements; e++) {
+#pragma HLS UNROLL
+                sums[e] = elements[e].drain();
+            }
+        }
     }
-    sum = sum << shift;
-    return negative ? typename CONFIG_T::accum_t(-sum) : sum;
+}
+
+template <class res_T, typename CONFIG_T>
+void pot_requantize(hls::stream_of_blocks<typename CONFIG_T::accum_t[CONFIG_T::parallel_tokens * CONFIG_T::pe]> &groups,
+                    hls::stream<res_T> &res_stream, typename CONFIG_T::bias_t bias[CONFIG_T::n_out],
+                    typename CONFIG_T::acc_shift_t acc_shift[CONFIG_T::n_out],
+                    typename CONFIG_T::out_shift_t out_shift[CONFIG_T::n_out]) {
+TOKENS:
+    for (unsigned i = 0; i < CONFIG_T::n_tokens / CONFIG_T::parallel_tokens; i++) {
+        res_T res;
+        typename res_T::value_type waiting[CONFIG_T::parallel_tokens * CONFIG_T::n_out];
+    GROUPS:
+        for (unsigned group = 0; group < CONFIG_T::n_groups; group++) {
+            hls::read_lock<typename CONFIG_T::accum_t[CONFIG_T::parallel_tokens * CONFIG_T::pe]> sums(groups);
+        ELEMENTS:
+            for (unsigned e = 0; e < CONFIG_T::parallel_tokens * CONFIG_T::pe; e++) {
+#pragma HLS PIPELINE II = 1
+                const unsigned p = e / CONFIG_T::parallel_tokens;
+                const unsigned t = e % CONFIG_T::parallel_tokens;
+                const unsigned n = group * CONFIG_T::pe + p;
+                if (n < CONFIG_T::n_out) {
+                    const typename CONFIG_T::accum_t total = (sums[t * CONFIG_T::pe + p] << acc_shift[n]) + bias[n];
+                    const typename res_T::value_type code =
+                        requantize<typename res_T::value_type>(total, out_shift[n]);
+                    if (t > 0) {
+                        waiting[(t - 1) * CONFIG_T::n_out + n] = code;
+                    } else {
+                        res[n % res_T::size] = code;
+                        if ((n + 1) % res_T::size == 0)
+                            res_stream.write(res);
+                    }
+                }
+            }
+        }
+    WAITING:
+        for (unsigned n = 0; n < (CONFIG_T::parallel_tokens - 1) * CONFIG_T::n_out; n++) {
+#pragma HLS PIPELINE II = 1
+            res[n % res_T::size] = waiting[n];
+            if ((n + 1) % res_T::size == 0)
+                res_stream.write(res);
+        }
+    }
 }
 
 template <class x_T, class res_T, typename CONFIG_T>
 void pot_linear(hls::stream<x_T> &x_stream, hls::stream<res_T> &res_stream,
-                typename CONFIG_T::codes_t codes[CONFIG_T::n_out * CONFIG_T::n_in],
+                typename CONFIG_T::codes_t codes[CONFIG_T::n_groups * CONFIG_T::n_steps * CONFIG_T::pe],
                 typename CONFIG_T::bias_t bias[CONFIG_T::n_out],
                 typename CONFIG_T::acc_shift_t acc_shift[CONFIG_T::n_out],
                 typename CONFIG_T::out_shift_t out_shift[CONFIG_T::n_out]) {
-TOKENS:
-    for (unsigned token = 0; token < CONFIG_T::n_tokens; token++) {
-        const x_T x = x_stream.read();
-        typename CONFIG_T::accum_t sums[CONFIG_T::n_out];
-    OUTPUTS:
-        for (unsigned n = 0; n < CONFIG_T::n_out; n++) {
-            typename CONFIG_T::accum_t sum = 0;
-        INPUTS:
-            for (unsigned k = 0; k < CONFIG_T::n_in; k++) {
-#pragma HLS PIPELINE II = 1
-                sum += pot_product<CONFIG_T>(x[k], codes[n * CONFIG_T::n_in + k]);
-            }
-            sums[n] = sum;
-        }
-        res_T res;
-    REQUANTIZE:
-        for (unsigned n = 0; n < CONFIG_T::n_out; n++) {
-#pragma HLS PIPELINE II = 1
-            const typename CONFIG_T::accum_t total = (sums[n] << acc_shift[n]) + bias[n];
-            res[n] = requantize<typename res_T::value_type>(total, out_shift[n]);
-        }
-        res_stream.write(res);
-    }
+#pragma HLS DATAFLOW
+    typedef typename x_T::value_type x_t;
+    const unsigned parallel_tokens = CONFIG_T::parallel_tokens;
+    hls::stream_of_blocks<x_t[parallel_tokens * CONFIG_T::n_in]> tokens;
+    hls::stream_of_blocks<typename CONFIG_T::accum_t[parallel_tokens * CONFIG_T::pe]> groups;
+    PIPELINE_PROCESS(
+        load_blocks<CONFIG_T::n_tokens / parallel_tokens, parallel_tokens * CONFIG_T::n_in>(x_stream, tokens));
+    PIPELINE_PROCESS(pot_multiply<x_t, CONFIG_T>(tokens, groups, codes));
+    PIPELINE_PROCESS(pot_requantize<res_T, CONFIG_T>(groups, res_stream, bias, acc_shift, out_shift));
 }
 
 } // namespace nnet

@@ -8,7 +8,7 @@
 #include "pot_linear.h"
 #include "testbench.h"
 
-static config::codes_t codes[config::n_out * config::n_in];
+static config::codes_t codes[config::n_groups * config::n_steps * config::pe];
 static config::bias_t bias[config::n_out];
 static config::acc_shift_t acc_shift[config::n_out];
 static config::out_shift_t out_shift[config::n_out];
@@ -22,9 +22,9 @@ int main(int argc, char **argv) {
     while (vectors.next_case()) {
         hls::stream<input_t> x("x");
         hls::stream<result_t> result("result");
-        vectors.send(x, config::n_tokens);
+        vectors.send(x, input_words);
         nnet::pot_linear<input_t, result_t, config>(x, result, codes, bias, acc_shift, out_shift);
-        vectors.check(result, config::n_tokens);
+        vectors.check(result, result_words);
         vectors.check_consumed(x, "x");
     }
     return vectors.check_end();

@@ -23,6 +23,20 @@ FORMATS = [
     (3, 2, "UINT8", "INT8"),
     (4, 1, "INT8", "INT8"),
 ]
+FOLDINGS = [
+    {},
+    {"pe": 3, "simd": 2},
+    {"pe": 4, "element": "bucket"},
+    {"pe": 2, "simd": 3, "element": "dsp"},
+    {"simd": 2, "element": "bucket", "parallel_tokens": 2},
+]
+# Formats and foldings of layers that skip zeros. Of each 16 inputs a row has so many other weights at most.
+SPARSE_INPUTS, NONZEROS = 20, 5
+SPARSE = [
+    (FORMATS[0], {"pe": 3, "simd": 2}),
+    (FORMATS[2], {"pe": 3, "element": "bucket", "parallel_tokens": 2}),
+    (FORMATS[3], {"simd": 3, "element": "dsp"}),
+]
 
 
 def naive_weight(code: int, exponent_bits: int, mantissa_bits: int) -> Fraction:
@@ -46,36 +60,54 @@ def naive(operator: PotLinear, x: np.ndarray) -> np.ndarray:
     return np.array([[[output(token, n) for n in range(len(weights))] for token in case] for case in x.tolist()])
 
 
-def linear(weight_format: tuple[int, int, str, str], **arrays: np.ndarray) -> PotLinear:
+def linear(weight_format: tuple[int, int, str, str], **attributes: int | str | np.ndarray) -> PotLinear:
     exponent_bits, mantissa_bits, in_dtype, out_dtype = weight_format
     sizes = {"n_tokens": TOKENS, "n_in": INPUTS, "n_out": OUTPUTS}
     bits = {"exponent_bits": exponent_bits, "mantissa_bits": mantissa_bits}
-    return make_operator(PotLinear, [in_dtype], out_dtype, **sizes, **bits, **arrays)
+    return make_operator(PotLinear, [in_dtype], out_dtype, **(sizes | bits | attributes))
 
 
 @st.composite
-def layers(draw: st.DrawFn, weight_format: tuple[int, int, str, str]) -> PotLinear:
+def layers(draw: st.DrawFn, weight_format: tuple[int, int, str, str], folding: dict[str, int | str]) -> PotLinear:
     """Any layer whose first two rows pin the types, so that one program runs them all.
 
     Row 0 has the largest magnitudes, row 1 only zeros of both signs.
     """
     sign = 1 << (weight_format[0] + weight_format[1])
-    weights = draw(arrays(0, 2 * sign - 1, OUTPUTS, INPUTS))
+    inputs = SPARSE_INPUTS if folding.get("sparse") else INPUTS
+    weights = draw(arrays(0, 2 * sign - 1, OUTPUTS, inputs))
     weights[0] |= sign - 1
     weights[1] &= sign
+    if folding.get("sparse"):
+        places = draw(st.lists(st.permutations(range(16)), min_size=OUTPUTS, max_size=OUTPUTS))
+        weights = np.where(np.tile(places, 2)[:, :inputs] < NONZEROS, weights, weights & sign)
+        # All of the last block of four inputs, whatever the places.
+        weights[0, 16:] |= sign - 1
     bias = draw(arrays(-BIAS, BIAS - 1, OUTPUTS))
     bias[:2] = -BIAS, BIAS - 1
     acc_shift, out_shift = draw(arrays(0, ACC_SHIFT, OUTPUTS)), draw(arrays(0, OUT_SHIFT, OUTPUTS))
     acc_shift[0], out_shift[1] = ACC_SHIFT, OUT_SHIFT
-    return linear(weight_format, codes=weights, bias=bias, acc_shift=acc_shift, out_shift=out_shift)
+    shifts = {"acc_shift": acc_shift, "out_shift": out_shift}
+    return linear(weight_format, n_in=inputs, codes=weights, bias=bias, **shifts, **folding)
 
 
-@pytest.mark.parametrize("weight_format", FORMATS)
+@pytest.mark.parametrize("weight_format, folding", zip(FORMATS, FOLDINGS, strict=True))
 @kernel_settings
 @given(data=st.data())
-def test_any_layer(weight_format, data):
-    operator = data.draw(layers(weight_format))
+def test_any_layer(weight_format, folding, data):
+    operator = data.draw(layers(weight_format, folding))
     x = data.draw(codes(weight_format[2], CASES, TOKENS, INPUTS))
+    np.testing.assert_array_equal(check_kernel(operator, x), naive(operator, x))
+
+
+@pytest.mark.parametrize("weight_format, folding", SPARSE)
+@kernel_settings
+@given(data=st.data())
+def test_any_layer_that_skips_zeros(weight_format, folding, data):
+    """Rows of zeros, of fewer weights than the densest block has, and blocks that the inputs do not fill."""
+    operator = data.draw(layers(weight_format, folding | {"sparse": 1}))
+    assert operator.block_nonzeros == NONZEROS and operator.n_steps == 2 * NONZEROS
+    x = data.draw(codes(weight_format[2], CASES, TOKENS, SPARSE_INPUTS))
     np.testing.assert_array_equal(check_kernel(operator, x), naive(operator, x))
 
 
@@ -109,14 +141,14 @@ def test_macs():
     assert linear(FORMATS[0], codes=codes, bias=zeros, acc_shift=zeros, out_shift=zeros).macs() == 2 * 3 * 4
 
 
-@pytest.mark.parametrize("weight_format", [FORMATS[0], FORMATS[2]])
-def test_accumulator_holds_its_extremes(weight_format):
+@pytest.mark.parametrize("weight_format, element", [(FORMATS[0], "shift"), (FORMATS[2], "bucket")])
+def test_accumulator_holds_its_extremes(weight_format, element):
     """The largest weights, inputs and biases of one sign; the shift leaves the sum's high bits."""
     sign = 1 << (weight_format[0] + weight_format[1])
     weights = np.full((OUTPUTS, INPUTS), sign - 1) | sign * np.array([[0], [1], [0], [1]])
     bias = np.array([BIAS - 1, -BIAS, -BIAS, BIAS - 1])
     shifts = {"acc_shift": np.full(OUTPUTS, ACC_SHIFT), "out_shift": np.full(OUTPUTS, 15)}
-    operator = linear(weight_format, codes=weights, bias=bias, **shifts)
+    operator = linear(weight_format, codes=weights, bias=bias, **shifts, element=element)
     low, high = limits(operator.in_dtype())
     x = np.array([low, high]).reshape(2, 1, 1) * np.ones((1, TOKENS, INPUTS), dtype=np.int64)
     np.testing.assert_array_equal(check_kernel(operator, x), naive(operator, x))
@@ -135,7 +167,8 @@ def test_layer_of_zeros():
     """No weight and no bias: the accumulator is as narrow as a type can be."""
     zeros = np.zeros(OUTPUTS, dtype=np.int64)
     weights = np.array([0, 8, 0, 8]).reshape(OUTPUTS, 1).repeat(INPUTS, axis=1)
-    operator = linear(FORMATS[0], codes=weights, bias=zeros, acc_shift=zeros, out_shift=zeros)
+    shifts = {"acc_shift": zeros, "out_shift": zeros}
+    operator = linear(FORMATS[0], codes=weights, bias=zeros, **shifts, sparse=1, element="bucket")
     x = np.array([-128, 127, -1]).reshape(1, 1, INPUTS).repeat(TOKENS, axis=1)
     assert not check_kernel(operator, x).any()
 
@@ -163,7 +196,7 @@ def test_head(data):
     bias = np.array([-BIAS, BIAS - 1, 0, data.draw(integers(-BIAS, BIAS - 1)), 1])
     operator = make_operator(
         Head, ["INT8"], "INT16", n_tokens=1, n_in=INPUTS, n_out=5, exponent_bits=3, mantissa_bits=0,
-        codes=weights, bias=bias, acc_shift=np.array([2, 0, 1, 2, 0]), out_shift=np.zeros(5),
+        codes=weights, bias=bias, acc_shift=np.array([2, 0, 1, 2, 0]), out_shift=np.zeros(5), pe=2, simd=3,
     )  # fmt: skip
     x = data.draw(codes("INT8", CASES, 1, INPUTS))
     np.testing.assert_array_equal(check_kernel(operator, x), naive(operator, x)[:, 0])

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
-from hls_projects.dataflow.program import Program
+from hls_projects.cost import Demand
 from hls_projects.integer import requantize
-from hls_projects.operators.base import HardwareOperator, magnitude, shift_dtype, signed_width, word_by_word
+from hls_projects.operators.base import HardwareOperator, Stage, elementwise, magnitude, shift_dtype, signed_width
+from hls_projects.rtl.twin import Twin, code_type
 
 
 class ResidualAdd(HardwareOperator):
@@ -34,8 +35,29 @@ class ResidualAdd(HardwareOperator):
         shift = self.size("out_shift")
         return {"accum_t": signed_width(peak, shifts=shift), "shift_t": shift_dtype(shift)}
 
-    def program(self) -> Program:
-        return word_by_word(self.size("n_tokens"), self.size("n_in"), inputs=2)
+    def stages(self) -> tuple[Stage, ...]:
+        return elementwise(self.size("n_tokens") * self.size("n_in"), inputs=2)
+
+    def twin(self) -> Twin:
+        shifts = {"IN0_SHIFT": self.size("a_shift"), "IN1_SHIFT": self.size("b_shift")}
+        return Twin(
+            self.kernel,
+            code_type("IN0", self.in_dtype(0))
+            | code_type("IN1", self.in_dtype(1))
+            | code_type("OUT", self.out_dtype)
+            | shifts
+            | {"SUM_WIDTH": self.types()["accum_t"].bitwidth(), "OUT_SHIFT": self.size("out_shift")},
+        )
+
+    def demand(self) -> Demand:
+        found = self.twin().parameters
+        features = {
+            "one": 1,
+            "sum_bits": found["SUM_WIDTH"],
+            "rounded_bits": found["OUT_SHIFT"],
+            "out_bits": found["OUT_WIDTH"],
+        }
+        return Demand("ResidualAdd", features)
 
     def execute(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         total = (a << self.size("a_shift")) + (b << self.size("b_shift"))

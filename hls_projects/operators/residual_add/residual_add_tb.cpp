@@ -14,10 +14,10 @@ int main(int argc, char **argv) {
         hls::stream<input_t> a("a");
         hls::stream<input2_t> b("b");
         hls::stream<result_t> result("result");
-        vectors.send(a, config::n_tokens);
-        vectors.send(b, config::n_tokens);
+        vectors.send(a, input_words);
+        vectors.send(b, input2_words);
         nnet::residual_add<input_t, input2_t, result_t, config>(a, b, result);
-        vectors.check(result, config::n_tokens);
+        vectors.check(result, result_words);
         vectors.check_consumed(a, "a");
         vectors.check_consumed(b, "b");
     }

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
-from hls_projects.dataflow.program import Program, Read, Repeat, Wait, Write
+from hls_projects.cost import Demand
+from hls_projects.dataflow.program import Read, Repeat, Together, Write
 from hls_projects.integer import requantize
-from hls_projects.operators.base import HardwareOperator, magnitude, shift_dtype, signed_width
+from hls_projects.operators.base import HardwareOperator, Stage, magnitude, shift_dtype, signed_width
+from hls_projects.rtl.twin import Twin, code_type
 
 
 class TokenPooling(HardwareOperator):
@@ -33,9 +35,38 @@ class TokenPooling(HardwareOperator):
         shift = self.size("out_shift")
         return {"accum_t": signed_width(peak, shifts=shift), "shift_t": shift_dtype(shift)}
 
-    def program(self) -> Program:
+    def stages(self) -> tuple[Stage, ...]:
         tokens, channels = self.size("n_tokens"), self.size("n_in")
-        return (Repeat(tokens, (Read("in0"), Wait(channels))), Wait(channels), Write("out"))
+        results = Repeat(channels, (Together((Read("in0"), Write("out"))),))
+        others = Repeat((tokens - 1) * channels, (Read("in0"),))
+        return (Stage("", (others, results) if self.size("average") else (results, others)),)
+
+    def output_latency(self) -> int:
+        return 2
+
+    def twin(self) -> Twin:
+        total = signed_width(self.size("n_tokens") * magnitude(self.in_dtype()))
+        widths = {"SUM_WIDTH": total.bitwidth(), "PRODUCT_WIDTH": self.types()["accum_t"].bitwidth()}
+        sizes = {name.upper(): self.size(name) for name in self.sizes}
+        return Twin(self.kernel, sizes | code_type("IN", self.in_dtype()) | code_type("OUT", self.out_dtype) | widths)
+
+    def demand(self) -> Demand:
+        found = self.twin().parameters
+        # A product with a power of two is none.
+        product = bin(self.size("multiplier")).count("1") > 1
+        address = max((self.size("n_in") - 1).bit_length(), 5)
+        features = {
+            "one": 1,
+            "sum_bits": found["SUM_WIDTH"],
+            "average": self.size("average"),
+            "held_bits": found["SUM_WIDTH"] * (not product),
+            "product_bits": found["PRODUCT_WIDTH"] * product,
+            "rounded_bits": found["OUT_SHIFT"],
+            "out_bits": found["OUT_WIDTH"],
+            "address_bits": self.size("n_in").bit_length() + self.size("n_tokens").bit_length(),
+            "sums_luts": found["SUM_WIDTH"] * (1 << address) / 64 * self.size("average"),
+        }
+        return Demand("TokenPooling", features, DSP=int(product))
 
     def execute(self, x: np.ndarray) -> np.ndarray:
         total = x.sum(axis=1, keepdims=True) if self.size("average") else x[:, :1]

@@ -13,9 +13,9 @@ int main(int argc, char **argv) {
     while (vectors.next_case()) {
         hls::stream<input_t> x("x");
         hls::stream<result_t> result("result");
-        vectors.send(x, config::n_tokens);
+        vectors.send(x, input_words);
         nnet::token_pooling<input_t, result_t, config>(x, result);
-        vectors.check(result, 1);
+        vectors.check(result, result_words);
         vectors.check_consumed(x, "x");
     }
     return vectors.check_end();

@@ -34,7 +34,14 @@ template <class word_T> class stream {
         return word;
     }
 
+    // No word can come while the process that asks for it runs: to ask again would be to ask for ever.
+    bool read_nb(word_T &word) {
+        word = read();
+        return true;
+    }
+
     bool empty() const { return first_ == words_.size(); }
+    bool full() const { return false; }
     std::size_t size() const { return words_.size() - first_; }
 
   private:

@@ -1,0 +1,64 @@
+"""A model on two boards in a chain, on paper: where it is cut, and what each half could do.
+
+    python examples/two_boards.py [TARGET]
+
+The cut lies after a transformer block, where one stream of tokens crosses. Each half gets the fastest folding that
+fits its board by the same model as flows/estimate.py, with the FIFOs and forks of the whole model charged to both.
+The pictures a second are those of the slowest operator, not of a simulated pipeline; the link is taken as free, and
+what it must carry is printed. Nothing of this was built.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from qonnx.core.modelwrapper import ModelWrapper
+
+from flows.folded import FoldOptions, fold
+from flows.kept_graphs import lowered_graph
+from flows.settings import FILL, SHIPPED_CHECKPOINT
+from flows.timing import chosen_depths
+from hls_projects import folding
+from hls_projects.folding import Plan, Table
+from hls_projects.targets import Target, load_target
+
+
+def cuts(table: Table) -> list[str]:
+    """Operators after which one stream goes on: the last of each block but the last."""
+    ends = [name for name in table if name.endswith("_mlp_add")]
+    return ends[:-1]
+
+
+def halves(table: Table, cut: str) -> tuple[Table, Table]:
+    """The operators up to and with ``cut``, and the rest."""
+    names = list(table)
+    place = names.index(cut) + 1
+    return {name: table[name] for name in names[:place]}, {name: table[name] for name in names[place:]}
+
+
+def row(what: str, plans: list[Plan], target: Target, link: int = 0) -> str:
+    """One line of the table; ``link``: bytes a picture between the boards."""
+    interval = max(plan.interval_cycles for plan in plans)
+    speed = target.clock_mhz * 1e6 / interval
+    shares = " + ".join(f"{folding.share(plan.resources, target):.0%}" for plan in plans)
+    carried = f"{link * speed / 1e6:.1f} MB/s" if link else "-"
+    return f"{what:<28} {interval:>9,} {speed:>10,.0f} {shares:>12} {carried:>12}"
+
+
+def main(argv: list[str]) -> int:
+    target = load_target(argv[0] if argv else "pynq-z2")
+    model = ModelWrapper(str(lowered_graph(SHIPPED_CHECKPOINT)))
+    operators = folding.operators_of(model)
+    table = folding.choices_of(operators)
+    whole = fold(model, target, FoldOptions(), lambda *networks: chosen_depths(*networks, None, rough=True)).plan
+    print(f"{'cut after':<28} {'cycles':>9} {'pictures/s':>10} {'share':>12} {'link':>12}")
+    print(row(f"none: one {target.name}", [whole], target))
+    for cut in cuts(table):
+        plans = [folding.fastest(half, target, FILL, whole.fixed) for half in halves(table, cut)]
+        tokens, channels = operators[cut].output_shape()
+        print(row(cut, plans, target, tokens * channels * operators[cut].out_dtype.bitwidth() // 8))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,130 @@
+"""How fast a model can be on a board, with which folding, and what it takes: an estimate, in seconds.
+
+    python flows/estimate.py --target pynq-z2
+    python flows/estimate.py --target pynq-z2 --fps 3000 --dense
+    python flows/estimate.py --target kv260 --clock 200 --json estimate.json --plot estimate.png
+
+The folding is chosen so that every operator is about as fast as the slowest. Cycles are those that the operators
+declare, resources come from a model that was fitted to syntheses of their Verilog twins (calibrated), the latency
+from the timed simulation.
+
+Exit status: 0; 2 when something that it was given cannot be used, or does not fit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.json_format import ParseError
+from google.protobuf.message import DecodeError
+from qonnx.core.modelwrapper import ModelWrapper
+
+from brevitas_model.config import ConfigError
+from brevitas_model.files import write_whole
+from brevitas_model.shipped import CheckpointError, find_checkpoint
+from flows.command_line import CommandParser
+from flows.estimate_plot import save_plot
+from flows.estimating import estimate_facts
+from flows.folded import at_clock, fold, options_of
+from flows.kept_graphs import lowered_graph
+from flows.settings import SHIPPED_CHECKPOINT, above_zero, add_folding, plot_file
+from flows.timing import chosen_depths, timed
+from hls_projects import folding
+from hls_projects.conversion import ConversionError
+from hls_projects.cost import KINDS, CostError
+from hls_projects.dataflow import NetworkError
+from hls_projects.folding import FoldingError
+from hls_projects.lowering import LoweringError
+from hls_projects.simulation import SimulationError
+from hls_projects.targets import TARGET_HELP, TargetError, load_target, target_names
+
+BAD_INPUT = (
+    CheckpointError, ConfigError, ConversionError, CostError, FoldingError, LoweringError, NetworkError,
+    SimulationError, TargetError, OSError,
+)  # fmt: skip
+INTERRUPTED = 130
+
+
+def table(estimate: dict[str, Any]) -> str:
+    """The summary that is printed."""
+    head = f"{'operator':<28} {'kind':<18} {'folding':<34} {'cycles':>8} {'LUT':>7} {'FF':>7} {'BRAM36':>7} {'DSP':>5}"
+    lines = [head]
+    for row in estimate["operators"]:
+        chosen = " ".join(f"{name} {value}" for name, value in row["folding"].items() if name != "simd")
+        lines.append(
+            f"{row['name']:<28} {row['kind']:<18} {chosen:<34} {row['cycles']:>8,} {row['LUT']:>7,} {row['FF']:>7,} "
+            f"{row['BRAM36']:>7,} {row['DSP']:>5,}"
+        )
+    resources = estimate["resources"]
+    for name in ("used", "available"):
+        counts = "".join(f" {resources[kind][name]:>{width},}" for kind, width in zip(KINDS, (7, 7, 7, 5), strict=True))
+        lines.append(f"{name:<28} {'':<18} {'':<34} {'':>8}{counts}")
+    shares = "".join(
+        f" {resources[kind]['used'] / resources[kind]['available']:>{width}.1%}"
+        for kind, width in zip(KINDS, (7, 7, 7, 5), strict=True)
+    )
+    milliseconds = estimate["latency_cycles"] / estimate["clock_mhz"] / 1e3
+    return "\n".join(
+        [
+            *lines,
+            f"{'share':<28} {'':<18} {'':<34} {'':>8}{shares}",
+            "",
+            f"{estimate['images_per_second']:,.0f} pictures a second on {estimate['target']} at "
+            f"{estimate['clock_mhz']:g} MHz: one every {estimate['interval_cycles']:,} cycles (simulated); "
+            f"the slowest operator, {estimate['bottleneck']}, needs {estimate['bottleneck_cycles']:,}",
+            f"latency {estimate['latency_cycles']:,} cycles, {milliseconds:.2f} ms (simulated); resources: calibrated",
+        ]
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    options = options_of(args, args.clock)
+    target = at_clock(load_target(args.target), args.clock)
+    lowered = args.lowered or lowered_graph(args.checkpoint)
+    if not lowered.is_file():
+        raise CheckpointError(f"{lowered} does not exist")
+    try:
+        model = ModelWrapper(str(lowered))
+    except (DecodeError, ParseError) as error:
+        raise ConversionError(f"{lowered} is not an ONNX file") from error
+    folded = fold(model, target, options, lambda *networks: chosen_depths(*networks, None, rough=True))
+    estimate = estimate_facts(folded, timed(folded.network, folded.depths), target)
+    print(table(estimate))
+    if args.write_folding:
+        write_whole(args.write_folding, folding.folding_file(folded.plan.foldings).encode())
+    if args.json:
+        write_whole(args.json, (json.dumps(estimate, indent=2) + "\n").encode())
+    if args.plot:
+        save_plot(args.plot, estimate)
+    return 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = CommandParser("estimate", __doc__)
+    parser.add_argument(
+        "--target", default="pynq-z2", help=f"{TARGET_HELP}: {', '.join(target_names())} (default: pynq-z2)"
+    )
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--checkpoint", type=find_checkpoint, default=SHIPPED_CHECKPOINT, help="quantized checkpoint")
+    source.add_argument("--lowered", type=Path, metavar="FILE", help="the lowered.onnx of a build instead")
+    add_folding(parser)
+    parser.add_argument("--clock", type=above_zero, metavar="MHz", help="instead of the target's")
+    parser.add_argument("--write-folding", type=Path, metavar="FILE", help="write folding.json")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
+    parser.add_argument("--plot", type=plot_file, metavar="FILE", help="draw cycles and LUTs by operator")
+    args = parser.parse_args(argv)
+    try:
+        return run(args)
+    except BAD_INPUT as error:
+        print(f"estimate: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

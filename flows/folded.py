@@ -1,0 +1,174 @@
+"""The folding of a lowered graph for a board, with the FIFOs that it needs."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from qonnx.core.modelwrapper import ModelWrapper
+
+from flows.settings import FILL, Settings
+from hls_projects import folding, pipeline
+from hls_projects.conversion import make_graph
+from hls_projects.cost import Resources, clone_resources, fifo_resources
+from hls_projects.dataflow import Network
+from hls_projects.dataflow.sizing import Depths
+from hls_projects.folding import Choice, FoldingError, Plan, TooSmallError
+from hls_projects.operators import HardwareOperator
+from hls_projects.targets import Target
+
+# FIFOs are known when all else is; a plan that leaves them too little room is made again.
+ROUNDS = 6
+
+
+Operators = dict[str, HardwareOperator]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldOptions:
+    """What a folding is to be.
+
+    Args:
+        fps: pictures a second, by default as many as fit.
+        clock_mhz: instead of the target's.
+        fill: largest share of any resource.
+        dense: weights that are zero take time as others do.
+        file: a folding.json instead of all that.
+    """
+
+    fps: float | None = None
+    clock_mhz: float | None = None
+    fill: float = FILL
+    dense: bool = False
+    file: Path | None = None
+
+
+@dataclass(frozen=True)
+class Folded:
+    """A folded graph, the network of its processes and FIFOs, and what all that costs."""
+
+    model: ModelWrapper
+    plan: Plan
+    network: Network
+    depths: Depths
+
+
+def options_of(args: argparse.Namespace | Settings, clock_mhz: float | None = None) -> FoldOptions:
+    """From the options of :func:`flows.settings.add_folding`."""
+    return FoldOptions(fps=args.fps, clock_mhz=clock_mhz, fill=args.fill, dense=args.dense, file=args.folding)
+
+
+def at_clock(target: Target, clock_mhz: float | None) -> Target:
+    return dataclasses.replace(target, clock_mhz=clock_mhz) if clock_mhz else target
+
+
+def fold(
+    model: ModelWrapper, target: Target, options: FoldOptions, sized: Callable[[Network, Network], Depths]
+) -> Folded:
+    """Fold ``model``, whose nodes get the attributes, and size its FIFOs.
+
+    Args:
+        sized: gives the depths of the FIFOs from the network of the twins and that of the C++ kernels, for every
+            plan that is tried.
+
+    Raises:
+        FoldingError: a board that is too small, or a file that does not fit the model.
+        NetworkError: depths that do not fit the network.
+    """
+    target = at_clock(target, options.clock_mhz)
+    operators = folding.operators_of(model)
+    table = None if options.file else folding.choices_of(operators, use_zeros=not options.dense)
+
+    def attempt(options: FoldOptions) -> Folded:
+        return _fold(model, operators, table, target, options, sized)
+
+    try:
+        return attempt(options)
+    except TooSmallError as error:
+        if not options.fps:
+            raise FoldingError(f"{error}, however slow") from error
+        try:
+            best = attempt(dataclasses.replace(options, fps=None))
+        except TooSmallError as smallest:
+            raise FoldingError(f"{error}; however slow, {smallest}") from smallest
+        most = folding.pictures_a_second(best.plan.interval_cycles, target)
+        # A slower pipeline can need longer FIFOs.
+        if most >= options.fps:
+            return best
+        raise FoldingError(f"{error}; {most:,} pictures a second would fit") from error
+
+
+def _fold(
+    model: ModelWrapper,
+    operators: Operators,
+    table: folding.Table | None,
+    target: Target,
+    options: FoldOptions,
+    sized: Callable[[Network, Network], Depths],
+) -> Folded:
+    fixed, best = Resources(), None
+    for _ in range(ROUNDS):
+        plan = _plan(operators, table, target, options, fixed)
+        if best and plan.interval_cycles >= best.plan.interval_cycles:
+            break
+        hopeless = folding.share(plan.resources, target) > options.fill
+        folding.apply(operators, {name: chosen for name, chosen in plan.foldings.items() if chosen})
+        network, kernels = networks_of(model, target)
+        depths = sized(network, kernels)
+        plan = dataclasses.replace(plan, fixed=joints(network, depths))
+        fits = options.file or folding.share(plan.resources, target) <= options.fill
+        if fits:
+            best = Folded(model, plan, network, depths)
+        if best and (options.file or options.fps or not fits):
+            break
+        if hopeless:
+            break
+        # The FIFOs of a plan that does not fit may be more than others need; those of one that does are enough.
+        fixed = plan.fixed if best else Resources(*map(max, fixed.values(), plan.fixed.values()))
+    if best is None:
+        raise TooSmallError(folding.too_small(plan.resources, target, options.fill))
+    folding.apply(operators, {name: chosen for name, chosen in best.plan.foldings.items() if chosen})
+    return best
+
+
+def _plan(
+    operators: Operators, table: folding.Table | None, target: Target, options: FoldOptions, fixed: Resources
+) -> Plan:
+    if table is None:
+        folding.apply(operators, folding.read_foldings(options.file))
+        return current_plan(operators, fixed)
+    if options.fps:
+        interval = math.floor(target.clock_mhz * 1e6 / options.fps)
+        return folding.for_interval(table, target, fixed, interval)
+    return folding.fastest(table, target, options.fill, fixed)
+
+
+def current_plan(operators: Operators, fixed: Resources) -> Plan:
+    """The plan that the nodes have."""
+    return Plan({name: Choice(o.folding_now(), o.cost()) for name, o in operators.items()}, fixed)
+
+
+def networks_of(model: ModelWrapper, target: Target) -> tuple[Network, Network]:
+    """Of the twins, and of the kernels of the generated C++."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "folded.onnx"
+        model.save(str(path))
+        graph = make_graph(path, target, Path(folder) / "hls")
+    return pipeline.network(graph), pipeline.network(graph, kernels=True)
+
+
+def joints(network: Network, depths: Depths) -> Resources:
+    """What FIFOs and forks cost."""
+    fifos = (fifo_resources(fifo.word_bits, depths[fifo.name]) for fifo in network.sizable)
+    bits = {fifo.name: fifo.word_bits for fifo in network.fifos}
+    forks = (
+        clone_resources(len(process.words) - 1, max(bits[name] for name, _ in process.words))
+        for process in network.processes
+        if process.kind == pipeline.CLONE
+    )
+    return sum((*fifos, *forks), Resources())

@@ -1,0 +1,107 @@
+"""The top level that goes onto a board: AXI4-Stream around the network, counters behind AXI4-Lite, its test bench."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+from hls4ml.model.graph import ModelGraph
+
+from hls_projects import PROJECT
+from hls_projects.simulation.axi import AXI_HEADER, TOP
+
+HERE = Path(__file__).parent
+HEADER = HERE / "axi_top.h"
+BEAT_BYTES = 8
+WORD_BYTES = 4
+
+
+class BoardError(Exception):
+    """A network, or a board, that the top level is not made for."""
+
+
+@dataclass(frozen=True)
+class Packets:
+    """What a picture and its result are on the two streams; ``axi_top.h`` has the order of the bytes.
+
+    Args:
+        height, width, channels: of a picture, uint8.
+        classes: logits of a result.
+    """
+
+    height: int
+    width: int
+    channels: int
+    classes: int
+
+    @classmethod
+    def of(cls, graph: ModelGraph) -> Packets:
+        """Those of a network in hls4ml.
+
+        Raises:
+            BoardError: pixels that are not uint8, or pictures that do not fill their last beat.
+        """
+        (source,), (sink,) = graph.get_input_variables(), graph.get_output_variables()
+        height, width, channels = (int(size) for size in source.shape)
+        found = cls(height, width, channels, int(sink.shape[-1]))
+        if source.type.precision.width != BEAT_BYTES or source.type.precision.signed:
+            raise BoardError(f"pixels are {source.type.precision}, not uint8; the top level has no packets for them")
+        if found.picture_bytes % BEAT_BYTES:
+            raise BoardError(f"a picture of {found.picture_bytes} bytes does not fill beats of {BEAT_BYTES}")
+        return found
+
+    @property
+    def picture_bytes(self) -> int:
+        return self.height * self.width * self.channels
+
+    @property
+    def picture_beats(self) -> int:
+        return self.picture_bytes // BEAT_BYTES
+
+    @property
+    def result_words(self) -> int:
+        """Logits, class and number of the packet, and what fills the last beat."""
+        return 2 * math.ceil((self.classes + 2) / 2)
+
+    @property
+    def result_bytes(self) -> int:
+        return self.result_words * WORD_BYTES
+
+
+def write_top(graph: ModelGraph, project: Path) -> Packets:
+    """Add the top level and its test bench to the HLS project of ``graph`` in the folder ``project``.
+
+    Raises:
+        BoardError: as of :meth:`Packets.of`.
+    """
+    packets = Packets.of(graph)
+    names = {
+        "top": TOP,
+        "core": PROJECT,
+        "height": packets.height,
+        "width": packets.width,
+        "channels": packets.channels,
+        "picture_beats": packets.picture_beats,
+    }
+    firmware = project / "firmware"
+    shutil.copyfile(HEADER, firmware / HEADER.name)
+    shutil.copyfile(AXI_HEADER, firmware / "ap_types" / AXI_HEADER.name)
+    (firmware / f"{TOP}.h").write_text(render("axi_top_decl.h.j2", **names))
+    (firmware / f"{TOP}.cpp").write_text(render("axi_top.cpp.j2", **names))
+    (project / f"{TOP}_test.cpp").write_text(render("axi_top_test.cpp.j2", **names))
+    return packets
+
+
+def render(template: str, **names: object) -> str:
+    """The text of one of this folder's templates; a name that it lacks is an error."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE / "templates"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    return environment.get_template(template).render(**names)

@@ -1,0 +1,269 @@
+// Cycles of every word in a network of processes and FIFOs; engine.py has the other side of the interface.
+//
+// A process goes on until it needs the cycle of a word, or of a freed slot, that is not known yet. It then
+// leaves its number and that of the word at the end of the FIFO where the word will move, and the process
+// there calls it when it has come as far. No clock ticks.
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+namespace {
+
+enum Kind : int64_t { MOVE, LOOP, END, WAIT, PICTURE };
+
+// MOVE waits `cycles`, then moves a word at the ports `first` to `first + count - 1` of the list of moves;
+// LOOP begins a body that is repeated `count` times, END ends it and goes back to `first`; WAIT waits;
+// PICTURE ends the program.
+struct Instruction {
+    int64_t kind, cycles, first, count;
+};
+
+// One end of a FIFO as the process at the other end sees it.
+struct End {
+    int64_t count;   // words that moved
+    int64_t wanted;  // the word that the other process waits for
+    int64_t waiting; // and its number; -1 for none
+};
+
+// An end of a FIFO as its own process sees it. A word needs another to have moved before at the other end:
+// `needed`, of which the cycles of `known` are known; none where that is negative; `after` cycles before. Of the
+// cycles only the last are kept where nobody asked for all.
+struct Port {
+    int64_t count, needed, known, after;
+    int64_t *cycles;
+    const int64_t *other_cycles;
+    int64_t mask;
+    End *own, *other;
+    int64_t stalls;
+    bool writes;
+};
+
+struct Process {
+    const Instruction *code;
+    int64_t number;
+    int64_t place, cycle, pictures_left;
+    int64_t blocked; // port that it waits at; -1 for none
+    int64_t first_port, ports;
+    int64_t *ends; // last cycle in which a word moved, by picture
+    std::vector<int64_t> loops;
+};
+
+// Cycles that a process spends in each state, by stretch of time.
+class Shares {
+  public:
+    Shares(const int64_t *edges, int64_t bins, int64_t *shares) : edges(edges), bins(bins), shares(shares) {}
+
+    void work(int64_t from, int64_t to) { add(from, to, 0); }
+    void wait(int64_t from, int64_t to, bool writes) { add(from, to, writes ? 2 : 1); }
+
+  private:
+    const int64_t *edges;
+    int64_t bins;
+    int64_t *shares; // (bins, 3): busy, starved, blocked
+    int64_t bin = 0;
+
+    // Stretches come one after another.
+    void add(int64_t from, int64_t to, int state) {
+        while (from < to && bin < bins) {
+            const int64_t edge = edges[bin + 1] < to ? edges[bin + 1] : to;
+            if (edge > from) {
+                shares[3 * bin + state] += edge - from;
+                from = edge;
+            }
+            if (from >= edges[bin + 1])
+                bin++;
+        }
+    }
+};
+
+class Network {
+  public:
+    std::vector<End> ends;
+    std::vector<Port> ports;
+    std::vector<Process> processes;
+    std::vector<Shares> shares;
+    std::vector<Port *> moves;
+    int64_t pictures;
+
+    void run() {
+        // The last in comes first, so that words stay near the processor.
+        for (int64_t number = processes.size() - 1; number >= 0; number--)
+            called.push_back(number);
+        while (!called.empty()) {
+            Process &process = processes[called.back()];
+            called.pop_back();
+            if (shares.empty())
+                go_on<false>(process);
+            else
+                go_on<true>(process);
+            call_neighbours(process);
+        }
+    }
+
+  private:
+    std::vector<int64_t> called;
+
+    void call_neighbours(const Process &process) {
+        for (int64_t index = process.first_port; index < process.first_port + process.ports; index++) {
+            End &end = *ports[index].own;
+            end.count = ports[index].count;
+            if (end.waiting >= 0 && end.count > end.wanted) {
+                called.push_back(end.waiting);
+                end.waiting = -1;
+            }
+        }
+    }
+
+    template <bool with_shares> void go_on(Process &process) {
+        int64_t place = process.place, cycle = process.cycle;
+        process.blocked = -1;
+        while (process.pictures_left) {
+            const Instruction &at = process.code[place];
+            switch (at.kind) {
+            case MOVE: {
+                const int64_t start = cycle + at.cycles;
+                int64_t ready = start;
+                Port *last = nullptr;
+                Port **const first = &moves[at.first], **const end = first + at.count;
+                for (Port **move = first; move != end; move++) {
+                    Port &port = **move;
+                    if (port.needed < 0)
+                        continue;
+                    if (port.needed >= port.known && port.needed >= (port.known = port.other->count)) {
+                        port.other->waiting = process.number;
+                        port.other->wanted = port.needed;
+                        process.blocked = &port - ports.data();
+                        process.place = place;
+                        process.cycle = cycle;
+                        return;
+                    }
+                    const int64_t possible = port.other_cycles[port.needed & port.mask] + port.after;
+                    if (possible > ready) {
+                        ready = possible;
+                        last = &port;
+                    }
+                }
+                if (last)
+                    last->stalls += ready - start;
+                if (with_shares)
+                    share(process, start, ready, last);
+                for (Port **move = first; move != end; move++) {
+                    Port &port = **move;
+                    port.cycles[port.count++ & port.mask] = ready;
+                    port.needed++;
+                }
+                process.ends[pictures - process.pictures_left] = ready;
+                cycle = ready + 1;
+                place++;
+                break;
+            }
+            case LOOP:
+                process.loops.push_back(at.count);
+                place++;
+                break;
+            case END:
+                if (--process.loops.back()) {
+                    place = at.first;
+                } else {
+                    process.loops.pop_back();
+                    place++;
+                }
+                break;
+            case WAIT:
+                cycle += at.cycles;
+                place++;
+                break;
+            default:
+                process.pictures_left--;
+                place = 0;
+            }
+        }
+    }
+
+    void share(Process &process, int64_t start, int64_t ready, const Port *last) {
+        Shares &own = shares[process.number];
+        // What a process waits before its first word is left out.
+        const int64_t picture = pictures - process.pictures_left;
+        const int64_t before = process.ends[picture] >= 0 ? process.ends[picture] : picture ? process.ends[picture - 1] : -1;
+        if (before >= 0) {
+            own.work(before + 1, start);
+            if (last)
+                own.wait(start, ready, last->writes);
+        }
+        own.work(ready, ready + 1);
+    }
+};
+
+} // namespace
+
+// Sizes and places are numbers of elements, all arrays row by row.
+//
+// instructions: (., 4), of all processes one after another, from `code_starts` on; ports: (., 2), FIFO and
+// whether it is written, from `port_starts` on; moves: indices of ports. depths: by FIFO, 0 without a bound;
+// latencies: by FIFO, from a write to the first cycle in which the word can be read.
+// cycles: space for the cycles of end e (2 * FIFO + 1 where it is read) from `cycle_starts[e]` on, a power
+// of two of at least the FIFO's depth where `masks[e]` is that less one, all of its words where it is -1;
+// the same at both ends.
+// counts (ends), stalls (ports), blocked (processes; port or -1), picture_ends (processes, pictures; -1
+// that did not end) are results, and so is shares (processes, bins, 3), for the times between `edges`,
+// unless there are no bins. Returns the last cycle in which a word moved, -1 where none did.
+extern "C" int64_t simulate_network(int64_t n_processes, int64_t n_fifos, int64_t pictures,
+                                    const int64_t *instructions, const int64_t *code_starts, const int64_t *ports,
+                                    const int64_t *port_starts, int64_t n_moves, const int64_t *moves,
+                                    const int64_t *depths, const int64_t *latencies,
+                                    const int64_t *frees, int64_t *cycles, const int64_t *cycle_starts, const int64_t *masks,
+                                    int64_t *counts, int64_t *stalls, int64_t *blocked, int64_t *picture_ends,
+                                    int64_t bins, const int64_t *edges, int64_t *shares) {
+    Network network;
+    network.pictures = pictures;
+    network.ends.assign(2 * n_fifos, {0, 0, -1});
+    for (int64_t port = 0; port < port_starts[n_processes]; port++) {
+        const int64_t fifo = ports[2 * port];
+        const bool writes = ports[2 * port + 1];
+        const int64_t own = 2 * fifo + !writes, other = 2 * fifo + writes;
+        const int64_t needed = !writes ? 0 : depths[fifo] ? -depths[fifo] : INT64_MIN;
+        const int64_t after = (writes ? frees : latencies)[fifo];
+        network.ports.push_back({0, needed, 0, after, cycles + cycle_starts[own], cycles + cycle_starts[other], masks[own],
+                                 &network.ends[own], &network.ends[other], 0, writes});
+    }
+    for (int64_t move = 0; move < n_moves; move++)
+        network.moves.push_back(&network.ports[moves[move]]);
+    for (int64_t number = 0; number < n_processes; number++) {
+        const Instruction *code = reinterpret_cast<const Instruction *>(instructions) + code_starts[number];
+        const int64_t ports_here = port_starts[number + 1] - port_starts[number];
+        int64_t *ends = picture_ends + number * pictures;
+        for (int64_t picture = 0; picture < pictures; picture++)
+            ends[picture] = -1;
+        const int64_t left = ports_here ? pictures : 0;
+        network.processes.push_back({code, number, 0, 0, left, -1, port_starts[number], ports_here, ends, {}});
+        if (bins)
+            network.shares.emplace_back(edges, bins, shares + number * bins * 3);
+    }
+    network.run();
+    for (int64_t end = 0; end < 2 * n_fifos; end++)
+        counts[end] = network.ends[end].count;
+    for (int64_t port = 0; port < port_starts[n_processes]; port++)
+        stalls[port] = network.ports[port].stalls;
+    int64_t last = -1;
+    for (Process &process : network.processes) {
+        for (int64_t picture = 0; picture < pictures; picture++)
+            last = std::max(last, process.ends[picture]);
+        if (process.pictures_left)
+            process.ends[pictures - process.pictures_left] = -1;
+        blocked[process.number] = process.blocked;
+    }
+    return last;
+}
+
+// Most slots in use in one cycle, from the ascending cycles of all writes and reads of a FIFO.
+extern "C" int64_t peak_occupancy(const int64_t *writes, int64_t n_writes, const int64_t *reads, int64_t n_reads) {
+    int64_t read = 0, peak = 0;
+    for (int64_t write = 0; write < n_writes; write++) {
+        while (read < n_reads && reads[read] < writes[write])
+            read++;
+        if (write + 1 - read > peak)
+            peak = write + 1 - read;
+    }
+    return peak;
+}

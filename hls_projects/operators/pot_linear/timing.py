@@ -1,0 +1,224 @@
+"""Clocks of the linear layer, those of its twin in Verilog.
+
+A token has ``groups = ceil(n_out / pe)`` groups of outputs, worked on one after the other, a step a clock, or two
+tokens have them with ``parallel_tokens``; ``powers`` counts the powers of two from the layer's lowest to its highest
+one. ::
+
+    steps    = ceil(n_in / simd), or sparse 8 for every 16 inputs
+    drain    = powers for the element bucket, else 1
+    addition = clocks from a step to its addition: 2 for bucket, 3 for shift and dsp,
+               and 1 more with mantissa bits, but for dsp
+    elements = pe * parallel_tokens
+    load     = n_in clocks a token, while the token or the two before are worked on
+    multiply = steps + drain clocks a group
+    write    = elements clocks a group, while the next one is worked on, whose last clock waits until this one is
+               nearly read out; with two ``result_buffers`` the next group can be done meanwhile
+    leave    = n_out clocks a token, of two: the first one's results leave as they come, the second one's after them
+    apart    = elements + addition - 2 (for up to 3, addition + 2), with two buffers elements: the least between groups
+
+Dense, where the stream never waits, a token, or two, take ``groups * max(steps + drain, apart)`` clocks.
+
+Sparse, groups are worked on in chunks of up to ``32 >> bit_length(powers)``, block by block of 16 inputs: 8 clocks a
+group of the chunk, but 16 at least, for that many inputs are loaded meanwhile; the last block's groups drain one after
+the other. Where there is more than one chunk, or two tokens, the blocks are loaded from the token for each chunk.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from hls_projects.dataflow.program import Program, Read, Repeat, Together, Wait, Write, claim, fill, free, take
+from hls_projects.operators.base import Ports, Stage, around, block_of, clocks, moving
+from hls_projects.operators.pot_linear.layout import BLOCK, KEPT, chunks, first_places
+
+if TYPE_CHECKING:
+    from hls_projects.operators.pot_linear import PotLinear
+
+# From the choice of a sum to its code at the output, but for the levels of the tree that reads it out.
+REQUANTIZE = 4
+FAN_IN = 6
+# Choices before the last one at which the work may go on, and at which waiting results move up.
+EARLY, MOVE_EARLY = 3, 1
+# Blocks of one buffer: registers that the elements write into.
+SINGLE_BLOCKS = ("groups", "results")
+# Codes of the first of two tokens on their way to its queue when that is full.
+ON_THEIR_WAY = 4
+FULL = 8
+
+
+def powers(operator: PotLinear) -> int:
+    """How many powers of two there are from the layer's lowest to its highest."""
+    return operator.powers
+
+
+def drain(operator: PotLinear) -> int:
+    """Clocks after the steps of a group."""
+    return powers(operator) if operator.element == "bucket" else 1
+
+
+def addition(operator: PotLinear) -> int:
+    """Clocks from a step to its addition."""
+    factors = operator.element != "dsp" and operator.size("mantissa_bits") > 0
+    return (2 if operator.element == "bucket" else 3) + int(factors)
+
+
+def elements(operator: PotLinear) -> int:
+    """Outputs that are worked on in parallel, of all tokens."""
+    return operator.size("pe") * operator.size("parallel_tokens")
+
+
+def late(operator: PotLinear) -> bool:
+    """Whether the blocks of a sparse layer are loaded from its RAM of tokens, not from the stream."""
+    several = operator.size("parallel_tokens") > 1 or len(chunks(operator, powers(operator))) > 1
+    return bool(operator.size("sparse")) and several
+
+
+def buffers(operator: PotLinear, block: str) -> int:
+    """Buffers of a block between two stages, see :meth:`hls_projects.operators.HardwareOperator.buffers`."""
+    if block in SINGLE_BLOCKS:
+        return 1
+    if block == "first":
+        return first_places(operator) - FULL + ON_THEIR_WAY
+    return operator.size("n_out") + first_places(operator) if block == "second" else 2
+
+
+def output_latency(operator: PotLinear) -> int:
+    """Clocks from the choice of a result to the word in the FIFO, but for those of the stage ``write``."""
+    tree, inputs = 1, math.ceil(elements(operator) / FAN_IN)
+    while inputs > 1:
+        tree, inputs = tree + 1, math.ceil(inputs / FAN_IN)
+    moved = 1 if operator.size("result_buffers") == 2 else addition(operator) - _before(operator)
+    left = operator.size("parallel_tokens") - 1
+    return moved + int(late(operator)) + tree + REQUANTIZE - left
+
+
+def stages(operator: PotLinear) -> tuple[Stage, ...]:
+    """See :meth:`hls_projects.operators.HardwareOperator.stages`.
+
+    ``again`` is there where blocks are loaded from the RAM of tokens, ``move`` where results are buffered, and
+    ``leave`` with two tokens.
+    """
+    multiply = _sparse(operator) if operator.size("sparse") else _dense(operator)
+    programs = {**_load(operator), "multiply": multiply, **_read_out(operator)}
+    times = operator.size("n_tokens") // operator.size("parallel_tokens")
+    return tuple(Stage(name, (Repeat(times, program),)) for name, program in programs.items())
+
+
+def _load(operator: PotLinear) -> dict[str, Program]:
+    inputs = operator.size("n_in")
+    whole = block_of(inputs * operator.size("parallel_tokens"), (Read("in0"),), "tokens")
+    if not operator.size("sparse"):
+        return {"load": whole}
+    blocks, times = math.ceil(inputs / BLOCK), len(chunks(operator, powers(operator)))
+    if not late(operator):
+        sizes = [min(BLOCK, inputs - first) for first in range(0, inputs, BLOCK)]
+        return {"load": tuple(step for size in sizes for step in block_of(size, (Read("in0"),), "inputs"))}
+
+    def block(first: Ports, last: Ports) -> Program:
+        return clocks(BLOCK, first=(*first, claim("inputs")), last=(*last, fill("inputs")))
+
+    return {"load": whole, "again": around(times * blocks, block, (take("tokens"),), (free("tokens"),))}
+
+
+def _dense(operator: PotLinear) -> Program:
+    work = math.ceil(operator.size("n_in") / operator.size("simd"))
+
+    def group(first: Ports, last: Ports) -> Program:
+        return (*_group(operator, work, first, last), *_wait(_apart(operator) - work - drain(operator)))
+
+    return around(operator.n_groups, group, (take("tokens"),), (free("tokens"),))
+
+
+def _sparse(operator: PotLinear) -> Program:
+    work = max(KEPT, operator.block_nonzeros)
+    begin, end = (take("inputs"),), (free("inputs"),)
+    blocks = math.ceil(operator.size("n_in") / BLOCK)
+    program: Program = ()
+    for banks in chunks(operator, powers(operator)):
+        before = (*clocks(work * banks, first=begin, last=end), *_wait(BLOCK - work * banks))
+        program = (*program, Repeat(blocks - 1, before))
+        pauses = _pauses(operator, work + drain(operator), banks)
+        for bank in range(banks):
+            last = bank == banks - 1
+            program = (*program, *_group(operator, work, begin * (bank == 0), end * last), *_wait(pauses[bank]))
+    return program
+
+
+def _group(operator: PotLinear, work: int, first: Ports, last: Ports) -> Program:
+    """The steps of a group, beside whose first and last one ``first`` and ``last`` move, and its drain."""
+    return (*clocks(work, first=first, last=last), *clocks(drain(operator), last=(claim("groups"), fill("groups"))))
+
+
+def _pauses(operator: PotLinear, work: int, banks: int) -> list[int]:
+    """What each group of a chunk waits for the read-out of results after ``work`` clocks that follow the one before.
+
+    With a second buffer the results of one more group can be there before they are read out.
+    """
+    if operator.size("result_buffers") == 1:
+        return [max(_apart(operator) - work, 0)] * (banks - 1) + [0]
+    pauses, done, read = [], 0, 0
+    for _ in range(banks - 1):
+        pauses.append(max(read + 1 - done - work, 0) if pauses else 0)
+        done += work + pauses[-1]
+        read = max(done, read + _apart(operator))
+    return [*pauses, 0]
+
+
+def _wait(count: int) -> Program:
+    return (Wait(count),) if count > 0 else ()
+
+
+def _early(operator: PotLinear, most: int) -> int:
+    """Results that need not be read out yet when the next ones come."""
+    return min(most, elements(operator) - 1)
+
+
+def _apart(operator: PotLinear) -> int:
+    """Clocks between two groups at least."""
+    if operator.size("result_buffers") == 2:
+        return elements(operator) + 1 - _early(operator, MOVE_EARLY)
+    return elements(operator) + addition(operator) + 1 - _early(operator, EARLY)
+
+
+def _read_out(operator: PotLinear) -> dict[str, Program]:
+    count, added = elements(operator), addition(operator)
+    leave = _leave(operator) if operator.size("parallel_tokens") > 1 else {}
+    if operator.size("result_buffers") == 1:
+        before = _before(operator)
+        place = added + count - _early(operator, EARLY) - 1
+        return {"write": _write(operator, before, {0: (take("groups"),), place: (free("groups"),)}), **leave}
+    ends = free("groups"), claim("results"), fill("results")
+    move = Repeat(operator.n_groups, clocks(added, first=(take("groups"),), last=ends))
+    place = count - 1 - _early(operator, EARLY)
+    write = _write(operator, 0, {0: (take("results"),), place: (free("results"),)})
+    return {"move": (move,), "write": write, **leave}
+
+
+def _leave(operator: PotLinear) -> dict[str, Program]:
+    """The results of two tokens, one token after the other."""
+    queues = (Together((take(queue), free(queue), Write("out"))) for queue in ("first", "second"))
+    return {"leave": tuple(Repeat(operator.size("n_out"), (step,)) for step in queues)}
+
+
+def _before(operator: PotLinear) -> int:
+    """Clocks of the stage ``write`` before a group's first result."""
+    if operator.size("result_buffers") == 2:
+        return 0
+    return max(addition(operator) - _early(operator, EARLY), 0)
+
+
+def _write(operator: PotLinear, before: int, blocks: dict[int, Ports]) -> Program:
+    """``before`` clocks and those of the results of a group, and what moves of ``blocks`` in which of them."""
+    pe, groups, tokens = operator.size("pe"), operator.n_groups, operator.size("parallel_tokens")
+    single = operator.out_word() == 1
+    queues = [(claim(queue), fill(queue)) for queue in ("first", "second")] if tokens > 1 else [(Write("out"),)]
+
+    def group(codes: int, logits: Ports = ()) -> Program:
+        """``codes`` results of every token, the others missing; ``logits`` move in the clock after the last one."""
+        writes = {before + clock: queues[clock % tokens] for clock in range(codes * tokens)} if single else {}
+        moves = writes | {before + codes * tokens: logits}
+        return moving(before + pe * tokens, *(moves, blocks))
+
+    last = group(operator.size("n_out") - pe * (groups - 1), () if single else (Write("out"),))
+    return (Repeat(groups - 1, group(pe)), *last)

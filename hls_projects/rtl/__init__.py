@@ -1,0 +1,1 @@
+"""Verilog twins of the kernels: modules that they share, their test bench and their synthesis."""
