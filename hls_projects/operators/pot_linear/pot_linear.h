@@ -58,7 +58,7 @@ TOKENS:
             PARALLEL_TOKENS:
                 for (unsigned t = 0; t < CONFIG_T::parallel_tokens; t++) {
 #pragma HLS UNROLL
-                    x_T selected[pe];
+                    typename CONFIG_T::accum_t selected[pe];
 #pragma HLS ARRAY_PARTITION variable=selected complete
                     if (CONFIG_T::sparse) {
                     SELECT:
@@ -67,7 +67,7 @@ TOKENS:
                             selected[p] = x[t * CONFIG_T::n_in + sparse_input<CONFIG_T>(step, codes[word + p])];
                         }
                     }
-                    const x_T common = x[t * CONFIG_T::n_in + (CONFIG_T::sparse ? 0 : step)];
+                    const typename CONFIG_T::accum_t common = x[t * CONFIG_T::n_in + (CONFIG_T::sparse ? 0 : step)];
                 ELEMENTS:
                     for (unsigned p = 0; p < pe; p++) {
 #pragma HLS UNROLL
