@@ -1,4 +1,4 @@
-"""Lowered graphs of checkpoints, kept: exporting one takes longer than timing it."""
+"""Lowered graphs of checkpoints and their foldings, kept: making one takes longer than timing it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from brevitas_model.config import ConfigError
 from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError
 from flows.provenance import PACKAGES, ROOT
+from hls_projects.cost import MODEL
 from hls_projects.lowering import lower
 from hls_projects.simulation.compiler import cache_dir
 
 SOURCES = ("brevitas_model", "hls_projects")
 KEPT = 16
+# What decides a folding besides.
+FOLDED_BY = ("folded.py", "timing.py")
 
 
 def lowered_graph(checkpoint: Path) -> Path:
@@ -42,6 +45,13 @@ def lowered_graph(checkpoint: Path) -> Path:
     for old in sorted(kept.parent.glob("*.onnx"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
         old.unlink(missing_ok=True)
     return kept
+
+
+def kept_folding(lowered: Path, asked: str) -> Path:
+    """Where the folding of a lowered graph is kept, by its content, what was ``asked`` for, and the code."""
+    chooser = b"".join(path.read_bytes() for path in (MODEL, *(ROOT / "flows" / name for name in FOLDED_BY)))
+    digest = hashlib.sha256(lowered.read_bytes() + asked.encode() + code_digest() + chooser)
+    return cache_dir().parent / "folded" / f"{digest.hexdigest()[:32]}.json"
 
 
 def _key(checkpoint: Path) -> str:

@@ -26,12 +26,12 @@ from brevitas_model.config import ConfigError
 from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError, find_checkpoint
 from flows.command_line import CommandParser
-from flows.folded import fold, options_of
-from flows.kept_graphs import lowered_graph
+from flows.folded import FoldOptions, fold, networks_of, options_of
+from flows.kept_graphs import kept_folding, lowered_graph
 from flows.settings import SHIPPED_CHECKPOINT, add_folding, plot_file, positive
 from flows.timing import chosen_depths
 from flows.timing_plot import save_plot
-from hls_projects import pipeline
+from hls_projects import folding, pipeline
 from hls_projects.conversion import ConversionError, make_graph
 from hls_projects.cost import CostError
 from hls_projects.dataflow import Deadlock, Network, NetworkError, Sizing, Trace, explain, settled, simulate, size_fifos
@@ -51,19 +51,30 @@ INTERRUPTED = 130
 MOST_SHOWN = 10
 
 
+def folded_network(
+    lowered: Path, target: Target, options: FoldOptions, fifo_depths: Path | None
+) -> tuple[Network, Depths]:
+    """Fold a lowered graph, or take what is kept of having done so: solving and sizing take longer than simulating."""
+    model = ModelWrapper(str(lowered))
+    kept = None if options.file or fifo_depths else kept_folding(lowered, repr((target, options)))
+    if kept and kept.is_file():
+        known = json.loads(kept.read_text())
+        folding.apply(folding.operators_of(model), known["foldings"])
+        return networks_of(model, target)[0], known["depths"]
+    folded = fold(model, target, options, lambda *networks: chosen_depths(*networks, fifo_depths))
+    if kept:
+        chosen = {name: row for name, row in folded.plan.foldings.items() if row}
+        write_whole(kept, json.dumps({"foldings": chosen, "depths": folded.depths}).encode())
+    return folded.network, folded.depths
+
+
 def network_of(args: argparse.Namespace, target: Target) -> tuple[Network, Depths | None]:
     """The network, and its depths where folding it has told them.
 
     A file of a build has its folding; a checkpoint gets one for the target.
     """
     if not args.lowered:
-        folded = fold(
-            ModelWrapper(str(lowered_graph(args.checkpoint))),
-            target,
-            options_of(args),
-            lambda *networks: chosen_depths(*networks, args.fifo_depths),
-        )
-        return folded.network, folded.depths
+        return folded_network(lowered_graph(args.checkpoint), target, options_of(args), args.fifo_depths)
     if not args.lowered.is_file():
         raise CheckpointError(f"{args.lowered} does not exist")
     try:

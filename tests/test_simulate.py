@@ -60,6 +60,19 @@ def test_a_checkpoint_is_lowered_once(checkpoint: Path, capsys: pytest.CaptureFi
     assert first.out == second.out
 
 
+def test_a_checkpoint_is_folded_once(checkpoint: Path, capsys: pytest.CaptureFixture[str], monkeypatch):
+    """The same is said from what is kept; another question is another folding."""
+    options = ["--checkpoint", str(checkpoint), "--fill", "0.5"]
+    assert command.main(options) == 0
+    said = capsys.readouterr().out
+    calls = []
+    fold = command.fold
+    monkeypatch.setattr(command, "fold", lambda *given: calls.append(given) or fold(*given))
+    assert command.main(options) == 0
+    assert capsys.readouterr().out == said and not calls
+    assert command.main([*options[:-1], "0.6"]) == 0 and len(calls) == 1
+
+
 def none(option: str) -> Callable[[Path], list[str]]:
     return lambda folder: [option, str(folder / "none")]
 
