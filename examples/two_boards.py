@@ -19,21 +19,24 @@ from flows.kept_graphs import lowered_graph
 from flows.settings import FILL, SHIPPED_CHECKPOINT
 from flows.timing import chosen_depths
 from hls_projects import folding
-from hls_projects.folding import Plan, Table
+from hls_projects.folding import Plan
+from hls_projects.operators import HardwareOperator
 from hls_projects.targets import Target, load_target
 
+Operators = dict[str, HardwareOperator]
 
-def cuts(table: Table) -> list[str]:
+
+def cuts(operators: Operators) -> list[str]:
     """Operators after which one stream goes on: the last of each block but the last."""
-    ends = [name for name in table if name.endswith("_mlp_add")]
+    ends = [name for name in operators if name.endswith("_mlp_add")]
     return ends[:-1]
 
 
-def halves(table: Table, cut: str) -> tuple[Table, Table]:
+def halves(operators: Operators, cut: str) -> tuple[Operators, Operators]:
     """The operators up to and with ``cut``, and the rest."""
-    names = list(table)
+    names = list(operators)
     place = names.index(cut) + 1
-    return {name: table[name] for name in names[:place]}, {name: table[name] for name in names[place:]}
+    return {name: operators[name] for name in names[:place]}, {name: operators[name] for name in names[place:]}
 
 
 def row(what: str, plans: list[Plan], target: Target, link: int = 0) -> str:
@@ -49,12 +52,12 @@ def main(argv: list[str]) -> int:
     target = load_target(argv[0] if argv else "pynq-z2")
     model = ModelWrapper(str(lowered_graph(SHIPPED_CHECKPOINT)))
     operators = folding.operators_of(model)
-    table = folding.choices_of(operators)
     whole = fold(model, target, FoldOptions(), lambda *networks: chosen_depths(*networks, None, rough=True)).plan
     print(f"{'cut after':<28} {'cycles':>9} {'pictures/s':>10} {'share':>12} {'link':>12}")
     print(row(f"none: one {target.name}", [whole], target))
-    for cut in cuts(table):
-        plans = [folding.fastest(half, target, FILL, whole.fixed) for half in halves(table, cut)]
+    for cut in cuts(operators):
+        tables = [folding.choices_of(half) for half in halves(operators, cut)]
+        plans = [folding.fastest(table, target, FILL, whole.fixed) for table in tables]
         tokens, channels = operators[cut].output_shape()
         print(row(cut, plans, target, tokens * channels * operators[cut].out_dtype.bitwidth() // 8))
     return 0
