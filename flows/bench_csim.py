@@ -30,12 +30,11 @@ from typing import Any
 
 from flows.benchmarking.mlp import Mlp
 from flows.benchmarking.simulations import Inputs, Ours, Simulation, Took, make_simulations
-from flows.command_line import CommandParser
+from flows.command_line import INTERRUPTED, CommandParser
 from flows.provenance import commit, versions
 from hls_projects.simulation import SimulationError, compiler
 from hls_projects.targets import load_target
 
-INTERRUPTED = 130
 TARGET = "pynq-z2"
 MOST_WEIGHTS = 1 << 18  # of a layer; stock hls4ml keeps that many products on the stack
 MOST_VECTORS = 1 << 18

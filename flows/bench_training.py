@@ -32,9 +32,8 @@ from brevitas_model.models import build_model
 from brevitas_model.quantizers import CALIBRATION_STEPS
 from brevitas_model.recipe import load_recipe
 from brevitas_model.training import calibrate, make_optimizer
-from flows.command_line import CommandParser
+from flows.command_line import INTERRUPTED, CommandParser
 
-INTERRUPTED = 130
 ROW = "{:<34} {:>9} {:>9} {:>9} {:>7}"
 WARM_UP = 2
 

@@ -20,6 +20,7 @@ from brevitas_model.config import ConfigError
 from brevitas_model.data import DataError
 from brevitas_model.shipped import CheckpointError
 from flows import steps
+from flows.command_line import INTERRUPTED
 from flows.hashes import HashesError, write_hashes
 from flows.reporting.schema import ReportError
 from flows.settings import Settings, parse_settings
@@ -71,7 +72,6 @@ BAD_INPUT = (
     WorkspaceError,
     OSError,
 )
-INTERRUPTED = 130
 TOOL_FAILED = 3
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 import shtab
 
 PACKAGE = "potstream"
+INTERRUPTED = 130
 MODULES = (
     "bench_csim",
     "bench_training",
@@ -68,6 +69,24 @@ class CommandParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say in one line what is wrong, without the usage in front of it, and exit with 2."""
         self.exit(2, f"{self.name}: {message}; see --help\n")
+
+
+def guarded(name: str, work: Callable[[], int], bad_input: tuple[type[Exception], ...], interrupted: str = "") -> int:
+    """The exit status of ``work``: its own, 2 after ``bad_input``, which is said in one line, or that of Ctrl-C.
+
+    Args:
+        name: of the module in ``flows``.
+        interrupted: what to say after Ctrl-C, if anything.
+    """
+    try:
+        return work()
+    except bad_input as error:
+        print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        if interrupted:
+            print(f"{name}: interrupted; {interrupted}", file=sys.stderr)
+        return INTERRUPTED
 
 
 class _PrintCompletion(argparse.Action):

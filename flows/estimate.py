@@ -26,7 +26,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from brevitas_model.config import ConfigError
 from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError, find_checkpoint
-from flows.command_line import CommandParser
+from flows.command_line import CommandParser, guarded
 from flows.estimate_plot import save_plot
 from flows.estimating import estimate_facts
 from flows.folded import at_clock, fold, options_of
@@ -46,7 +46,6 @@ BAD_INPUT = (
     CheckpointError, ConfigError, ConversionError, CostError, FoldingError, LoweringError, NetworkError,
     SimulationError, TargetError, OSError,
 )  # fmt: skip
-INTERRUPTED = 130
 
 
 def table(estimate: dict[str, Any]) -> str:
@@ -117,13 +116,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
     parser.add_argument("--plot", type=plot_file, metavar="FILE", help="draw cycles and LUTs by operator")
     args = parser.parse_args(argv)
-    try:
-        return run(args)
-    except BAD_INPUT as error:
-        print(f"estimate: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    return guarded("estimate", lambda: run(args), BAD_INPUT)
 
 
 if __name__ == "__main__":

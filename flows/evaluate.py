@@ -20,7 +20,7 @@ from pathlib import Path
 from brevitas_model.config import ConfigError
 from brevitas_model.data import DataError, Pictures, load_cifar10, train_validation_split
 from brevitas_model.shipped import CheckpointError
-from flows.command_line import CommandParser
+from flows.command_line import CommandParser, guarded
 from flows.evaluation.files import OutputError, prepare, write_evaluation
 from flows.evaluation.lineage import Family, shipped_chain
 from flows.evaluation.phases import evaluate
@@ -28,7 +28,6 @@ from flows.evaluation.table import as_text
 from hls_projects.qonnx_file import QonnxError
 
 BAD_INPUT = (CheckpointError, ConfigError, DataError, OutputError, QonnxError, OSError)
-INTERRUPTED = 130
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -79,14 +78,7 @@ def run(options: argparse.Namespace) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     options = _parser().parse_args(argv)
-    try:
-        return run(options)
-    except BAD_INPUT as error:
-        print(f"evaluate: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("evaluate: interrupted; earlier results are as they were", file=sys.stderr)
-        return INTERRUPTED
+    return guarded("evaluate", lambda: run(options), BAD_INPUT, "earlier results are as they were")
 
 
 if __name__ == "__main__":

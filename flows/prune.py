@@ -22,7 +22,7 @@ from brevitas_model.pruning import apply_masks, make_masks, matrices, sparsity
 from brevitas_model.recipe import Recipe, load_recipe
 from brevitas_model.training import accuracy, start_model
 from flows.command_line import CommandParser
-from flows.train import add_arguments, carry_out, chosen_recipe, guarded, run_folder
+from flows.train import add_arguments, carry_out, chosen_recipe, run_folder, training_status
 
 DEFAULT_RECIPE = "vit-pruned"
 # Option, the key of the recipe that it sets, what it shows in the help.
@@ -86,7 +86,7 @@ def main(argv: list[str] | None = None) -> int:
     for flag, key, shown, told in OPTIONS:
         parser.add_argument(flag, metavar=shown, help=f"{told} (recipe: {key})")
     args = parser.parse_args(argv)
-    return guarded("prune", lambda: prune(args))
+    return training_status("prune", lambda: prune(args))
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ from brevitas_model.config import ConfigError
 from brevitas_model.data import IMAGE_SHAPE, DataError, load_cifar10, load_inputs
 from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError, find_checkpoint
-from flows.command_line import CommandParser
+from flows.command_line import CommandParser, guarded
 from flows.folded import fold, options_of
 from flows.kept_graphs import lowered_graph
 from flows.rtl_table import resources_table, timing_table
@@ -57,7 +57,6 @@ BAD_INPUT = (
     AssemblyError, CheckpointError, ConfigError, ConversionError, CostError, DataError, FoldingError, LoweringError,
     NetworkError, SimulationError, SynthesisError, TargetError, OSError,
 )  # fmt: skip
-INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
@@ -219,13 +218,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
-    try:
-        return run(args)
-    except BAD_INPUT as error:
-        print(f"rtl: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    return guarded("rtl", lambda: run(args), BAD_INPUT)
 
 
 if __name__ == "__main__":

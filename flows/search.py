@@ -20,7 +20,7 @@ import argparse
 import contextlib
 import dataclasses
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -30,7 +30,7 @@ from brevitas_model.data import DataError, Pictures, load_cifar10, train_validat
 from brevitas_model.recipe import Recipe, load_recipe
 from brevitas_model.shipped import CheckpointError
 from brevitas_model.training import TrainingError
-from flows.command_line import CommandParser
+from flows.command_line import CommandParser, guarded
 from flows.searching import hardware
 from flows.searching.cost import OBJECTIVE, cost
 from flows.searching.driver import Search, trial_recipe
@@ -53,7 +53,7 @@ BAD_INPUT = (
     SearchError, ConfigError, CheckpointError, DataError, SafetensorError, TargetError, TrainingError, CostError,
     OSError,
 )  # fmt: skip
-INTERRUPTED = 130
+GOES_ON = "the same command goes on after the last whole epochs"
 QUANTIZED = ("pot4", "pot6")
 
 
@@ -226,25 +226,13 @@ def rank(args: argparse.Namespace) -> int:
     return 0
 
 
-def guarded(work: Callable[[], int]) -> int:
-    """Run ``work`` and turn what it was given wrongly into one line and an exit status."""
-    try:
-        return work()
-    except BAD_INPUT as error:
-        print(f"search: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("search: interrupted; the same command goes on after the last whole epochs", file=sys.stderr)
-        return INTERRUPTED
-
-
 def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     if argv[:1] == ["rank"]:
         args = rank_parser().parse_args(argv[1:])
-        return guarded(lambda: rank(args))
+        return guarded("search", lambda: rank(args), BAD_INPUT, GOES_ON)
     args = search_parser().parse_args(argv)
-    return guarded(lambda: search(args))
+    return guarded("search", lambda: search(args), BAD_INPUT, GOES_ON)
 
 
 if __name__ == "__main__":

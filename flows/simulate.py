@@ -25,7 +25,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from brevitas_model.config import ConfigError
 from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError, find_checkpoint
-from flows.command_line import CommandParser
+from flows.command_line import CommandParser, guarded
 from flows.folded import FoldOptions, fold, networks_of, options_of
 from flows.kept_graphs import kept_folding, lowered_graph
 from flows.settings import SHIPPED_CHECKPOINT, add_folding, plot_file, positive
@@ -47,7 +47,6 @@ BAD_INPUT = (
     *(CheckpointError, ConfigError, ConversionError, CostError, FoldingError, LoweringError, NetworkError),
     *(SimulationError, TargetError, OSError),
 )
-INTERRUPTED = 130
 MOST_SHOWN = 10
 
 
@@ -213,13 +212,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.pictures == 1:
         parser.error("--pictures must be at least 2, for an interval")
-    try:
-        return run(args)
-    except BAD_INPUT as error:
-        print(f"simulate: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    return guarded("simulate", lambda: run(args), BAD_INPUT)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ from brevitas_model.files import write_whole
 from brevitas_model.recipe import Recipe, load_recipe
 from brevitas_model.shipped import CheckpointError
 from brevitas_model.training import TrainingError
-from flows.command_line import CommandParser
+from flows.command_line import CommandParser, guarded
 from flows.search import add_training_arguments, pool, splits
 from flows.searching.errors import SearchError
 from flows.searching.lock import lock_folder
@@ -54,7 +54,6 @@ BAD_INPUT = (
     CheckpointError, ConfigError, ConversionError, DataError, LoweringError, NetworkError, OSError, SearchError,
     TargetError, TrainingError,
 )  # fmt: skip
-INTERRUPTED = 130
 # With these a pipeline with FIFOs of up to a picture's tokens has filled.
 PICTURES = 8
 
@@ -165,14 +164,9 @@ def sweep(args: argparse.Namespace) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     args = parser().parse_args(argv)
-    try:
-        return sweep(args)
-    except BAD_INPUT as error:
-        print(f"sweep: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("sweep: interrupted; the same command goes on after the last whole epoch and point", file=sys.stderr)
-        return INTERRUPTED
+    return guarded(
+        "sweep", lambda: sweep(args), BAD_INPUT, "the same command goes on after the last whole epoch and point"
+    )
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from brevitas_model.files import write_whole
-from flows.command_line import CommandParser
+from flows.command_line import CommandParser, guarded
 from flows.reporting.formatting import figure
 from flows.reporting.schema import ReportError
 from flows.reporting.synthesis import ESTIMATED, KINDS, Figure, Row, side_by_side, synthesis_facts
@@ -27,7 +27,6 @@ from hls_projects.targets import TARGET_HELP, Target, TargetError, load_target, 
 from hls_projects.vendor_reports import VendorReportError, VendorReports, check_part, read_folder
 
 BAD_INPUT = (ReportError, TargetError, VendorReportError, OSError)
-INTERRUPTED = 130
 EVIDENCE = ("measured", "simulated", "calibrated", ESTIMATED)
 COLUMNS = ("resource", "estimate", "C synthesis", "implementation", "available")
 
@@ -160,13 +159,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--estimate", type=Path, metavar="FILE", help="what flows/estimate.py --json wrote")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures, modules and all")
     args = parser.parse_args(argv)
-    try:
-        return run(args)
-    except BAD_INPUT as error:
-        print(f"synthesis: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    return guarded("synthesis", lambda: run(args), BAD_INPUT)
 
 
 if __name__ == "__main__":

@@ -20,9 +20,9 @@ from brevitas_model.data import DataError, Pictures, load_cifar10, train_validat
 from brevitas_model.recipe import SHIPPED_RECIPES, Recipe, load_recipe
 from brevitas_model.shipped import CheckpointError
 from brevitas_model.training import Run, TrainingError, train
-from flows.command_line import CommandParser
+from flows.command_line import CommandParser, guarded
 
-INTERRUPTED = 130
+BAD_INPUT = (ConfigError, CheckpointError, DataError, TrainingError, OSError)
 
 
 def add_arguments(parser: argparse.ArgumentParser, default: str | None = None) -> None:
@@ -74,23 +74,16 @@ def carry_out(
     return 0
 
 
-def guarded(name: str, work: Callable[[], int]) -> int:
-    """Run ``work`` and turn what it was given wrongly into one line and an exit status."""
-    try:
-        return work()
-    except (ConfigError, CheckpointError, DataError, TrainingError, OSError) as error:
-        print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(f"{name}: interrupted; the same command goes on after the last whole epoch", file=sys.stderr)
-        return INTERRUPTED
+def training_status(name: str, work: Callable[[], int]) -> int:
+    """The exit status of ``work``, a training by the command ``name``."""
+    return guarded(name, work, BAD_INPUT, "the same command goes on after the last whole epoch")
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = CommandParser("train", __doc__)
     add_arguments(parser)
     args = parser.parse_args(argv)
-    return guarded("train", lambda: carry_out("train", args, chosen_recipe(args)))
+    return training_status("train", lambda: carry_out("train", args, chosen_recipe(args)))
 
 
 if __name__ == "__main__":

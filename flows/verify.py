@@ -15,10 +15,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from flows.command_line import CommandParser
+from flows.command_line import CommandParser, guarded
 from flows.hashes import Difference, HashesError, difference, hash_files, read_hashes
-
-INTERRUPTED = 130
 
 
 def check(folder: Path) -> Difference:
@@ -49,13 +47,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("out", type=Path, metavar="OUT", help="output folder of a build")
     parser.add_argument("other", type=Path, metavar="OTHER", nargs="?", help="output folder of another build")
     args = parser.parse_args(argv)
-    try:
-        return run(args.out, args.other)
-    except (HashesError, OSError) as error:
-        print(f"verify: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    return guarded("verify", lambda: run(args.out, args.other), (HashesError, OSError))
 
 
 if __name__ == "__main__":
