@@ -19,10 +19,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from google.protobuf.json_format import ParseError
-from google.protobuf.message import DecodeError
-from qonnx.core.modelwrapper import ModelWrapper
-
 from brevitas_model.config import ConfigError
 from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError, find_checkpoint
@@ -34,7 +30,7 @@ from flows.kept_graphs import lowered_graph
 from flows.settings import SHIPPED_CHECKPOINT, above_zero, add_folding, plot_file
 from flows.timing import chosen_depths, timed
 from hls_projects import folding
-from hls_projects.conversion import ConversionError
+from hls_projects.conversion import ConversionError, read_lowered
 from hls_projects.cost import KINDS, CostError
 from hls_projects.dataflow import NetworkError
 from hls_projects.folding import FoldingError
@@ -83,13 +79,7 @@ def table(estimate: dict[str, Any]) -> str:
 def run(args: argparse.Namespace) -> int:
     options = options_of(args, args.clock)
     target = at_clock(load_target(args.target), args.clock)
-    lowered = args.lowered or lowered_graph(args.checkpoint)
-    if not lowered.is_file():
-        raise CheckpointError(f"{lowered} does not exist")
-    try:
-        model = ModelWrapper(str(lowered))
-    except (DecodeError, ParseError) as error:
-        raise ConversionError(f"{lowered} is not an ONNX file") from error
+    model = read_lowered(args.lowered or lowered_graph(args.checkpoint))
     folded = fold(model, target, options, lambda *networks: chosen_depths(*networks, None, rough=True))
     estimate = estimate_facts(folded, timed(folded.network, folded.depths), target)
     print(table(estimate))

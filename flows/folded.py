@@ -117,7 +117,7 @@ def _fold(
         if best and plan.interval_cycles >= best.plan.interval_cycles:
             break
         hopeless = folding.share(plan.resources, target) > options.fill
-        folding.apply(operators, {name: chosen for name, chosen in plan.foldings.items() if chosen})
+        folding.apply(operators, plan.foldings)
         network, kernels = networks_of(model, target)
         depths = sized(network, kernels)
         plan = dataclasses.replace(plan, fixed=joints(network, depths))
@@ -132,7 +132,7 @@ def _fold(
         fixed = plan.fixed if best else Resources(*map(max, fixed.values(), plan.fixed.values()))
     if best is None:
         raise TooSmallError(folding.too_small(plan.resources, target, options.fill))
-    folding.apply(operators, {name: chosen for name, chosen in best.plan.foldings.items() if chosen})
+    folding.apply(operators, best.plan.foldings)
     return best
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.metadata
 import sys
@@ -41,10 +42,15 @@ def lowered_graph(checkpoint: Path) -> Path:
     print("  lowering the model, once", file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder:
         lowered = lower(export(model, Path(folder) / "model.onnx"))
-    write_whole(kept, lowered.model.SerializeToString())
-    for old in sorted(kept.parent.glob("*.onnx"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
-        old.unlink(missing_ok=True)
+    keep(kept, lowered.model.SerializeToString())
     return kept
+
+
+def keep(path: Path, content: bytes) -> None:
+    """Write ``path``, and leave only the newest files of its kind beside it."""
+    write_whole(path, content)
+    for old in sorted(path.parent.glob(f"*{path.suffix}"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
+        old.unlink(missing_ok=True)
 
 
 def kept_folding(lowered: Path, asked: str) -> Path:
@@ -63,8 +69,9 @@ def _key(checkpoint: Path) -> str:
     return hashlib.sha256(content + code_digest()).hexdigest()[:32]
 
 
+@functools.cache
 def code_digest() -> bytes:
-    """Digest of the code, this project's and others', that makes and times a lowered graph."""
+    """Digest of the code, this project's and others', that makes and times a lowered graph; it stays while it runs."""
     digest = hashlib.sha256()
     for path in sorted(path for folder in SOURCES for path in (ROOT / folder).rglob("*.py")):
         digest.update(path.read_bytes())

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from google.protobuf.message import DecodeError
 from hls4ml.model.graph import ModelGraph
 from qonnx.core.modelwrapper import ModelWrapper
 
@@ -38,7 +37,7 @@ from flows.rtl_table import resources_table, timing_table
 from flows.settings import SHIPPED_CHECKPOINT, add_folding, positive
 from flows.timing import chosen_depths
 from hls_projects import folding, pipeline
-from hls_projects.conversion import ConversionError, make_graph
+from hls_projects.conversion import ConversionError, make_graph, read_lowered
 from hls_projects.cost import CostError
 from hls_projects.dataflow import Network, NetworkError, Trace, explain, simulate
 from hls_projects.dataflow.sizing import Depths
@@ -72,20 +71,16 @@ class Folded:
 def folded(args: argparse.Namespace, target: Target, work: Path) -> Folded:
     """What ``--checkpoint`` or ``--lowered`` says, with its folding and its FIFOs."""
     lowered = args.lowered or lowered_graph(args.checkpoint)
-    if not lowered.is_file():
-        raise CheckpointError(f"{lowered} does not exist")
-    try:
-        model = ModelWrapper(str(lowered))
-    except DecodeError as error:
-        raise ConversionError(f"{lowered} is not an ONNX file") from error
+    model, depths = read_lowered(lowered), None
     if not args.lowered:
-        fold(model, target, options_of(args), lambda *networks: chosen_depths(*networks, None))
+        depths = fold(model, target, options_of(args), lambda *networks: chosen_depths(*networks, None)).depths
     elif args.folding:
         folding.apply(folding.operators_of(model), folding.read_foldings(args.folding))
     model.save(str(work / "folded.onnx"))
     graph = make_graph(work / "folded.onnx", target, work / "hls")
     network = pipeline.network(graph)
-    depths = chosen_depths(network, pipeline.network(graph, kernels=True), args.fifo_depths)
+    if depths is None or args.fifo_depths:
+        depths = chosen_depths(network, pipeline.network(graph, kernels=True), args.fifo_depths)
     return Folded(model, graph, network, depths)
 
 

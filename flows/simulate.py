@@ -19,7 +19,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from google.protobuf.message import DecodeError
 from qonnx.core.modelwrapper import ModelWrapper
 
 from brevitas_model.config import ConfigError
@@ -27,7 +26,7 @@ from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError, find_checkpoint
 from flows.command_line import CommandParser, guarded
 from flows.folded import FoldOptions, fold, networks_of, options_of
-from flows.kept_graphs import kept_folding, lowered_graph
+from flows.kept_graphs import keep, kept_folding, lowered_graph
 from flows.settings import SHIPPED_CHECKPOINT, add_folding, plot_file, positive
 from flows.timing import chosen_depths
 from flows.timing_plot import save_plot
@@ -62,8 +61,7 @@ def folded_network(
         return networks_of(model, target)[0], known["depths"]
     folded = fold(model, target, options, lambda *networks: chosen_depths(*networks, fifo_depths))
     if kept:
-        chosen = {name: row for name, row in folded.plan.foldings.items() if row}
-        write_whole(kept, json.dumps({"foldings": chosen, "depths": folded.depths}).encode())
+        keep(kept, json.dumps({"foldings": folded.plan.foldings, "depths": folded.depths}).encode())
     return folded.network, folded.depths
 
 
@@ -74,12 +72,7 @@ def network_of(args: argparse.Namespace, target: Target) -> tuple[Network, Depth
     """
     if not args.lowered:
         return folded_network(lowered_graph(args.checkpoint), target, options_of(args), args.fifo_depths)
-    if not args.lowered.is_file():
-        raise CheckpointError(f"{args.lowered} does not exist")
-    try:
-        graph = make_graph(args.lowered, target, Path("hls"))
-    except DecodeError as error:
-        raise ConversionError(f"{args.lowered} is not an ONNX file") from error
+    graph = make_graph(args.lowered, target, Path("hls"))
     network = pipeline.network(graph)
     sized = not args.size_fifos and not args.fifo_length
     return network, chosen_depths(network, pipeline.network(graph, kernels=True), args.fifo_depths) if sized else None

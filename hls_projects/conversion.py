@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import hls4ml
+from google.protobuf.json_format import ParseError
+from google.protobuf.message import DecodeError
 from hls4ml.backends.template import FunctionCallTemplate, LayerConfigTemplate
 from hls4ml.converters.onnx_to_hls import get_supported_onnx_layers, register_onnx_layer_handler
 from hls4ml.model.graph import ModelGraph
@@ -150,10 +152,24 @@ def convert(
     return graph
 
 
+def read_lowered(path: Path) -> ModelWrapper:
+    """The lowered graph in a file.
+
+    Raises:
+        ConversionError: no such file, or not an ONNX file.
+    """
+    if not path.is_file():
+        raise ConversionError(f"{path} does not exist")
+    try:
+        return ModelWrapper(str(path))
+    except (DecodeError, ParseError) as error:
+        raise ConversionError(f"{path} is not an ONNX file") from error
+
+
 def make_graph(lowered: Path, target: Target, out_dir: Path, *, trace: bool = False) -> ModelGraph:
     """The project as hls4ml has it in memory; arguments and errors as of :func:`convert`."""
     register()
-    model = ModelWrapper(str(lowered))
+    model = read_lowered(lowered)
     _check_operators(model)
     config = {
         "Model": {"Precision": "ap_int<8>", "ReuseFactor": 1, "Strategy": "Resource"},

@@ -78,7 +78,8 @@ class Plan:
 
     @property
     def foldings(self) -> dict[str, Folding]:
-        return {name: choice.folding for name, choice in self.choices.items()}
+        """By the operator's name, of those that have one."""
+        return {name: choice.folding for name, choice in self.choices.items() if choice.folding}
 
 
 def operators_of(model: ModelWrapper) -> dict[str, HardwareOperator]:
