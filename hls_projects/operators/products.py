@@ -48,6 +48,79 @@ def product_parameters(operator: WindowedOperator, inputs: str, n_products: int)
     return parameters | widths
 
 
+@dataclass(frozen=True)
+class Loops:
+    """How the module goes over a query's sums.
+
+    Args:
+        passes: over the heads, ``heads`` at a time.
+        groups: of ``lanes`` sums of a head, for one load of keys.
+        outer, inner: a window's loads, which follow each other as scores of their own and within a sum of values.
+        steps: products of a sum for one load.
+    """
+
+    passes: int
+    heads: int
+    groups: int
+    lanes: int
+    outer: int
+    inner: int
+    steps: int
+
+    @classmethod
+    def of(cls, operator: WindowedOperator) -> Loops:
+        heads, lanes = (operator.size(name) for name in operator.folding[:2])
+        load, channels = operator.size("load_size"), operator.size("head_dim")
+        units = operator.size("n_window") // load
+        of_values = operator.folding[1] == "parallel_channels"
+        sums, steps = (channels, load) if of_values else (load, channels)
+        inner, outer = (units, 1) if of_values else (1, units)
+        return cls(-(-operator.size("n_heads") // heads), heads, -(-sums // lanes), lanes, outer, inner, steps)
+
+    @property
+    def units(self) -> int:
+        """Loads of a window."""
+        return self.outer * self.inner
+
+    @property
+    def work(self) -> int:
+        """Clocks of a query."""
+        return self.passes * self.outer * self.groups * max(self.inner * self.steps, self.heads * self.lanes)
+
+    @property
+    def query(self) -> int:
+        """Address bits of a query in the memory of the shared elements."""
+        return _bits(self.passes) + _bits(self.inner) + _bits(self.steps)
+
+    @property
+    def result(self) -> int:
+        """Address bits of a query in the memory of the results."""
+        return sum(map(_bits, (self.passes, self.heads, self.lanes, self.groups, self.outer)))
+
+    @property
+    def query_in_luts(self) -> bool:
+        return self.query <= LUT_BITS
+
+    @property
+    def results_in_luts(self) -> bool:
+        return self.result <= RESULT_LUT_BITS and self.work >= 2 << self.result
+
+    @property
+    def stored_bits(self) -> int:
+        """Address bits of the memory of the stored elements."""
+        return _bits(self.passes) + _bits(self.units + 1) + _bits(self.groups) + _bits(self.steps)
+
+    @property
+    def shared_bits(self) -> int:
+        """Address bits of the memory of the shared elements."""
+        return self.query + _block_bits(self.query_in_luts)
+
+    @property
+    def result_bits(self) -> int:
+        """Address bits of the results' memory."""
+        return self.result + _block_bits(self.results_in_luts)
+
+
 def stage_clocks(operator: WindowedOperator) -> dict[str, int]:
     """Clocks of the module's stages, which all run at the same time.
 
@@ -57,15 +130,11 @@ def stage_clocks(operator: WindowedOperator) -> dict[str, int]:
         or its loads of keys if they take longer.
     """
     heads, channels, window, load = (operator.size(name) for name in ("n_heads", "head_dim", "n_window", "load_size"))
-    parallel_heads, lanes = (operator.size(name) for name in operator.folding[:2])
     scores = operator.folding[1] == "parallel_keys"
-    # A load's keys, or the channels, pass over the lanes in groups.
-    sums = window // load * -(-load // lanes) if scores else -(-channels // lanes)
-    work = -(-heads // parallel_heads) * sums * max(channels if scores else window, parallel_heads * lanes)
     return {
         "load_keys": load * heads * channels,
         "load": heads * (channels if scores else window),
-        "work": work,
+        "work": Loops.of(operator).work,
         "store": heads * (window if scores else channels),
     }
 
@@ -95,89 +164,63 @@ class Shape:
     """Sizes of the module that ``attention_core.v`` derives from its parameters, for its cost.
 
     Args:
-        heads: that are worked on in parallel; ``lanes`` sums of each.
         slices: DSPs of a head; ``quads`` fours of them, of which one sum leaves at a time.
         word: bits of a DSP's sums that are held until they leave; ``wraps`` of them are counted beside a packed one.
-        stored: address bits of the memory; query, result: of one query in those of the shared elements and of results.
     """
 
-    heads: int
-    lanes: int
+    loops: Loops
     slices: int
     quads: int
     word: int
     wraps: int
-    stored: int
-    query: int
-    result: int
-    results_in_luts: bool
 
     @classmethod
     def of(cls, operator: WindowedOperator, parameters: Mapping[str, int]) -> Shape:
         """From the parameters of its twin."""
-        heads, packed = parameters["PARALLEL_HEADS"], parameters["PACKED"]
-        lanes = operator.folding[1]
-        passes = -(-parameters["N_HEADS"] // heads)
-        units = parameters["N_WINDOW"] // parameters["LOAD_SIZE"]
-        parallel = parameters[lanes.upper()]
-        sizes = ("head_dim", "load_size") if lanes == "parallel_channels" else ("load_size", "head_dim")
-        sums, steps = (operator.size(name) for name in sizes)
-        slices = -(-parallel // 2) if packed else parallel
-        query, result, results_in_luts = _blocks(operator)
+        loops, packed = Loops.of(operator), parameters["PACKED"]
+        slices = -(-loops.lanes // 2) if packed else loops.lanes
         return cls(
-            heads=heads,
-            lanes=parallel,
+            loops,
             slices=slices,
             quads=-(-slices // 4),
             word=1 + parameters["SUM_WIDTH"] * (1 + packed) - parameters["OUT_SHIFT"],
             wraps=max(parameters["SUM_WIDTH"] - PACKED_LOW, 1) * packed,
-            stored=_bits(passes) + _bits(units + 1) + _bits(-(-sums // parallel)) + _bits(steps),
-            query=query,
-            result=result,
-            results_in_luts=results_in_luts,
         )
-
-    @property
-    def in_luts(self) -> bool:
-        """Whether the shared elements lie in LUTs."""
-        return self.query <= LUT_BITS
-
-    @property
-    def result_bits(self) -> int:
-        """Address bits of the results' memory."""
-        return self.result + _block_bits(self.results_in_luts)
 
     def demand(self, operator: WindowedOperator) -> Demand:
         """See :meth:`hls_projects.operators.base.HardwareOperator.demand`."""
-        return Demand(
-            type(operator).__name__, self._features(operator), self._block_rams(operator), self.heads * self.slices
-        )
+        dsps = self.loops.heads * self.slices
+        return Demand(type(operator).__name__, self._features(operator), self._block_rams(operator), dsps)
 
     def _features(self, operator: WindowedOperator) -> dict[str, float]:
-        packed, sums = operator.size("packed"), self.heads * self.slices
+        loops, packed = self.loops, operator.size("packed")
+        sums = loops.heads * self.slices
+        shared, result = operator.in_dtype(0).bitwidth(), operator.out_dtype.bitwidth()
         return {
             "one": 1,
-            "address_bits": self.stored + _block_bits(self.in_luts) + self.query,
-            "shared_luts": self.in_luts * self.heads * lut_ram(operator.in_dtype(0).bitwidth(), 1 << self.query + 1),
-            "result_address_bits": self.result_bits,
-            "result_luts": self.results_in_luts * lut_ram(operator.out_dtype.bitwidth(), 1 << self.result_bits),
-            "lanes": self.heads * self.lanes,
-            "heads": self.heads,
+            "address_bits": loops.stored_bits + loops.shared_bits,
+            "shared_luts": loops.query_in_luts * loops.heads * lut_ram(shared, 1 << loops.shared_bits),
+            "result_address_bits": loops.result_bits,
+            "result_luts": loops.results_in_luts * lut_ram(result, 1 << loops.result_bits),
+            "lanes": loops.heads * loops.lanes,
+            "heads": loops.heads,
             "held_bits": sums * self.word,
-            "chosen_bits": self.heads * self.quads * self.word,
+            "chosen_bits": loops.heads * self.quads * self.word,
             "pairs": sums * packed,
             "wrap_bits": sums * self.wraps,
             "word_bits": self.word,
-            "joined_bits": self.word * math.ceil(self.heads * self.quads / 6),
+            "joined_bits": self.word * math.ceil(loops.heads * self.quads / 6),
             "several_loads": int(operator.size("n_window") > operator.size("load_size")),
         }
 
     def _block_rams(self, operator: WindowedOperator) -> float:
         """Of the stored, the shared and the resulting elements."""
+        loops = self.loops
         shared, stored = (operator.in_dtype(index).bitwidth() for index in (0, 1))
-        in_blocks = 0.0 if self.in_luts else element_rams(shared, self.heads, BLOCK_BITS + self.query)
-        results = 0.0 if self.results_in_luts else element_rams(operator.out_dtype.bitwidth(), 1, self.result_bits)
-        return element_rams(stored, self.heads * self.lanes, self.stored) + in_blocks + results
+        queries = 0.0 if loops.query_in_luts else element_rams(shared, loops.heads, loops.shared_bits)
+        result = operator.out_dtype.bitwidth()
+        results = 0.0 if loops.results_in_luts else element_rams(result, 1, loops.result_bits)
+        return element_rams(stored, loops.heads * loops.lanes, loops.stored_bits) + queries + results
 
 
 def element_rams(width: int, elements: int, address: int) -> float:
@@ -189,27 +232,9 @@ def buffers(operator: WindowedOperator, block: str) -> int | None:
     """See :meth:`hls_projects.operators.base.HardwareOperator.buffers`; None where it is what others have."""
     if block == "groups":
         return GROUPS
-    if block not in ("queries", "rows"):
-        return None
-    query, _, results_in_luts = _blocks(operator)
-    return 1 << _block_bits(query <= LUT_BITS if block == "queries" else results_in_luts)
-
-
-def _blocks(operator: WindowedOperator) -> tuple[int, int, bool]:
-    """Address bits of a query's shared elements and of its results, and whether the results lie in LUTs."""
-    heads, load = operator.size("parallel_heads"), operator.size("load_size")
-    passes, units = -(-operator.size("n_heads") // heads), operator.size("n_window") // load
-    lanes = operator.folding[1]
-    of_values = lanes == "parallel_channels"
-    sums, steps = (operator.size("head_dim"), load) if of_values else (load, operator.size("head_dim"))
-    parallel = operator.size(lanes)
-    groups = -(-sums // parallel)
-    # A window's loads follow each other within a sum of values, and as scores of their own.
-    inner, outer = (units, 1) if of_values else (1, units)
-    query = _bits(passes) + _bits(inner) + _bits(steps)
-    result = _bits(passes) + _bits(heads) + _bits(parallel) + _bits(groups) + _bits(outer)
-    work = passes * outer * groups * max(inner * steps, heads * parallel)
-    return query, result, result <= RESULT_LUT_BITS and work >= 2 << result
+    if block == "queries":
+        return 1 << _block_bits(Loops.of(operator).query_in_luts)
+    return 1 << _block_bits(Loops.of(operator).results_in_luts) if block == "rows" else None
 
 
 def _bits(count: int) -> int:
