@@ -7,6 +7,7 @@ from typing import Any
 
 from hls_projects.dataflow import Network, NetworkError, Trace, explain, settled, simulate
 from hls_projects.dataflow.activity import timeline
+from hls_projects.dataflow.simulation import goes_on
 from hls_projects.dataflow.sizing import Depths, in_use, without_deadlock, without_loss
 from hls_projects.pipeline import read_depths
 from hls_projects.targets import Target
@@ -27,7 +28,7 @@ def chosen_depths(network: Network, kernels: Network, file: Path | None, *, roug
     if file:
         return read_depths(file, network)
     depths = without_loss(network, rough=rough)
-    if not simulate(kernels, depths, 1, record=False).deadlock:
+    if goes_on(kernels, depths):
         return depths
     needed = without_deadlock(kernels, in_use(kernels))
     return {name: max(depth, needed[name]) for name, depth in depths.items()}
