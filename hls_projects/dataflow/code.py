@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from hls_projects.dataflow.program import End, Program, Repeat, Wait, ends, words
+from hls_projects.dataflow.program import End, Program, Repeat, Wait, ends
 
 MOVE, LOOP, END, WAIT, PICTURE = range(5)
 Row = tuple[int, int, int, int, int]
@@ -33,15 +33,12 @@ class Code:
     moves: np.ndarray
 
 
-def make_code(programs: Sequence[Program], fifos: Mapping[str, int]) -> Code:
-    """Code of ``programs``, given the number of every FIFO."""
+def make_code(programs: Sequence[Program], ports: Sequence[Collection[End]], fifos: Mapping[str, int]) -> Code:
+    """Code of ``programs``, given the ports of each and the number of every FIFO."""
     code: list[list[Row]] = []
-    ports: list[list[End]] = []
     moves: list[int] = []
-    for program in programs:
-        first = sum(map(len, ports))
-        ports.append(list(words(program)))
-        numbers = {end: first + place for place, end in enumerate(ports[-1])}
+    for place, program in enumerate(programs):
+        numbers = dict(zip(ports[place], itertools.count(sum(map(len, ports[:place])))))
         rows: list[Row] = []
         _append(program, numbers, rows, moves)
         code.append([*rows, (PICTURE, 0, 0, 0, 0)])

@@ -136,7 +136,9 @@ class Network:
     def code(self) -> Code:
         """All programs, for the simulation."""
         numbers = {fifo.name: number for number, fifo in enumerate(self.fifos)}
-        return make_code([process.program for process in self.processes], numbers)
+        return make_code(
+            [process.program for process in self.processes], [process.words for process in self.processes], numbers
+        )
 
     @cached_property
     def without_registers(self) -> Network:
