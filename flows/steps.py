@@ -19,8 +19,8 @@ from brevitas_model.checkpoint import load_checkpoint
 from brevitas_model.config import ConfigError
 from brevitas_model.data import IMAGE_SHAPE, Pictures, load_cifar10, load_inputs
 from brevitas_model.export import export as export_model
-from brevitas_model.export import tidy_up
 from brevitas_model.files import write_whole
+from brevitas_model.tidying import tidy_up
 from flows import summary, tracing
 from flows.deploying import DEPLOYED, VENDOR, manifest_facts, run_tools
 from flows.estimating import estimate_facts, resource_facts
