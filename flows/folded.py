@@ -50,12 +50,22 @@ class FoldOptions:
 
 @dataclass(frozen=True)
 class Folded:
-    """A folded graph, the network of its processes and FIFOs, and what all that costs."""
+    """A folded graph, the network of its processes and FIFOs, and what all that costs.
+
+    Args:
+        network, kernels: of the twins, and of the kernels of the generated C++.
+    """
 
     model: ModelWrapper
     plan: Plan
     network: Network
+    kernels: Network
     depths: Depths
+
+    def with_depths(self, depths: Depths) -> Folded:
+        return dataclasses.replace(
+            self, depths=depths, plan=dataclasses.replace(self.plan, fixed=joints(self.network, depths))
+        )
 
 
 def options_of(args: argparse.Namespace | Settings, clock_mhz: float | None = None) -> FoldOptions:
@@ -119,11 +129,11 @@ def _fold(
         hopeless = folding.share(plan.resources, target) > options.fill
         folding.apply(operators, plan.foldings)
         network, kernels = networks_of(model, target)
-        depths = sized(network, kernels)
-        plan = dataclasses.replace(plan, fixed=joints(network, depths))
+        found = Folded(model, plan, network, kernels, {}).with_depths(sized(network, kernels))
+        plan = found.plan
         fits = options.file or folding.share(plan.resources, target) <= options.fill
         if fits:
-            best = Folded(model, plan, network, depths)
+            best = found
         if best and (options.file or options.fps or not fits):
             break
         if hopeless:

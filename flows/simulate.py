@@ -25,10 +25,10 @@ from brevitas_model.config import ConfigError
 from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError, find_checkpoint
 from flows.command_line import CommandParser, guarded
-from flows.folded import FoldOptions, fold, networks_of, options_of
+from flows.folded import FoldOptions, networks_of, options_of
 from flows.kept_graphs import keep, kept_folding, lowered_graph
 from flows.settings import SHIPPED_CHECKPOINT, add_folding, plot_file, positive
-from flows.timing import chosen_depths
+from flows.timing import chosen_depths, fold_pipeline
 from flows.timing_plot import save_plot
 from hls_projects import folding, pipeline
 from hls_projects.conversion import ConversionError, make_graph
@@ -59,7 +59,7 @@ def folded_network(
         known = json.loads(kept.read_text())
         folding.apply(folding.operators_of(model), known["foldings"])
         return networks_of(model, target)[0], known["depths"]
-    folded = fold(model, target, options, lambda *networks: chosen_depths(*networks, fifo_depths))
+    folded = fold_pipeline(model, target, options, fifo_depths)
     if kept:
         keep(kept, json.dumps({"foldings": folded.plan.foldings, "depths": folded.depths}).encode())
     return folded.network, folded.depths
