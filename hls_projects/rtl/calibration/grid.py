@@ -92,7 +92,8 @@ LINEAR_FORMATS = (
 LINEAR_PAIRS = (
     (96, 96, 10, "block", 0, "INT8", "INT8", 1), (96, 192, 20, "distributed", 0, "INT8", "INT8", 2),
     (192, 96, 20, "block", 0, "INT8", "INT8", 1), (48, 64, 5, "distributed", 0, "INT6", "INT8", 1),
-    (64, 128, 13, "block", 2, "UINT8", "INT8", 1),
+    (64, 128, 13, "block", 2, "UINT8", "INT8", 1), (96, 288, 29, "distributed", 0, "INT8", "INT8", 2),
+    (64, 192, 22, "block", 0, "INT8", "INT8", 1),
 )  # fmt: skip
 LINEAR_HEADS = ((96, 10, 1, SHIFT), (64, 10, 5, SPARSE_BUCKET), (192, 100, 4, BUCKET), (128, 10, 10, DSP))
 # How often of a thousand a weight has each power of two, the lowest first, in trained layers.
