@@ -200,14 +200,14 @@ def lower_graph(build: Build) -> None:
 
 
 def fold_graph(build: Build) -> None:
-    """Nodes of lowered.onnx get their folding; the FIFOs get their depths."""
-    model, settings = build.model("lowered.onnx"), build.settings
+    """Layers of lowered.onnx are merged or not, its nodes get their folding; the FIFOs get their depths."""
+    lowered, settings = build.model("lowered.onnx"), build.settings
     target = build.target()
-    folded = fold_pipeline(model, target, options_of(settings), settings.fifo_depths)
+    folded = fold_pipeline(lowered, target, options_of(settings), settings.fifo_depths)
     trace = timed(folded.network, folded.depths)
     build.facts["timing"] = timing_facts(trace, target)
     build.facts["resources"] = resource_facts(folded.plan, target)
-    model.save(str(build.folder / "lowered.onnx"))
+    folded.model.save(str(build.folder / "lowered.onnx"))
     written = {
         "folding.json": folding_file(folded.plan.foldings),
         "fifo_depths.json": pipeline.depths_file(folded.network, folded.depths),

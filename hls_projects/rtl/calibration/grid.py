@@ -173,6 +173,13 @@ RESIDUALS = (
     ("INT6", "INT6", "INT6", 1, 0, 1), ("INT8", "INT8", "UINT8", 0, 1, 1), ("INT8", "INT8", "INT8", 6, 0, 6),
     ("INT12", "INT12", "INT12", 0, 1, 1), ("INT4", "INT4", "INT4", 0, 1, 1), ("INT16", "INT8", "INT8", 0, 4, 8),
 )  # fmt: skip
+# (n_in, n_out, first, type): queries, keys or values of an attention, or parts of other sizes.
+SLICES = (
+    (288, 96, 0, "INT8"), (288, 96, 96, "INT8"), (288, 96, 192, "INT8"), (144, 48, 48, "INT8"), (192, 64, 128, "INT8"),
+    (576, 192, 192, "INT8"), (96, 32, 0, "INT6"), (384, 128, 128, "INT8"), (72, 24, 48, "INT8"), (768, 256, 0, "INT8"),
+    (192, 96, 96, "UINT8"), (288, 96, 96, "INT4"), (120, 40, 40, "INT10"), (1152, 384, 384, "INT8"),
+    (48, 16, 16, "INT8"),
+)  # fmt: skip
 TABLES = (
     ("INT8", "INT8", 4, "gelu"), ("INT8", "UINT8", 5, "relu"), ("INT6", "INT8", 3, "gelu"), ("INT8", "INT8", 6, "gelu"),
     ("INT8", "INT6", 4, "gelu"), ("INT9", "INT8", 5, "gelu"), ("UINT8", "INT8", 4, "any"), ("INT8", "INT8", 0, "any"),
@@ -185,6 +192,11 @@ def residual(point: Point) -> Design:
     shifts = {name: point[name] for name in ("a_shift", "b_shift", "out_shift")}
     types = [point["a_dtype"], point["b_dtype"]]
     return Design.of(operator_of("ResidualAdd", types, point["out_dtype"], n_tokens=64, n_in=96, **shifts))
+
+
+def channel_slice(point: Point) -> Design:
+    sizes = {name: point[name] for name in ("n_in", "n_out", "first")}
+    return Design.of(operator_of("ChannelSlice", [point["dtype"]], point["dtype"], n_tokens=64, **sizes))
 
 
 def activation(point: Point) -> Design:
@@ -307,6 +319,7 @@ FAMILIES = (
     Family("AttentionScores", table(ATTENTION_COLUMNS, *SCORES), attention("AttentionScores", False)),
     Family("AttentionValues", values_points(), attention("AttentionValues", True)),
     Family("ResidualAdd", table("a_dtype b_dtype out_dtype a_shift b_shift out_shift", *RESIDUALS), residual),
+    Family("ChannelSlice", table("n_in n_out first dtype", *SLICES), channel_slice),
     Family("ActivationTable", table("in_dtype out_dtype step function", *TABLES), activation),
     Family("PositionEmbedding", table(
         "n_patches n_prefix n_in in_dtype out_dtype in_shift out_shift", *EMBEDDINGS), embedding),
