@@ -95,7 +95,7 @@ LINEAR_PAIRS = (
     (64, 128, 13, "block", 2, "UINT8", "INT8", 1), (96, 288, 29, "distributed", 0, "INT8", "INT8", 2),
     (64, 192, 22, "block", 0, "INT8", "INT8", 1),
 )  # fmt: skip
-LINEAR_HEADS = ((96, 10, 1, SHIFT), (64, 10, 5, SPARSE_BUCKET), (192, 100, 4, BUCKET), (128, 10, 10, DSP))
+LINEAR_HEADS = ((96, 10, 1), (64, 10, 5), (192, 100, 4), (128, 10, 10))
 # How often of a thousand a weight has each power of two, the lowest first, in trained layers.
 POWERS = np.array([10, 15, 45, 130, 250, 330, 220]) / 1000
 LINEAR_COLUMNS = (
@@ -108,7 +108,11 @@ def linear_points() -> tuple[Point, ...]:
     layers = [(*sizes, 0, "INT8", "INT8", 1, 1) for sizes in LINEAR_SIZES]
     layers += [(*layer, 1) for layer in LINEAR_FORMATS] + [(*layer, 2) for layer in LINEAR_PAIRS]
     rows = [(0, *layer[:4], *kind, 3, *layer[4:]) for layer in layers for kind in LINEAR_KINDS]
-    heads = [(1, *sizes, "distributed", *kind, 3, 0, "INT8", "INT16", 1, 1) for *sizes, kind in LINEAR_HEADS]
+    heads = [
+        (1, *sizes, "distributed", *kind, 3, 0, "INT8", "INT16", 1, 1)
+        for sizes in LINEAR_HEADS
+        for kind in LINEAR_KINDS
+    ]
     return table(LINEAR_COLUMNS, *rows, *heads)
 
 
