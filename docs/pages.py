@@ -1,7 +1,7 @@
 """Pages that mkdocs makes of the code and of files beside ``docs``, so that they cannot say anything else.
 
 A hook of mkdocs (``hooks`` in mkdocs.yml). Every hardware operator gets a page from its class, and from the first
-node of its kind in the lowered graph of the shipped checkpoint.
+node of its kind in the lowered graph of the shipped checkpoint, with its layers merged.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from flows.settings import SHIPPED_CHECKPOINT
 from hls_projects import folding
 from hls_projects.cost import KINDS
 from hls_projects.folding import Choice
+from hls_projects.merging import merged
 from hls_projects.operators import OPERATORS, HardwareOperator
 
 ROOT = Path(__file__).parents[1]
@@ -61,7 +62,7 @@ def page_name(operator: type[HardwareOperator]) -> str:
 
 def pages() -> dict[str, str]:
     """Markdown by its path in the site."""
-    model = ModelWrapper(str(lowered_graph(SHIPPED_CHECKPOINT)))
+    model = merged(ModelWrapper(str(lowered_graph(SHIPPED_CHECKPOINT))))
     examples: dict[str, HardwareOperator] = {}
     for node in model.graph.node:
         examples.setdefault(node.op_type, getCustomOp(node))
@@ -80,6 +81,10 @@ OVERVIEW = [
     "Every operator computes on integer codes and streams its tensors. `requantize(value, shift)` is one rule",
     "everywhere: shift right with rounding half to even, then saturation to the type of the output. A value in",
     "real units is its code times a power of two, which the lowering keeps account of.",
+    "",
+    "Linear layers that read the same stream, as those of queries, keys and values, are one where that is not slower:",
+    "it keeps the token and rounds the sums for all of them, and each of them is a slice of its outputs, which carry",
+    "one code a clock. `folding.json` has the layers that there are. The model is counted so.",
     "",
     "| Operator | What it computes | In the shipped model |",
     "|---|---|---:|",

@@ -14,10 +14,10 @@ import sys
 
 from qonnx.core.modelwrapper import ModelWrapper
 
-from flows.folded import FoldOptions, fold
+from flows.folded import FoldOptions
 from flows.kept_graphs import lowered_graph
 from flows.settings import FILL, SHIPPED_CHECKPOINT
-from flows.timing import chosen_depths
+from flows.timing import fold_pipeline
 from hls_projects import folding
 from hls_projects.folding import Plan
 from hls_projects.operators import HardwareOperator
@@ -52,7 +52,7 @@ def main(argv: list[str]) -> int:
     target = load_target(argv[0] if argv else "pynq-z2")
     model = ModelWrapper(str(lowered_graph(SHIPPED_CHECKPOINT)))
     operators = folding.operators_of(model)
-    whole = fold(model, target, FoldOptions(), lambda *networks: chosen_depths(*networks, None, rough=True)).plan
+    whole = fold_pipeline(model, target, FoldOptions(), rough=True).plan
     print(f"{'cut after':<28} {'cycles':>9} {'pictures/s':>10} {'share':>12} {'link':>12}")
     print(row(f"none: one {target.name}", [whole], target))
     for cut in cuts(operators):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import math
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,14 +17,17 @@ from flows.settings import FILL, Settings
 from hls_projects import folding, pipeline
 from hls_projects.conversion import make_graph
 from hls_projects.cost import Resources, clone_resources, fifo_resources
-from hls_projects.dataflow import Network
+from hls_projects.dataflow import Network, NetworkError
 from hls_projects.dataflow.sizing import Depths
-from hls_projects.folding import Choice, FoldingError, Plan, TooSmallError
+from hls_projects.folding import Choice, Folding, FoldingError, Plan, TooSmallError
+from hls_projects.merging import merged, separated, stream_cycles
 from hls_projects.operators import HardwareOperator
 from hls_projects.targets import Target
 
 # FIFOs are known when all else is; a plan that leaves them too little room is made again.
 ROUNDS = 6
+# Merged layers keep a pipeline back where it is not slower than so many times their stream.
+NEAR = 1.05
 
 
 Operators = dict[str, HardwareOperator]
@@ -50,12 +54,24 @@ class FoldOptions:
 
 @dataclass(frozen=True)
 class Folded:
-    """A folded graph, the network of its processes and FIFOs, and what all that costs."""
+    """A folded graph, the network of its processes and FIFOs, and what all that costs.
+
+    The graph is another one than was to be folded: its layers may be merged, see :mod:`hls_projects.merging`.
+
+    Args:
+        network, kernels: of the twins, and of the kernels of the generated C++.
+    """
 
     model: ModelWrapper
     plan: Plan
     network: Network
+    kernels: Network
     depths: Depths
+
+    def with_depths(self, depths: Depths) -> Folded:
+        return dataclasses.replace(
+            self, depths=depths, plan=dataclasses.replace(self.plan, fixed=joints(self.network, depths))
+        )
 
 
 def options_of(args: argparse.Namespace | Settings, clock_mhz: float | None = None) -> FoldOptions:
@@ -70,7 +86,7 @@ def at_clock(target: Target, clock_mhz: float | None) -> Target:
 def fold(
     model: ModelWrapper, target: Target, options: FoldOptions, sized: Callable[[Network, Network], Depths]
 ) -> Folded:
-    """Fold ``model``, whose nodes get the attributes, and size its FIFOs.
+    """Fold ``model``, with its layers merged or apart, and size its FIFOs; ``model`` stays as it is.
 
     Args:
         sized: gives the depths of the FIFOs from the network of the twins and that of the C++ kernels, for every
@@ -81,11 +97,10 @@ def fold(
         NetworkError: depths that do not fit the network.
     """
     target = at_clock(target, options.clock_mhz)
-    operators = folding.operators_of(model)
-    table = None if options.file else folding.choices_of(operators, use_zeros=not options.dense)
+    forms = _forms(model, options)
 
     def attempt(options: FoldOptions) -> Folded:
-        return _fold(model, operators, table, target, options, sized)
+        return _fold_a_form(forms, target, options, sized)
 
     try:
         return attempt(options)
@@ -103,14 +118,80 @@ def fold(
         raise FoldingError(f"{error}; {most:,} pictures a second would fit") from error
 
 
-def _fold(
-    model: ModelWrapper,
-    operators: Operators,
-    table: folding.Table | None,
-    target: Target,
-    options: FoldOptions,
-    sized: Callable[[Network, Network], Depths],
+def with_foldings(model: ModelWrapper, foldings: Mapping[str, Folding]) -> ModelWrapper:
+    """A copy of ``model`` with these foldings, its layers merged where they name merged ones, else apart.
+
+    Raises:
+        FoldingError: foldings that do not fit the model.
+    """
+    apart = separated(model)
+    together = merged(apart)
+    only_merged = folding.operators_of(together).keys() - folding.operators_of(apart).keys()
+    chosen = together if only_merged & foldings.keys() else apart
+    folding.apply(folding.operators_of(chosen), foldings)
+    return chosen
+
+
+@dataclass(frozen=True)
+class _Form:
+    """A graph, and with ``dense`` whether zeros take time.
+
+    Args:
+        stream_cycles: fewest clocks of its merged layers, of which it may have none.
+    """
+
+    model: ModelWrapper
+    dense: bool
+    stream_cycles: int = 0
+
+    @functools.cached_property
+    def operators(self) -> Operators:
+        return folding.operators_of(self.model)
+
+    @functools.cached_property
+    def table(self) -> folding.Table:
+        return folding.choices_of(self.operators, use_zeros=not self.dense)
+
+
+def _forms(model: ModelWrapper, options: FoldOptions) -> list[_Form]:
+    """The forms of ``model`` that may be folded, the smallest one first."""
+    if options.file:
+        return [_Form(with_foldings(model, folding.read_foldings(options.file)), options.dense)]
+    apart = separated(model)
+    together = merged(apart)
+    least = stream_cycles(together)
+    return [*([_Form(together, options.dense, least)] if least else []), _Form(apart, options.dense)]
+
+
+def _fold_a_form(
+    forms: list[_Form], target: Target, options: FoldOptions, sized: Callable[[Network, Network], Depths]
 ) -> Folded:
+    """The first form, unless its merged layers keep it back and the other one is better."""
+    *together, apart = forms
+    asked = math.floor(target.clock_mhz * 1e6 / options.fps) if options.fps and not options.file else None
+    if not together or (asked and asked < together[0].stream_cycles):
+        return _fold(apart, target, options, sized)
+    near = NEAR * together[0].stream_cycles
+    try:
+        found = _fold(together[0], target, options, sized)
+    except (FoldingError, NetworkError):
+        if not asked or asked > near:
+            raise
+        return _fold(apart, target, options, sized)
+    if (asked or found.plan.interval_cycles) > near:
+        return found
+    try:
+        other = _fold(apart, target, options, sized)
+    except (FoldingError, NetworkError):
+        return found
+    if asked:
+        return min(found, other, key=lambda folded: folding.share(folded.plan.resources, target))
+    return min(found, other, key=lambda folded: folded.plan.interval_cycles)
+
+
+def _fold(form: _Form, target: Target, options: FoldOptions, sized: Callable[[Network, Network], Depths]) -> Folded:
+    model, operators = form.model, form.operators
+    table = None if options.file else form.table
     fixed, best = Resources(), None
     for _ in range(ROUNDS):
         plan = _plan(operators, table, target, options, fixed)
@@ -119,11 +200,11 @@ def _fold(
         hopeless = folding.share(plan.resources, target) > options.fill
         folding.apply(operators, plan.foldings)
         network, kernels = networks_of(model, target)
-        depths = sized(network, kernels)
-        plan = dataclasses.replace(plan, fixed=joints(network, depths))
+        found = Folded(model, plan, network, kernels, {}).with_depths(sized(network, kernels))
+        plan = found.plan
         fits = options.file or folding.share(plan.resources, target) <= options.fill
         if fits:
-            best = Folded(model, plan, network, depths)
+            best = found
         if best and (options.file or options.fps or not fits):
             break
         if hopeless:

@@ -25,12 +25,12 @@ from brevitas_model.config import ConfigError
 from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError, find_checkpoint
 from flows.command_line import CommandParser, guarded
-from flows.folded import FoldOptions, fold, networks_of, options_of
+from flows.folded import FoldOptions, networks_of, options_of, with_foldings
 from flows.kept_graphs import keep, kept_folding, lowered_graph
 from flows.settings import SHIPPED_CHECKPOINT, add_folding, plot_file, positive
-from flows.timing import chosen_depths
+from flows.timing import chosen_depths, fold_pipeline
 from flows.timing_plot import save_plot
-from hls_projects import folding, pipeline
+from hls_projects import pipeline
 from hls_projects.conversion import ConversionError, make_graph
 from hls_projects.cost import CostError
 from hls_projects.dataflow import Deadlock, Network, NetworkError, Sizing, Trace, explain, settled, simulate, size_fifos
@@ -57,9 +57,8 @@ def folded_network(
     kept = None if options.file or fifo_depths else kept_folding(lowered, repr((target, options)))
     if kept and kept.is_file():
         known = json.loads(kept.read_text())
-        folding.apply(folding.operators_of(model), known["foldings"])
-        return networks_of(model, target)[0], known["depths"]
-    folded = fold(model, target, options, lambda *networks: chosen_depths(*networks, fifo_depths))
+        return networks_of(with_foldings(model, known["foldings"]), target)[0], known["depths"]
+    folded = fold_pipeline(model, target, options, fifo_depths)
     if kept:
         keep(kept, json.dumps({"foldings": folded.plan.foldings, "depths": folded.depths}).encode())
     return folded.network, folded.depths

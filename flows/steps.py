@@ -19,12 +19,12 @@ from brevitas_model.checkpoint import load_checkpoint
 from brevitas_model.config import ConfigError
 from brevitas_model.data import IMAGE_SHAPE, Pictures, load_cifar10, load_inputs
 from brevitas_model.export import export as export_model
-from brevitas_model.export import tidy_up
 from brevitas_model.files import write_whole
+from brevitas_model.tidying import tidy_up
 from flows import summary, tracing
 from flows.deploying import DEPLOYED, VENDOR, manifest_facts, run_tools
 from flows.estimating import estimate_facts, resource_facts
-from flows.folded import fold, options_of
+from flows.folded import options_of
 from flows.provenance import provenance, versions
 from flows.reporting import facts as reported
 from flows.reporting.page import render_report, wrong_pictures
@@ -32,7 +32,7 @@ from flows.reporting.schema import SCHEMA_VERSION, check_report
 from flows.reporting.synthesis import synthesis_facts, vendor_files
 from flows.settings import Settings
 from flows.stages import compare_stages, mismatched_logits, sample_of, stages
-from flows.timing import check_kernels, chosen_depths, timed, timing_facts
+from flows.timing import check_kernels, fold_pipeline, timed, timing_facts
 from flows.workspace import MARKER, WorkspaceError, read_marker
 from hls_projects import board, pipeline, simulation
 from hls_projects.conversion import make_graph, write_project
@@ -200,14 +200,14 @@ def lower_graph(build: Build) -> None:
 
 
 def fold_graph(build: Build) -> None:
-    """Nodes of lowered.onnx get their folding; the FIFOs get their depths."""
-    model, settings = build.model("lowered.onnx"), build.settings
+    """Layers of lowered.onnx are merged or not, its nodes get their folding; the FIFOs get their depths."""
+    lowered, settings = build.model("lowered.onnx"), build.settings
     target = build.target()
-    folded = fold(model, target, options_of(settings), lambda *networks: chosen_depths(*networks, settings.fifo_depths))
+    folded = fold_pipeline(lowered, target, options_of(settings), settings.fifo_depths)
     trace = timed(folded.network, folded.depths)
     build.facts["timing"] = timing_facts(trace, target)
     build.facts["resources"] = resource_facts(folded.plan, target)
-    model.save(str(build.folder / "lowered.onnx"))
+    folded.model.save(str(build.folder / "lowered.onnx"))
     written = {
         "folding.json": folding_file(folded.plan.foldings),
         "fifo_depths.json": pipeline.depths_file(folded.network, folded.depths),

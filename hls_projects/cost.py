@@ -11,7 +11,7 @@ import functools
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +57,7 @@ class Resources:
 
     def values(self) -> tuple[float, ...]:
         """In the order of :data:`KINDS`."""
-        return astuple(self)
+        return self.LUT, self.FF, self.BRAM36, self.DSP
 
 
 @dataclass(frozen=True)

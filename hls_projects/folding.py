@@ -15,7 +15,7 @@ import json
 import math
 from bisect import bisect_left
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +139,15 @@ class Alike:
 
     operators: Mapping[str, HardwareOperator]
     choices: Sequence[Choice]
+    known: dict[tuple[str, int], Choice] = field(default_factory=dict, compare=False, repr=False)
+
+    def chosen(self, name: str, index: int) -> Choice:
+        """The choice ``index`` with what it costs the operator ``name`` itself; worked out once."""
+        if (name, index) not in self.known:
+            operator, folding = self.operators[name], self.choices[index].folding
+            operator.fold(folding)
+            self.known[name, index] = Choice(folding, operator.cost())
+        return self.known[name, index]
 
     @property
     def quickest(self) -> int:
@@ -226,14 +235,15 @@ def _plan(table: Table, target: Target, fixed: Resources, interval: int) -> Plan
     A variable says how many of the operators that are alike have a choice.
     """
     flat = [
-        (index, choice)
-        for index, alike in enumerate(table)
-        for choice in alike.choices
+        (row, index)
+        for row, alike in enumerate(table)
+        for index, choice in enumerate(alike.choices)
         if choice.cost.cycles <= interval
     ]
     available = np.array([target.resources[kind] for kind in KINDS], dtype=float)
-    shares = np.array([choice.cost.resources.values() for _, choice in flat]).T / available[:, None]
-    rows = np.array([index for index, _ in flat])
+    resources = [table[row].choices[index].cost.resources.values() for row, index in flat]
+    shares = np.array(resources).T / available[:, None]
+    rows = np.array([row for row, _ in flat])
     members = np.array([len(alike.operators) for alike in table])
     all_chosen = sparse.csr_matrix(
         (np.ones(len(flat)), (rows, np.arange(len(flat)))), shape=(len(table), len(flat) + 1)
@@ -253,12 +263,11 @@ def _plan(table: Table, target: Target, fixed: Resources, interval: int) -> Plan
     )
     if found.x is None:
         raise FoldingError(f"no folding was found in {SECONDS_A_PROGRAM:g} s: {found.message}")
-    waiting = [iter(alike.operators.items()) for alike in table]
+    waiting = [iter(alike.operators) for alike in table]
     chosen: dict[str, Choice] = {}
-    for (index, choice), count in zip(flat, found.x[:-1], strict=True):
-        for name, operator in itertools.islice(waiting[index], round(count)):
-            operator.fold(choice.folding)
-            chosen[name] = Choice(choice.folding, operator.cost())
+    for (row, index), count in zip(flat, found.x[:-1], strict=True):
+        for name in itertools.islice(waiting[row], round(count)):
+            chosen[name] = table[row].chosen(name, index)
     return Plan(chosen, fixed)
 
 

@@ -105,7 +105,7 @@ def test_zeros_save_time_or_resources(estimate: Estimate):
 
 
 def test_a_fill_is_kept_to(estimate: Estimate, tmp_path: Path):
-    target = board(tmp_path / "small.toml", LUT=3600, DSP=16)
+    target = board(tmp_path / "small.toml", LUT=3300, DSP=16)
     whole, less = (estimate("--target", target, "--fill", fill) for fill in (1, 0.85))
     for facts, fill in ((whole, 1), (less, 0.85)):
         assert all(row["used"] <= fill * row["available"] + 0.5 for row in facts["resources"].values())
@@ -130,16 +130,16 @@ def test_files(estimate: Estimate, tmp_path: Path):
 
 def test_a_board_that_is_too_small(refused: Callable[..., str], estimate: Estimate, tmp_path: Path):
     """What is named does fit, and much more does not."""
-    target = board(tmp_path / "small.toml", LUT=3600, DSP=16)
+    target = board(tmp_path / "small.toml", LUT=3300, DSP=16)
     said = refused("--target", target, "--fps", 30000)
     found = re.fullmatch(
-        r"estimate: small is too small: it takes ([\d,]+) LUT, ([\d,]+) more than 85% of 3,600(?: and .*)?; "
+        r"estimate: small is too small: it takes ([\d,]+) LUT, ([\d,]+) more than 85% of 3,300(?: and .*)?; "
         r"([\d,]+) pictures a second would fit",
         said,
     )
     assert found, said
     taken, more, most = (int(text.replace(",", "")) for text in found.groups())
-    assert taken - more == 0.85 * 3600 and more > 0
+    assert taken - more == 0.85 * 3300 and more > 0
     assert estimate("--target", target, "--fps", most)["images_per_second"] >= most
     assert refused("--target", target, "--fps", 2 * most).endswith("pictures a second would fit")
 

@@ -66,8 +66,8 @@ def test_a_checkpoint_is_folded_once(checkpoint: Path, capsys: pytest.CaptureFix
     assert command.main(options) == 0
     said = capsys.readouterr().out
     calls = []
-    fold = command.fold
-    monkeypatch.setattr(command, "fold", lambda *given: calls.append(given) or fold(*given))
+    fold = command.fold_pipeline
+    monkeypatch.setattr(command, "fold_pipeline", lambda *given: calls.append(given) or fold(*given))
     assert command.main(options) == 0
     assert capsys.readouterr().out == said and not calls
     assert command.main([*options[:-1], "0.6"]) == 0 and len(calls) == 1

@@ -18,12 +18,12 @@ from brevitas_model.pruning import apply_masks, make_masks
 from brevitas_model.recipe import Pruning
 from brevitas_model.training import calibrate
 from brevitas_model.vit import VisionTransformer
-from flows.folded import Folded, FoldOptions, fold
+from flows.folded import Folded, FoldOptions
 from flows.searching.cost import cost
 from flows.settings import FILL
+from flows.timing import fold_pipeline
 from hls_projects.cost import KINDS
 from hls_projects.dataflow import NetworkError
-from hls_projects.dataflow.sizing import in_use
 from hls_projects.folding import FoldingError
 from hls_projects.lowering import LoweringError, lower
 from hls_projects.targets import Target
@@ -66,7 +66,7 @@ class BoardPrice:
     def _folded(self, config: ViTConfig) -> Folded:
         with tempfile.TemporaryDirectory() as folder:
             lowered = lower(export(random_model(config), Path(folder) / "model.onnx"))
-        return fold(lowered, self.target, FoldOptions(fill=self.fill), lambda network, _: in_use(network))
+        return fold_pipeline(lowered, self.target, FoldOptions(fill=self.fill), rough=True)
 
 
 def random_model(config: ViTConfig) -> VisionTransformer:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from hls_projects.dataflow.program import End, Program, Repeat, Wait, busy_cycles, ends, words
+from hls_projects.dataflow.program import End, Program, Repeat, Wait, ends
 
 MOVE, LOOP, END, WAIT, PICTURE = range(5)
-Row = tuple[int, int, int, int]
+Row = tuple[int, int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Code:
     """Programs one after another; engine.cpp says what the numbers mean.
 
     Args:
-        rows: (., 4), kind, cycles, first and count.
+        rows: (., 5), kind, cycles, first, count and times.
         row_starts: place of each program in ``rows``, (programs,).
         ports: (., 2), number of a FIFO and whether it is written.
         port_starts: place of each program in ``ports``, (programs + 1,).
@@ -33,20 +33,17 @@ class Code:
     moves: np.ndarray
 
 
-def make_code(programs: Sequence[Program], fifos: Mapping[str, int]) -> Code:
-    """Code of ``programs``, given the number of every FIFO."""
+def make_code(programs: Sequence[Program], ports: Sequence[Collection[End]], fifos: Mapping[str, int]) -> Code:
+    """Code of ``programs``, given the ports of each and the number of every FIFO."""
     code: list[list[Row]] = []
-    ports: list[list[End]] = []
     moves: list[int] = []
-    for program in programs:
-        first = sum(map(len, ports))
-        ports.append(list(words(program)))
-        numbers = {end: first + place for place, end in enumerate(ports[-1])}
+    for place, program in enumerate(programs):
+        numbers = dict(zip(ports[place], itertools.count(sum(map(len, ports[:place])))))
         rows: list[Row] = []
         _append(program, numbers, rows, moves)
-        code.append([*rows, (PICTURE, 0, 0, 0)])
+        code.append([*rows, (PICTURE, 0, 0, 0, 0)])
     return Code(
-        _array([row for rows in code for row in rows]).reshape(-1, 4),
+        _array([row for rows in code for row in rows]).reshape(-1, 5),
         _array([0, *itertools.accumulate(map(len, code))][:-1]),
         _array([(fifos[name], writes) for each in ports for name, writes in each]).reshape(-1, 2),
         _array([0, *itertools.accumulate(map(len, ports))]),
@@ -60,18 +57,34 @@ def _append(program: Program, ports: Mapping[End, int], rows: list[Row], moves: 
         if isinstance(step, Wait):
             delay += step.cycles
         elif not isinstance(step, Repeat):
-            rows.append((MOVE, delay, len(moves), len(ends(step))))
+            rows.append((MOVE, delay, len(moves), len(ends(step)), 1))
             moves += [ports[end] for end in ends(step)]
             delay = 0
-        elif step.count * len(words(step.body)) == 0:
-            delay += step.count * busy_cycles(step.body)
-        else:
-            rows += [(WAIT, delay, 0, 0)] * (delay > 0) + [(LOOP, 0, 0, step.count)]
-            delay, start = 0, len(rows)
-            _append(step.body, ports, rows, moves)
-            rows.append((END, 0, start, 0))
-    if delay:
-        rows.append((WAIT, delay, 0, 0))
+        elif step.count:
+            rows += _waiting(delay)
+            delay = _append_loop(step, ports, rows, moves)
+    rows += _waiting(delay)
+
+
+def _append_loop(loop: Repeat, ports: Mapping[End, int], rows: list[Row], moves: list[int]) -> int:
+    """Append ``loop``, unless it only waits: for the cycles that are returned."""
+    start = len(rows)
+    rows.append((LOOP, 0, 0, 0, loop.count))
+    _append(loop.body, ports, rows, moves)
+    body = rows[start + 1 :]
+    if all(kind == WAIT for kind, *_ in body):
+        del rows[start:]
+        return loop.count * sum(cycles for _, cycles, *_ in body)
+    if len(body) == 1 and body[0][0] == MOVE:
+        *move, times = body[0]
+        rows[start:] = [(*move, loop.count * times)]
+    else:
+        rows.append((END, 0, start + 1, 0, 0))
+    return 0
+
+
+def _waiting(cycles: int) -> list[Row]:
+    return [(WAIT, cycles, 0, 0, 0)] if cycles else []
 
 
 def _array(numbers: Sequence) -> np.ndarray:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hls_projects.dataflow.network import Network
-from hls_projects.dataflow.simulation import Trace, simulate
+from hls_projects.dataflow.simulation import Trace, goes_on
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def smallest_depth(network: Network, depths: Mapping[str, int | None], fifo: str
     """The smallest depth of ``fifo`` without deadlock, all others as in ``depths``; None where there is none."""
 
     def runs(depth: int | None) -> bool:
-        return not simulate(network, {**depths, fifo: depth}, 1, record=False).deadlock
+        return goes_on(network, {**depths, fifo: depth})
 
     if not runs(None):
         return None

@@ -52,7 +52,7 @@ def load_library() -> ctypes.CDLL:
         compile_programs(Path(folder), [ENGINE])
         library = ctypes.CDLL(str(ENGINE.path(Path(folder))))
     number, array = ctypes.c_int64, ctypes.c_void_p
-    library.simulate_network.argtypes = [*[number] * 3, *[array] * 4, number, *[array] * 11, number, *[array] * 2]
+    library.simulate_network.argtypes = [*[number] * 4, *[array] * 4, number, *[array] * 11, number, *[array] * 2]
     library.simulate_network.restype = number
     library.peak_occupancy.argtypes = [array, number, array, number]
     library.peak_occupancy.restype = number
@@ -61,21 +61,23 @@ def load_library() -> ctypes.CDLL:
 
 def run_network(
     network: Network,
-    depths: list[int | None],
-    latencies: list[int],
-    frees: list[int],
+    depths: np.ndarray,
+    latencies: np.ndarray,
+    frees: np.ndarray,
     pictures: int,
     *,
+    timed: bool,
     record: bool,
     edges: np.ndarray,
 ) -> Run:
     """Simulate ``network``.
 
     Args:
-        depths: words that every FIFO holds, those in registers among them, in the network's order; None for one
-            without a bound.
-        latencies: cycles from a word's write to the first in which it can be read.
-        frees: cycles from a word's read to the first in which its place takes another.
+        depths: words that every FIFO holds, those in registers among them, int64 (FIFOs,) in the network's order; 0 for
+            one without a bound.
+        latencies: cycles from a word's write to the first in which it can be read, int64 (FIFOs,).
+        frees: cycles from a word's read to the first in which its place takes another, int64 (FIFOs,).
+        timed: otherwise only ``blocked`` is told, which takes a part of the time.
         record: keep the cycle of every word.
         edges: bounds of the stretches of time for which to tell what the processes do, ascending, or none.
 
@@ -83,23 +85,20 @@ def run_network(
         SimulationError: no g++, or it refuses the simulation.
     """
     code = network.code
-    words = np.array([pictures * network.words[fifo.name] for fifo in network.fifos], dtype=np.int64)
-    kept = [_kept(depth, int(count), record) for depth, count in zip(depths, words, strict=True)]
-    sizes = np.repeat([size for size, _ in kept], 2)
-    starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    masks = np.repeat([mask for _, mask in kept], 2).astype(np.int64)
-    bounds = np.array([depth or 0 for depth in depths], dtype=np.int64)
-    delays = np.array([latencies, frees], dtype=np.int64)
-    cycles = np.empty(starts[-1], dtype=np.int64)
-    counts, stalls = np.zeros(len(sizes), dtype=np.int64), np.zeros(len(code.ports), dtype=np.int64)
+    kept, masks = _kept(depths, pictures * network.words_by_fifo, record)
+    starts = np.concatenate([[0], np.cumsum(np.repeat(kept, 2))])
+    masks = np.repeat(masks, 2)
+    cycles = np.empty(starts[-1] if timed else 0, dtype=np.int64)
+    counts, stalls = np.zeros(2 * len(depths), dtype=np.int64), np.zeros(len(code.ports), dtype=np.int64)
     processes, bins = len(network.processes), max(len(edges) - 1, 0)
     blocked, ends = np.zeros(processes, dtype=np.int64), np.zeros((processes, pictures), dtype=np.int64)
     edges, shares = edges.astype(np.int64), np.zeros((processes, bins, 3), dtype=np.int64)
     programs = (code.rows, code.row_starts, code.ports, code.port_starts)
     arrays = (
         code.moves,
-        bounds,
-        *delays,
+        depths,
+        latencies,
+        frees,
         cycles,
         starts,
         masks,
@@ -109,17 +108,20 @@ def run_network(
         ends,
     )
     last = load_library().simulate_network(
-        *(processes, len(depths), pictures, *map(_address, programs), len(code.moves), *map(_address, arrays)),
+        *(processes, len(depths), pictures, timed, *map(_address, programs), len(code.moves), *map(_address, arrays)),
         *(bins, _address(edges), _address(shares)),
     )
     parts = [cycles[start : start + count] for start, count in zip(starts, counts, strict=False)] if record else []
     return Run(list(zip(parts[::2], parts[1::2], strict=True)), stalls, blocked, ends, last, shares)
 
 
-def _kept(depth: int | None, words: int, record: bool) -> tuple[int, int]:
-    """How many cycles of one end of a FIFO to keep, and the mask that turns the number of a word to its place."""
-    size = words if record or depth is None else 1 << (depth - 1).bit_length()
-    return (size, size - 1) if size < words else (words, -1)
+def _kept(depths: np.ndarray, words: np.ndarray, record: bool) -> tuple[np.ndarray, np.ndarray]:
+    """How many cycles of one end of each FIFO to keep, and the mask that turns the number of a word to its place."""
+    if record:
+        return words, np.full_like(words, -1)
+    size = np.ones_like(words) << np.frompyfunc(int.bit_length, 1, 1)(np.maximum(depths - 1, 0)).astype(np.int64)
+    ring = (depths > 0) & (size < words)
+    return np.where(ring, size, words), np.where(ring, size - 1, -1)
 
 
 def _address(array: np.ndarray) -> int:

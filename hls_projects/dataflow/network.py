@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+import numpy as np
+
 from hls_projects.dataflow.code import Code, make_code
 from hls_projects.dataflow.program import End, Instruction, Program, instructions, words
 
@@ -134,14 +136,19 @@ class Network:
     def code(self) -> Code:
         """All programs, for the simulation."""
         numbers = {fifo.name: number for number, fifo in enumerate(self.fifos)}
-        return make_code([process.program for process in self.processes], numbers)
+        return make_code(
+            [process.program for process in self.processes], [process.words for process in self.processes], numbers
+        )
 
     @cached_property
     def without_registers(self) -> Network:
         """The same network with FIFOs from which a word can be read in the cycle after its write."""
         if all(fifo.latency == 1 and not fifo.direct for fifo in self.fifos):
             return self
-        return Network(self.processes, tuple(replace(fifo, latency=1, direct=None) for fifo in self.fifos))
+        plain = Network(self.processes, tuple(replace(fifo, latency=1, direct=None) for fifo in self.fifos))
+        # It has the same programs; making their code takes longer than running them.
+        vars(plain)["code"] = self.code
+        return plain
 
     @cached_property
     def sizable(self) -> tuple[Fifo, ...]:
@@ -152,6 +159,11 @@ class Network:
     def words(self) -> dict[str, int]:
         """Words a picture by FIFO."""
         return {fifo.name: self.writer(fifo.name).words[fifo.name, True] for fifo in self.fifos}
+
+    @cached_property
+    def words_by_fifo(self) -> np.ndarray:
+        """:attr:`words` in the order of the FIFOs, int64 (FIFOs,)."""
+        return np.array([self.words[fifo.name] for fifo in self.fifos], dtype=np.int64)
 
     def check_depths(self, depths: Mapping[str, int]) -> None:
         """Refuse depths that are not one positive number for every FIFO that can be sized.

@@ -53,7 +53,8 @@ class Together:
     steps: tuple[Read | Write, ...]
 
     def __post_init__(self) -> None:
-        if not self.steps or len(set(self.steps)) < len(self.steps):
+        count = len(self.steps)
+        if not count or (count > 1 and len(set(self.steps)) < count):
             raise ValueError(f"a cycle must move one word at each of its ports, not {self.steps}")
 
 
@@ -126,12 +127,19 @@ def instructions(program: Program) -> tuple[list[Instruction], int]:
 def words(program: Program) -> Counter[End]:
     """Words a picture by end of a FIFO."""
     found: Counter[End] = Counter()
+    _count(program, 1, found)
+    return found
+
+
+def _count(program: Program, times: int, found: Counter[End]) -> None:
+    """Add what ``times`` runs of ``program`` move."""
     for step in program:
         if isinstance(step, Repeat):
-            found.update({end: step.count * count for end, count in words(step.body).items()})
+            if step.count:
+                _count(step.body, times * step.count, found)
         elif not isinstance(step, Wait):
-            found.update(ends(step))
-    return +found
+            for end in ends(step):
+                found[end] += times
 
 
 def busy_cycles(program: Program) -> int:

@@ -13,7 +13,7 @@ in one cycle move in the first that suits all of them, which depends on nothing 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -121,7 +121,7 @@ def simulate(network: Network, depths: Mapping[str, int | None], pictures: int, 
         SimulationError: no g++ to compile the simulation with.
     """
     plain = network.without_registers
-    if plain is not network and not _goes_on(plain, depths):
+    if plain is not network and not goes_on(plain, depths):
         network = plain
     run = _run(network, depths, pictures, record=record)
     names = [fifo.name for fifo in network.fifos]
@@ -149,9 +149,21 @@ def simulate(network: Network, depths: Mapping[str, int | None], pictures: int, 
     )
 
 
-def _goes_on(network: Network, depths: Mapping[str, int | None]) -> bool:
-    """Whether a picture comes through, and so all of them (see :mod:`hls_projects.dataflow.sizing`)."""
-    return bool((_run(network, depths, 1).blocked < 0).all())
+def goes_on(network: Network, depths: Mapping[str, int | None]) -> bool:
+    """Whether a picture comes through, and so all of them (see :mod:`hls_projects.dataflow.sizing`).
+
+    It is as :func:`simulate` tells, in a fraction of the time.
+    """
+    run = _run(network.without_registers, depths, 1, timed=False)
+    return bool((run.blocked < 0).all())
+
+
+def picture_ends(network: Network, depths: Mapping[str, int | None], pictures: int) -> np.ndarray:
+    """:attr:`Trace.ends` alone, without a look at the network without its registers.
+
+    They are those of :func:`simulate` where a picture comes through, as :func:`goes_on` tells.
+    """
+    return _run(network, depths, pictures).picture_ends
 
 
 def shares(trace: Trace, edges: np.ndarray) -> np.ndarray:
@@ -171,11 +183,17 @@ def _run(
     depths: Mapping[str, int | None],
     pictures: int,
     *,
+    timed: bool = True,
     record: bool = False,
     edges: np.ndarray = NO_EDGES,
 ) -> Run:
     slots = [fifo.fixed_depth or depths[fifo.name] for fifo in network.fifos]
-    latencies = [fifo.cycles(depth) for fifo, depth in zip(network.fifos, slots, strict=True)]
-    bounds = [depth and depth + latency - 1 for depth, latency in zip(slots, latencies, strict=True)]
-    frees = [fifo.frees(depth) for fifo, depth in zip(network.fifos, slots, strict=True)]
-    return run_network(network, bounds, latencies, frees, pictures, record=record, edges=edges)
+    latencies = _array(fifo.cycles(depth) for fifo, depth in zip(network.fifos, slots, strict=True))
+    frees = _array(fifo.frees(depth) for fifo, depth in zip(network.fifos, slots, strict=True))
+    slots = _array(depth or 0 for depth in slots)
+    bounds = np.where(slots > 0, slots + latencies - 1, 0)
+    return run_network(network, bounds, latencies, frees, pictures, timed=timed, record=record, edges=edges)
+
+
+def _array(numbers: Iterable[int]) -> np.ndarray:
+    return np.array(list(numbers), dtype=np.int64)

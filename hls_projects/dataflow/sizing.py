@@ -13,6 +13,7 @@ depths without loss; from these they shrink, and the result is held against more
 
 from __future__ import annotations
 
+import functools
 import sys
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ import numpy as np
 
 from hls_projects.dataflow.deadlock import circle
 from hls_projects.dataflow.network import Network, NetworkError
-from hls_projects.dataflow.simulation import Trace, simulate
+from hls_projects.dataflow.simulation import Trace, goes_on, picture_ends, simulate
 from hls_projects.dataflow.steady import in_flight, paced, settled
 
 CHECKED_PICTURES = 8
@@ -86,9 +87,7 @@ def measure(network: Network, depths: Depths) -> Point:
 def without_deadlock(network: Network, depths: Depths) -> Depths:
     """Smallest depths that let a picture through, none above ``depths``, which do."""
 
-    def fine(chosen: Depths) -> bool:
-        return not simulate(network, chosen, 1, record=False).deadlock
-
+    fine = Monotone(functools.partial(goes_on, network))
     single = sorted(((name,) for name in depths), key=lambda group: _bits(network, depths, group), reverse=True)
     return shrink(single, shrink(groups(network, depths), depths, fine), fine)
 
@@ -99,60 +98,117 @@ def in_use(network: Network) -> Depths:
     Raises:
         NetworkError: a network that stands still whatever the depths are.
     """
-    return _in_use(*_at_pace(network))
+    return _held(_unbounded(network))
 
 
-def _at_pace(network: Network) -> tuple[Network, int]:
-    """``network`` with sources as slow as its slowest process, and the pictures until it is steady."""
-    free = settled(network, dict.fromkeys((fifo.name for fifo in network.sizable), None))
+def _unbounded(network: Network) -> Trace:
+    """``network`` with sources as slow as its slowest process, FIFOs without bounds, until some pictures are steady."""
+    free = settled(network, _no_bounds(network))
     if free.deadlock:
         waits = ", ".join(wait.process for wait in circle(free))
         raise NetworkError(f"no depth frees the circle of {waits}")
-    return paced(network, free.slowest()), in_flight(free) + CHECKED_PICTURES
+    slow = paced(network, free.slowest())
+    return simulate(slow, _no_bounds(slow), in_flight(free) + CHECKED_PICTURES)
 
 
-def _in_use(slow: Network, pictures: int) -> Depths:
-    used = simulate(slow, dict.fromkeys((fifo.name for fifo in slow.sizable), None), pictures)
-    return {fifo.name: used.held(fifo.name) for fifo in slow.sizable}
+def _no_bounds(network: Network) -> dict[str, None]:
+    return dict.fromkeys((fifo.name for fifo in network.sizable), None)
+
+
+def _held(trace: Trace) -> Depths:
+    return {fifo.name: trace.held(fifo.name) for fifo in trace.network.sizable}
 
 
 def without_loss(network: Network, *, rough: bool = False) -> Depths:
-    """Smallest depths, group by group, with the interval that FIFOs without bounds give.
+    """:meth:`WithoutLoss.depths` of ``network``, with its errors."""
+    return WithoutLoss(network).depths(rough=rough)
 
-    Args:
-        rough: with up to a :data:`ROUGH`-th of a depth too much, and no FIFO tried on its own: in half the time.
+
+class WithoutLoss:
+    """Smallest depths with which a network has the interval that FIFOs without bounds give.
 
     Raises:
         NetworkError: a network that stands still whatever the depths are.
     """
-    slow, enough = _at_pace(network)
-    start = _in_use(slow, enough)
-    alike = groups(network, start)
-    costly = sum(_bits(network, start, group) >= COSTLY * network.storage_bits(start) for group in alike)
-    whole = _keeps(slow, enough, _all_ends)
-    # A few pictures that leave tell most of it; what escapes them is looked for with more.
-    for keeps in (_keeps(slow, 3, Trace.completions), _keeps(slow, 5, _all_ends), whole):
-        chosen = shrink(
-            alike, start, keeps, ROUGH if rough else FINENESS, costly, alone=sys.maxsize if rough else ALONE
-        )
-        if keeps is whole or whole(chosen):
-            break
-    return chosen
+
+    def __init__(self, network: Network) -> None:
+        free = _unbounded(network)
+        self.network, self.start = free.network, _held(free)
+        # A few pictures that leave tell most of it; what escapes them is looked for with more.
+        self.tests = [
+            Monotone(_keeps(free, pictures, what))
+            for pictures, what in ((2, _last_words), (3, _last_words), (5, _all_ends), (free.pictures, _all_ends))
+        ]
+        self.goes_on = Monotone(functools.partial(goes_on, self.network))
+
+    def depths(self, *, rough: bool = False) -> Depths:
+        """Group by group.
+
+        Args:
+            rough: with up to a :data:`ROUGH`-th of a depth too much, and no FIFO tried on its own: in half the time.
+        """
+        network, start = self.network, self.start
+        alike = groups(network, start)
+        costly = sum(_bits(network, start, group) >= COSTLY * network.storage_bits(start) for group in alike)
+        fineness, alone = (ROUGH, sys.maxsize) if rough else (FINENESS, ALONE)
+        for keeps in self.tests:
+
+            def fine(depths: Depths, keeps: Monotone = keeps) -> bool:
+                return self.goes_on(depths) and keeps(depths)
+
+            chosen = shrink(alike, start, fine, fineness, costly, alone=alone)
+            if self.tests[-1](chosen):
+                break
+        return chosen
 
 
-def _all_ends(trace: Trace) -> np.ndarray:
-    return trace.ends
+class Monotone:
+    """A test of depths that more depth never fails, and the answers that follow from earlier ones."""
+
+    def __init__(self, test: Callable[[Depths], bool]) -> None:
+        self.test = test
+        self.answers: dict[bool, list[np.ndarray]] = {True: [], False: []}
+
+    def __call__(self, depths: Depths) -> bool:
+        asked = np.array(list(depths.values()))
+        if any((asked >= passed).all() for passed in self.answers[True]):
+            return True
+        if any((asked <= failed).all() for failed in self.answers[False]):
+            return False
+        answer = self.test(depths)
+        self.answers[answer].append(asked)
+        return answer
 
 
-def _keeps(network: Network, pictures: int, ends: Callable[[Trace], np.ndarray]) -> Callable[[Depths], bool]:
-    """Whether with some depths the second half of so many pictures is as fast as without bounds, by ``ends``."""
+def _all_ends(network: Network, ends: np.ndarray) -> np.ndarray:
+    return ends
 
-    def cycles(depths: dict[str, int | None]) -> np.ndarray | None:
-        trace = simulate(network, depths, pictures, record=False)
-        return None if trace.deadlock else ends(trace)[..., -1] - ends(trace)[..., (pictures - 1) // 2]
 
-    best = cycles(dict.fromkeys((fifo.name for fifo in network.sizable), None))
-    return lambda depths: (taken := cycles(depths)) is not None and bool((taken <= best).all())
+def _last_words(network: Network, ends: np.ndarray) -> np.ndarray:
+    """When pictures leave the network."""
+    return ends[[process.is_sink for process in network.processes]].max(axis=0)
+
+
+def _keeps(free: Trace, pictures: int, what: Callable[[Network, np.ndarray], np.ndarray]) -> Callable[[Depths], bool]:
+    """Whether with some depths the second half of so many pictures is as fast as in ``free``, without bounds.
+
+    Args:
+        what: of the cycles in which processes come to the ends of pictures, (processes, pictures), those to look at.
+    """
+    network = free.network
+
+    def cycles(ends: np.ndarray) -> np.ndarray:
+        shown = what(network, ends)
+        return shown[..., -1] - shown[..., (pictures - 1) // 2]
+
+    # Pictures that come later let no earlier one wait.
+    best = cycles(free.ends[:, :pictures])
+
+    def fine(depths: Depths) -> bool:
+        ends = picture_ends(network, depths, pictures)
+        return bool((ends >= 0).all() and (cycles(ends) <= best).all())
+
+    return fine
 
 
 def groups(network: Network, depths: Depths) -> list[Group]:

@@ -48,13 +48,13 @@ def lower(model: ModelWrapper) -> ModelWrapper:
     formats = read_formats(model)
     lowered = copy.deepcopy(model)
     for step in STEPS:
-        lowered = lowered.transform(step(formats))
+        lowered = lowered.transform(step(formats), make_deepcopy=False, cleanup=False)
     _check_lowered(lowered, formats)
     del lowered.graph.value_info[:]
     del lowered.graph.quantization_annotation[:]
     lowered.set_opset_import(DOMAIN, 1)
     for tidy in (RemoveUnusedTensors(), SortGraph(), InferShapes(), InferDataTypes()):
-        lowered = lowered.transform(tidy)
+        lowered = lowered.transform(tidy, make_deepcopy=False, cleanup=False)
     _check_shapes(lowered)
     last = lowered.graph.node[-1]
     if last.op_type != Head.__name__:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from onnx import NodeProto, TensorProto, helper
+from onnx import NodeProto, TensorProto, helper, numpy_helper
 from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
@@ -55,8 +55,17 @@ class GraphView:
     def __init__(self, model: ModelWrapper, formats: dict[str, CodeFormat]) -> None:
         self.model = model
         self.formats = formats
-        self.producers = {output: node for node in model.graph.node for output in node.output}
+        graph = model.graph
+        self.stored = {tensor.name: tensor for tensor in graph.initializer}
+        ports = (*graph.input, *graph.output, *graph.value_info)
+        self.shapes = {port.name: [dim.dim_value for dim in port.type.tensor_type.shape.dim] for port in ports}
         self.constants: dict[str, np.ndarray] = {}
+        self.refresh()
+
+    def refresh(self) -> None:
+        """See the nodes that the model has now."""
+        self.producers = {output: node for node in self.model.graph.node for output in node.output}
+        self.known_constant: dict[str, bool] = {}
 
     def producer(self, tensor: str, *op_types: str) -> NodeProto:
         """The node that makes ``tensor``, if it is one of ``op_types`` (any, if none is given)."""
@@ -66,7 +75,7 @@ class GraphView:
         return node
 
     def shape(self, tensor: str) -> list[int]:
-        return self.model.get_tensor_shape(tensor)
+        return self.shapes.get(tensor)
 
     def codes(self, tensor: str) -> CodeFormat:
         """The format of a tensor of activation codes."""
@@ -75,18 +84,19 @@ class GraphView:
         return self.formats[tensor]
 
     def is_constant(self, tensor: str) -> bool:
-        if self.model.get_initializer(tensor) is not None:
-            return True
-        node = self.producers.get(tensor)
-        return node is not None and node.domain != DOMAIN and all(self.is_constant(i) for i in node.input if i)
+        if tensor not in self.known_constant:
+            node = self.producers.get(tensor)
+            computed = node is not None and node.domain != DOMAIN and all(self.is_constant(i) for i in node.input if i)
+            self.known_constant[tensor] = tensor in self.stored or computed
+        return self.known_constant[tensor]
 
     def constant(self, tensor: str) -> np.ndarray:
         """Value of a constant, computed through its quantizer where it has one."""
         if not self.is_constant(tensor):
             raise NoMatch
         if tensor not in self.constants:
-            value = self.model.get_initializer(tensor)
-            self.constants[tensor] = self.run([], tensor, {}) if value is None else value
+            stored = self.stored.get(tensor)
+            self.constants[tensor] = self.run([], tensor, {}) if stored is None else numpy_helper.to_array(stored)
         return self.constants[tensor]
 
     def scalar(self, tensor: str) -> float:
@@ -128,16 +138,14 @@ class GraphView:
         nodes = self.ancestors(start, end)
         made = {output for node in nodes for output in node.output}
         outside = {i for node in nodes for i in node.input if i} - made - set(start)
-        constants = {name: self.model.get_initializer(name) for name in outside}
-        if any(value is None for value in constants.values()):
+        if not outside <= self.stored.keys():
             raise NoMatch
         inputs = [helper.make_tensor_value_info(n, TensorProto.FLOAT, values[n].shape) for n in start]
         graph = helper.make_graph(nodes, "table", inputs, [helper.make_empty_tensor_value_info(end)])
         part = ModelWrapper(qonnx_make_model(graph, opset_imports=list(self.model.model.opset_import)))
-        for name, value in constants.items():
-            part.set_initializer(name, value)
+        part.graph.initializer.extend(self.stored[name] for name in outside)
         part.graph.output[0].CopyFrom(helper.make_tensor_value_info(end, TensorProto.FLOAT, None))
-        part = part.transform(InferShapes())
+        part = part.transform(InferShapes(), make_deepcopy=False, cleanup=False)
         return execute_onnx(part, {name: values[name].astype(np.float32) for name in start})[end]
 
 
@@ -169,21 +177,26 @@ def _read_format(model: ModelWrapper, node: NodeProto) -> CodeFormat:
 def insert(model: ModelWrapper, nodes: list[NodeProto]) -> None:
     """Let ``nodes`` make their outputs instead of the nodes that make them now, and drop what is dead."""
     made = {output for node in nodes for output in node.output}
-    for old in [node for node in model.graph.node if made & set(node.output)]:
-        model.graph.node.remove(old)
+    _drop(model, [bool(made & set(node.output)) for node in model.graph.node])
     model.graph.node.extend(nodes)
     remove_dead_nodes(model)
 
 
 def remove_dead_nodes(model: ModelWrapper) -> None:
-    outputs = {port.name for port in model.graph.output}
-    while True:
-        used = outputs | {name for node in model.graph.node for name in node.input}
-        dead = [node for node in model.graph.node if not used & set(node.output)]
-        if not dead:
-            return
-        for node in dead:
-            model.graph.node.remove(node)
+    makers = {output: place for place, node in enumerate(model.graph.node) for output in node.output}
+    needed, live = [port.name for port in model.graph.output], set()
+    while needed:
+        place = makers.get(needed.pop())
+        if place is not None and place not in live:
+            live.add(place)
+            needed += model.graph.node[place].input
+    _drop(model, [place not in live for place in range(len(model.graph.node))])
+
+
+def _drop(model: ModelWrapper, dropped: list[bool]) -> None:
+    """Remove the nodes that ``dropped`` says, by place: to look for them qonnx would compare whole nodes."""
+    for place in reversed([place for place, drop in enumerate(dropped) if drop]):
+        del model.graph.node[place]
 
 
 def operator_name(node: NodeProto, suffix: str) -> str:

@@ -32,12 +32,14 @@ class LowerAt(Transformation):
         """The operator, or chain of operators, that makes the same output; raises NoMatch."""
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        view = GraphView(model, self.formats)
         for node in model.get_nodes_by_op_type(self.op_type):
-            if node not in model.graph.node:
+            if view.producers.get(node.output[0]) != node:
                 continue
             try:
-                made = self.lower(GraphView(model, self.formats), node)
+                made = self.lower(view, node)
             except NoMatch:
                 continue
             insert(model, made if isinstance(made, list) else [made])
+            view.refresh()
         return model, False

@@ -4,6 +4,7 @@ from hls_projects.operators.activation_table import ActivationTable
 from hls_projects.operators.attention_scores import AttentionScores
 from hls_projects.operators.attention_values import AttentionValues
 from hls_projects.operators.base import DOMAIN, HardwareOperator
+from hls_projects.operators.channel_slice import ChannelSlice
 from hls_projects.operators.head import Head
 from hls_projects.operators.integer_layer_norm import IntegerLayerNorm
 from hls_projects.operators.integer_softmax import IntegerSoftmax
@@ -16,6 +17,7 @@ from hls_projects.operators.token_pooling import TokenPooling
 OPERATORS: tuple[type[HardwareOperator], ...] = (
     PatchReader,
     PotLinear,
+    ChannelSlice,
     PositionEmbedding,
     IntegerLayerNorm,
     AttentionScores,

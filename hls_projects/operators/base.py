@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from onnx import AttributeProto, NodeProto, TensorProto, helper, numpy_helper
@@ -240,7 +240,17 @@ class HardwareOperator(CustomOp):
 
     def _attribute(self, name: str) -> AttributeProto | None:
         """One that the node has; get_nodeattr makes a table of all of them each time."""
-        return next((attribute for attribute in self.onnx_node.attribute if attribute.name == name), None)
+        if name not in self._found:
+            found = next((attribute for attribute in self.onnx_node.attribute if attribute.name == name), None)
+            if found is None:
+                return None
+            # The node's own, whose value may change.
+            self._found[name] = found
+        return self._found[name]
+
+    @cached_property
+    def _found(self) -> dict[str, AttributeProto]:
+        return {}
 
     def array(self, name: str) -> np.ndarray:
         """A tensor attribute, int64."""
@@ -251,19 +261,30 @@ class HardwareOperator(CustomOp):
 
     def set_nodeattr(self, name: str, value: int | str) -> None:
         self._kept.pop(name, None)
-        super().set_nodeattr(name, value)
+        found = self._attribute(name) if name in self.fold_attributes() else None
+        # As qonnx does it, but for its table of all attributes.
+        if found is not None and found.type == AttributeProto.INT and isinstance(value, int):
+            found.i = value
+        elif found is not None and found.type == AttributeProto.STRING and isinstance(value, str):
+            found.s = value.encode()
+        else:
+            super().set_nodeattr(name, value)
 
     @cached_property
-    def _kept(self) -> dict[str, int | np.ndarray]:
+    def _kept(self) -> dict[str, Any]:
         """What was read from the node: reading takes qonnx long."""
         return {}
 
     def in_dtype(self, index: int = 0) -> BaseDataType:
-        return DataType[self.get_nodeattr("in_dtypes")[index]]
+        if "in_dtypes" not in self._kept:
+            self._kept["in_dtypes"] = [DataType[name] for name in self.get_nodeattr("in_dtypes")]
+        return self._kept["in_dtypes"][index]
 
     @property
     def out_dtype(self) -> BaseDataType:
-        return DataType[self.get_nodeattr("out_dtype")]
+        if "out_dtype" not in self._kept:
+            self._kept["out_dtype"] = DataType[self.get_nodeattr("out_dtype")]
+        return self._kept["out_dtype"]
 
     @classmethod
     def header(cls) -> Path:
@@ -352,10 +373,13 @@ def clock(ports: Ports) -> Together | Wait:
 
 def moving(least: int, *moves: Mapping[int, Ports]) -> Program:
     """What moves in which clock, from clock 0 to the last one in which something does, at least ``least`` clocks."""
-    merged = {place: tuple(port for each in moves for port in each.get(place, ())) for each in moves for place in each}
-    moved = {place: ports for place, ports in merged.items() if ports}
+    moved: dict[int, Ports] = {}
+    for each in moves:
+        for place, ports in each.items():
+            if ports:
+                moved[place] = (*moved.get(place, ()), *ports)
     length = max(least, *(place + 1 for place in moved))
-    runs = itertools.groupby(range(length), key=lambda place: moved.get(place, ()))
+    runs = itertools.groupby(moved.get(place, ()) for place in range(length))
     counts = ((ports, len(list(run))) for ports, run in runs)
     return tuple(Repeat(count, (clock(ports),)) if ports else Wait(count) for ports, count in counts)
 

@@ -20,6 +20,7 @@ from hls_projects.operators import (
     ActivationTable,
     AttentionScores,
     AttentionValues,
+    ChannelSlice,
     Head,
     IntegerLayerNorm,
     IntegerSoftmax,
@@ -87,6 +88,14 @@ CASES = {
     "residual_add": (
         make_operator(ResidualAdd, INT8, "INT8", n_tokens=3, n_in=5, a_shift=0, b_shift=0, out_shift=1),
         [15],
+    ),
+    "channel_slice": (
+        make_operator(ChannelSlice, ["INT8"], "INT8", n_tokens=3, n_in=6, n_out=2, first=2),
+        [18],
+    ),
+    "channel_slice of the last channels": (
+        make_operator(ChannelSlice, ["INT8"], "INT8", n_tokens=3, n_in=6, n_out=2, first=4),
+        [18],
     ),
     "position_embedding": (embedding(0), [12]),
     "position_embedding with a class token": (embedding(1), [15]),

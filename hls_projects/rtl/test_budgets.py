@@ -13,6 +13,7 @@ import pytest
 
 from hls_projects.operators import (
     ActivationTable,
+    ChannelSlice,
     IntegerLayerNorm,
     IntegerSoftmax,
     PatchReader,
@@ -42,6 +43,7 @@ SOFTMAX = {
 POSITION = {"n_patches": TOKENS, "n_prefix": 0, "n_in": CHANNELS, "in_shift": 2, "out_shift": 2}
 PATCHES = {"image_size": 32, "patch_size": 4, "n_channels": 3, "block_height": 1, "block_width": 8}
 POOLING = {"n_tokens": TOKENS, "n_in": CHANNELS, "average": 1, "multiplier": 1, "out_shift": 5}
+SLICE = {"n_tokens": TOKENS, "n_in": 3 * CHANNELS, "n_out": CHANNELS, "first": CHANNELS}
 ADD = {"n_tokens": TOKENS, "n_in": CHANNELS, "a_shift": 2, "b_shift": 0, "out_shift": 2}
 
 
@@ -56,6 +58,7 @@ def codes(count: int) -> np.ndarray:
         (IntegerSoftmax, 1, "UINT8", SOFTMAX, 230, 0, 1),
         (ActivationTable, 1, "INT8", {"n_tokens": TOKENS, "n_in": 192, "n_codes": 256, "table": codes(256)}, 50, 0, 0),
         (ResidualAdd, 2, "INT8", ADD, 30, 0, 0),
+        (ChannelSlice, 1, "INT8", SLICE, 12, 0, 0),
         (PositionEmbedding, 1, "INT8", POSITION | {"table": codes(TOKENS * CHANNELS)}, 40, 1.5, 0),
         (TokenPooling, 1, "INT8", POOLING, 110, 0, 0),
         (PatchReader, 1, "INT8", PATCHES | {"table": codes(768)}, 190, 0.5, 0),

@@ -11,6 +11,7 @@ from hls_projects.operators import (
     ActivationTable,
     AttentionScores,
     AttentionValues,
+    ChannelSlice,
     Head,
     PatchReader,
     PositionEmbedding,
@@ -50,6 +51,10 @@ def add():
     return make_operator(ResidualAdd, INT8, "INT8", n_tokens=4, n_in=6, a_shift=1, b_shift=0, out_shift=1)
 
 
+def part(first):
+    return make_operator(ChannelSlice, ["INT8"], "INT8", n_tokens=4, n_in=6, n_out=2, first=first)
+
+
 def activation():
     table = np.arange(16) - 8
     return make_operator(ActivationTable, ["INT4"], "INT4", n_tokens=4, n_in=6, n_codes=16, table=table)
@@ -85,6 +90,8 @@ OPERATORS = {
     "embedding": embedding(0),
     "embedding, class token": embedding(1),
     "add": add(),
+    "slice, first channels": part(0),
+    "slice, middle channels": part(2),
     "activation": activation(),
     "pooling": pooling(1),
     "pooling, class token": pooling(0),

@@ -9,7 +9,7 @@ import numpy as np
 
 from hls_projects.cost import BlockRam, Demand, lut_ram, rom_luts
 from hls_projects.operators.pot_linear import layout, timing
-from hls_projects.operators.pot_linear.layout import BLOCK, BUCKETS, KEPT
+from hls_projects.operators.pot_linear.layout import BLOCK, KEPT
 
 if TYPE_CHECKING:
     from hls_projects.operators.pot_linear import PotLinear
@@ -135,7 +135,7 @@ class Sizes:
     @property
     def token_words(self) -> int:
         """Two blocks of tokens; none where blocks of inputs go to the elements at once."""
-        return 0 if self.sparse and not timing.late(self.operator) else 2 << max((self.inputs - 1).bit_length(), 1)
+        return 0 if self.sparse and not timing.late(self.operator) else 2 * self.inputs
 
     @property
     def token_shape(self) -> tuple[int, int]:
@@ -148,11 +148,8 @@ class Sizes:
         return self.groups * (steps + (self.element == "bucket"))
 
     @property
-    def chunks(self) -> int:
-        """Groups of outputs are worked on in so many chunks, as many at a time as an element has buckets for."""
-        return math.ceil(self.groups / (BUCKETS >> self.found["POWERS"].bit_length())) if self.sparse else self.groups
-
-    @property
     def bucket_words(self) -> int:
-        banks = math.ceil(self.groups / self.chunks)
+        """Of the RAM with buckets, for as many groups as are worked on at a time, or twice as many."""
+        powers = self.found["POWERS"]
+        banks = max(layout.chunks(self.operator, powers)) << layout.beside(self.operator, powers)
         return 1 << self.buckets.bit_length() + (banks - 1).bit_length()

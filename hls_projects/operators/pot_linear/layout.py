@@ -16,6 +16,7 @@ power. The memory ``constants`` has a word a row, see :func:`requantization`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -36,6 +37,8 @@ KINDS = (("shift", 0), ("bucket", 0), ("bucket", 1), ("dsp", 0))
 # Words of the RAM that an element keeps its buckets in.
 BUCKETS = 32
 LARGEST_FACTOR = 7
+# Places of the first token's queue that are free when a result is chosen for it.
+LEAST_ROOM = 8
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,11 @@ def result_width(found: Mapping[str, int], element: str) -> int:
 
 def first_places(operator: PotLinear) -> int:
     """Places of the queue with results of the first of two tokens, while the second token's before them leave."""
-    return 32 if operator.size("n_out") <= 128 else 64
+    outputs = operator.size("n_out")
+    if outputs <= 192:
+        return 32 if outputs <= 128 else 64
+    # Results of each token come in at most every other clock, while so many of the second one leave.
+    return 32 * math.ceil((outputs / 2 + LEAST_ROOM) / 32)
 
 
 def check(operator: PotLinear) -> None:
@@ -309,9 +316,23 @@ def groups(operator: PotLinear) -> int:
 def chunks(operator: PotLinear, powers: int) -> list[int]:
     """How many groups are worked on at a time, block by block, by chunk; dense one at a time."""
     total = groups(operator)
-    most = BUCKETS >> powers.bit_length() if operator.size("sparse") else 1
+    most = _places(powers) if operator.size("sparse") else 1
+    if beside(operator, powers):
+        most = 2
     count = -(-total // most)
     return [total // count + (index < total % count) for index in range(count)]
+
+
+def beside(operator: PotLinear, powers: int) -> bool:
+    """Whether groups are drained beside the next chunk's work, which has other buckets."""
+    if not operator.size("sparse") or _places(powers) < 4 or operator.size("n_in") < 2 * BLOCK:
+        return False
+    return operator.size("parallel_tokens") > 1 or groups(operator) > _places(powers)
+
+
+def _places(powers: int) -> int:
+    """Groups that an element has buckets for."""
+    return BUCKETS >> powers.bit_length()
 
 
 def _weight_words(operator: PotLinear, codes: np.ndarray, code_width: int) -> list[int]:
@@ -323,19 +344,35 @@ def _weight_words(operator: PotLinear, codes: np.ndarray, code_width: int) -> li
     width = code_width
     if sparse:
         rows, width = _kept(rows, code_width), code_width + (BLOCK - 1).bit_length()
-    # (group, element, block, step)
-    steps = rows.reshape(groups(operator), pe, -1, KEPT if sparse else rows.shape[1])
+    # (group, block, step, element)
+    steps = rows.reshape(groups(operator), pe, -1, KEPT if sparse else rows.shape[1]).transpose(0, 2, 3, 1)
     words: list[int] = []
-    start = 0
-    for banks in chunks(operator, Parts.of(operator.weights()).powers):
-        chunk = steps[start : start + banks]
-        for block in range(steps.shape[2]):
-            for bank in range(banks):
-                words += [_pack(word, width) for word in chunk[bank, :, block].T.tolist()]
-                if element == "bucket" and block == steps.shape[2] - 1:
-                    words.append(0)
-        start += banks
+    for group, block in order(operator, steps.shape[1]):
+        if block is not None:
+            words += [_pack(word, width) for word in steps[group, block].tolist()]
+        elif element == "bucket":
+            words.append(0)
     return words
+
+
+def order(operator: PotLinear, blocks: int) -> list[tuple[int, int | None]]:
+    """Blocks of groups, (group, block), in the order in which they are worked on; block None: the group is drained."""
+    powers = operator.powers
+    split = chunks(operator, powers)
+    found: list[tuple[int, int | None]] = []
+    start = 0
+    for index, banks in enumerate(split):
+        defers = beside(operator, powers) and index < len(split) - 1
+        deferred = [start - 2, start - 1] if beside(operator, powers) and index else []
+        for block in range(blocks):
+            if deferred and block in (0, blocks // 2):
+                found.append((deferred.pop(0), None))
+            for group in range(start, start + banks):
+                found.append((group, block))
+                if block == blocks - 1 and not defers:
+                    found.append((group, None))
+        start += banks
+    return found
 
 
 def _kept(rows: np.ndarray, code_width: int) -> np.ndarray:

@@ -58,12 +58,15 @@ module pot_linear #(
     // Sizes of the work.
     localparam BLOCK = 16, KEPT = 8, INDEX_WIDTH = 4;
     localparam ALL_BANKS = (N_OUT + PE - 1) / PE;
-    localparam MOST_BANKS = SPARSE != 0 ? 32 >> POWER_WIDTH : 1;
+    // Banks that an element has buckets for; where there are four, two are worked on beside two that are drained.
+    localparam PLACES = SPARSE != 0 ? 32 >> POWER_WIDTH : 1;
+    localparam BESIDE = PLACES >= 4 && N_IN >= 2 * BLOCK && (TOKENS > 1 || ALL_BANKS > PLACES);
+    localparam MOST_BANKS = BESIDE ? 2 : PLACES;
     localparam CHUNKS = (ALL_BANKS + MOST_BANKS - 1) / MOST_BANKS;
     localparam BANKS = (ALL_BANKS + CHUNKS - 1) / CHUNKS;
     localparam LARGE_CHUNKS = ALL_BANKS - CHUNKS * (BANKS - 1);
-    localparam BANK_WIDTH = BANKS > 1 ? $clog2(BANKS) : 0;
-    localparam BANK_BITS = BANKS > 1 ? $clog2(BANKS) : 1;
+    localparam BANK_WIDTH = BESIDE ? 2 : BANKS > 1 ? $clog2(BANKS) : 0;
+    localparam BANK_BITS = BANK_WIDTH > 0 ? BANK_WIDTH : 1;
     localparam BLOCKS = SPARSE != 0 ? N_IN / BLOCK : 1;
     localparam STEPS = SPARSE != 0 ? KEPT : N_IN;
     localparam STEP_WIDTH = STEPS > 1 ? $clog2(STEPS) : 1;
@@ -91,7 +94,7 @@ module pot_linear #(
     wire [DRAIN_INDEX_WIDTH-1:0] drain_index;
     pot_linear_sequence #(
         .STEPS(STEPS), .STEP_WIDTH(STEP_WIDTH), .BLOCKS(BLOCKS), .BANKS(BANKS), .BANK_WIDTH(BANK_WIDTH),
-        .CHUNKS(CHUNKS), .LARGE_CHUNKS(LARGE_CHUNKS), .DRAIN(DRAIN), .DRAIN_WIDTH(DRAIN_WIDTH), .DRAIN_WORD(BUCKET),
+        .BESIDE(BESIDE), .CHUNKS(CHUNKS), .LARGE_CHUNKS(LARGE_CHUNKS), .DRAIN(DRAIN), .DRAIN_WIDTH(DRAIN_WIDTH), .DRAIN_WORD(BUCKET),
         .RELEASE_EACH(SPARSE), .RELEASE_STEP(STEPS - (LATE ? 2 : 1)), .ADDRESS_WIDTH(ADDRESS_WIDTH),
         .DRAIN_INDEX_WIDTH(DRAIN_INDEX_WIDTH)
     ) sequence_(
@@ -131,7 +134,7 @@ module pot_linear #(
                 .address(token_write_address), .full(token_full), .release_(token_release)
             );
             pot_linear_memory #(
-                .WIDTH(IN_WIDTH), .TOKENS(TOKENS), .ADDRESS_WIDTH(TOKEN_WIDTH + 1), .BLOCK_RAM(BLOCK_RAM)
+                .WIDTH(IN_WIDTH), .TOKENS(TOKENS), .WORDS(2 * N_IN), .ADDRESS_WIDTH(TOKEN_WIDTH + 1), .BLOCK_RAM(BLOCK_RAM)
             ) token(
                 .clk(clk), .write(token_write), .write_address(token_write_address), .write_data(in_data),
                 .read_address(token_read_address), .read_data(token_data)
@@ -158,7 +161,9 @@ module pot_linear #(
                 assign write_data = token_data;
                 wire unused = &{1'b0, step};
             end else begin : whole
-                assign token_read_address = {half, step};
+                pot_linear_place #(.WORDS(N_IN), .INDEX_WIDTH(TOKEN_WIDTH)) place_of_step(
+                    .half(half), .index(step), .address(token_read_address)
+                );
                 assign full = token_full;
                 assign token_release = release_;
                 assign write = 0;

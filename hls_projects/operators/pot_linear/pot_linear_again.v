@@ -21,7 +21,7 @@ module pot_linear_again #(
     reg [INDEX_WIDTH-1:0] index;
     reg [TIME_WIDTH-1:0] times;
     reg half;
-    assign address = {half, index};
+    pot_linear_place #(.WORDS(WORDS), .INDEX_WIDTH(INDEX_WIDTH)) place(.half(half), .index(index), .address(address));
     assign out_valid = full;
     wire moves = out_valid && out_ready;
     wire last = moves && index == LAST[INDEX_WIDTH-1:0];

@@ -24,7 +24,7 @@ module pot_linear_load #(
     reg half;
     reg [1:0] count;
     assign in_ready = !count[1];
-    assign address = {half, index};
+    pot_linear_place #(.WORDS(WORDS), .INDEX_WIDTH(INDEX_WIDTH)) place(.half(half), .index(index), .address(address));
     wire taken = in_valid && in_ready;
     wire token_done = taken && index == LAST[INDEX_WIDTH-1:0];
     wire filled;

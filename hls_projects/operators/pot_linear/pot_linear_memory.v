@@ -4,6 +4,7 @@
 module pot_linear_memory #(
     parameter WIDTH = 8,
     parameter TOKENS = 1,
+    parameter WORDS = 192,
     parameter ADDRESS_WIDTH = 8,
     parameter BLOCK_RAM = 1
 ) (
@@ -16,7 +17,7 @@ module pot_linear_memory #(
 );
     generate
         if (BLOCK_RAM != 0) begin : block_ram
-            (* ram_style = "block" *) reg [TOKENS*WIDTH-1:0] words[0:(1<<ADDRESS_WIDTH)-1];
+            (* ram_style = "block" *) reg [TOKENS*WIDTH-1:0] words[0:WORDS-1];
             integer part;
             always @(posedge clk) begin
                 for (part = 0; part < TOKENS; part = part + 1)
@@ -26,7 +27,7 @@ module pot_linear_memory #(
         end else begin : distributed_ram
             genvar i;
             for (i = 0; i < TOKENS; i = i + 1) begin : rams
-                (* ram_style = "distributed" *) reg [WIDTH-1:0] words[0:(1<<ADDRESS_WIDTH)-1];
+                (* ram_style = "distributed" *) reg [WIDTH-1:0] words[0:WORDS-1];
                 always @(posedge clk) begin
                     if (write[i]) words[write_address] <= write_data;
                     read_data[i*WIDTH +: WIDTH] <= words[read_address];

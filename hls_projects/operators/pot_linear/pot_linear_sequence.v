@@ -3,13 +3,20 @@
 // A bank is a group of as many outputs as there are elements. Dense has one bank a chunk and one block, the token.
 // After the last block of a bank its buckets are drained, or its sums taken, in DRAIN clocks of which the last waits
 // until the results of the bank before are read out.
+//
+// BESIDE: chunks have two banks, the last one may have one, and use one half of the buckets and the other in turns. So
+// a chunk's banks are drained beside the work on the next one, the first before its first block and the second half-way
+// through, which leaves time to read out the results between the two. Those of the last chunk, which may not wait for
+// another token, are drained as above.
 
 module pot_linear_sequence #(
     parameter STEPS = 96,
     parameter STEP_WIDTH = 7,
     parameter BLOCKS = 1,
     parameter BANKS = 1,
+    // Bits of a bank's place among the buckets.
     parameter BANK_WIDTH = 0,
+    parameter BESIDE = 0,
     parameter CHUNKS = 4,
     // So many chunks have BANKS banks, the others one fewer.
     parameter LARGE_CHUNKS = 4,
@@ -58,6 +65,11 @@ module pot_linear_sequence #(
     reg [DRAIN_INDEX_WIDTH-1:0] drains;
     reg draining, busy;
 
+    // Whether this chunk's banks, and whether those of the chunk before, are drained beside the next one's work.
+    wire defers, owes;
+    wire half_way;
+    wire [BANK_BITS-1:0] place_of_bank;
+
     wire many;
     generate
         if (LARGE_CHUNKS == CHUNKS) begin : equal
@@ -76,20 +88,48 @@ module pot_linear_sequence #(
     wire rests = !go || !draining;
     wire step_done = go && !draining && last_step;
     wire bank_done = go && draining && last_drain;
-    wire bank_next = last_block ? bank_done : step_done;
-    wire token_done = bank_done && last_bank && last_chunk;
+    wire own_done = bank_done && !owes;
+    wire bank_next = last_block && !defers ? own_done : step_done;
+    wire chunk_done = bank_next && last_bank && last_block;
+    wire token_done = own_done && last_bank && last_chunk;
     wire free = last_bank && (RELEASE_EACH != 0 || last_chunk);
     assign release_ = go && !draining && step == RELEASE_STEP[STEP_WIDTH-1:0] && free;
 
+    generate
+        if (BESIDE != 0) begin : beside
+            localparam HALF_WAY = BLOCKS / 2 - 1;
+            reg [1:0] owed;
+            reg bucket_half;
+            assign defers = !last_chunk;
+            assign owes = owed != 0;
+            assign half_way = owed[0] && last_bank && block == HALF_WAY[BLOCK_WIDTH-1:0];
+            assign place_of_bank = owes && draining ? {!bucket_half, owed[0]} : {bucket_half, bank[0]};
+            always @(posedge clk) begin
+                if (chunk_done && defers) owed <= 2;
+                else if (bank_done && owes) owed <= owed - 1'b1;
+                if (chunk_done) bucket_half <= !bucket_half;
+                if (rst) begin
+                    owed <= 0;
+                    bucket_half <= 0;
+                end
+            end
+        end else begin : after
+            assign defers = 0;
+            assign owes = 0;
+            assign half_way = 0;
+            assign place_of_bank = bank;
+        end
+    endgenerate
+
     always @(posedge clk) begin
         if (go && !draining) step <= last_step ? {STEP_WIDTH{1'b0}} : step + 1'b1;
-        if (step_done && last_block) draining <= 1;
+        if (step_done && (last_block ? last_bank || !defers : half_way)) draining <= 1;
         if (bank_done) draining <= 0;
         if (bank_done || !draining) drained <= 1;
         else if (go) drained <= drained + 1'b1;
         if (bank_next) bank <= last_bank ? {BANK_BITS{1'b0}} : bank + 1'b1;
         if (bank_next && last_bank) block <= last_block ? {BLOCK_WIDTH{1'b0}} : block + 1'b1;
-        if (bank_done && last_bank) chunk <= last_chunk ? {CHUNK_WIDTH{1'b0}} : chunk + 1'b1;
+        if (chunk_done) chunk <= last_chunk ? {CHUNK_WIDTH{1'b0}} : chunk + 1'b1;
         if (token_done) address <= 0;
         else if (DRAIN_WORD != 0 ? (draining ? bank_done : go) : go && !draining) address <= address + 1'b1;
         if (token_done) drains <= 1;
@@ -102,7 +142,7 @@ module pot_linear_sequence #(
         drain <= go && draining;
         last <= bank_done || rst;
         taken <= bank_done && !rst;
-        bank_later <= bank;
+        bank_later <= place_of_bank;
         if (rests) place <= 0;
         else place <= drained;
         if (rests) drain_index <= 0;

@@ -8,7 +8,7 @@
 //
 // With two TOKENS codes come in turns, the first token's and the second's, and leave a token at a time: the second's
 // wait in a queue for a whole token. While they leave, the next pair's queue up. The first token's queue holds up to
-// twenty-four codes when a selection is made, or FIRST_PLACES - 8; the second's has as many places more than a token,
+// FIRST_PLACES - 8 codes when a selection is made; the second's has as many places more than a token,
 // and so has room whenever the first's has.
 
 module pot_linear_write #(
@@ -110,7 +110,8 @@ module pot_linear_write #(
                 .clk(clk), .rst(rst), .push(valid && second_comes), .code(code), .pop(pop && second_leaves),
                 .newest(second_newest), .oldest(second_oldest)
             );
-            assign room = first_newest[FIRST_WIDTH] || !(&first_newest[FIRST_WIDTH-1:3]);
+            localparam FULL = FIRST_PLACES / 8 - 1;
+            assign room = first_newest[FIRST_WIDTH] || first_newest[FIRST_WIDTH-1:3] < FULL[FIRST_WIDTH-4:0];
             assign queued = second_leaves ? !second_newest[SECOND_WIDTH] : !first_newest[FIRST_WIDTH];
             assign oldest = second_leaves ? second_oldest : first_oldest;
             wire unused_bits = &{1'b0, first_newest, second_newest};

@@ -110,6 +110,11 @@ def test_results_of_two_tokens_fill_their_queues():
         ((16, 40), {"element": "shift", "pe": 10, "parallel_tokens": 2}),
         ((96, 40), {"element": "bucket", "sparse": 1, "pe": 10, "parallel_tokens": 2, "ram_style": "distributed"}),
         ((96, 80), {"element": "bucket", "sparse": 1, "pe": 20, "parallel_tokens": 2, "result_buffers": 2}),
+        # Drained beside the next chunk's work: three chunks whose last one has one group, of two tokens and of one.
+        ((48, 45), {"element": "bucket", "sparse": 1, "pe": 9, "parallel_tokens": 2}),
+        ((48, 45), {"element": "bucket", "sparse": 1, "pe": 9}),
+        # Results are read out in more clocks than the work takes, and leave in more than they are read out.
+        ((32, 280), {"element": "bucket", "sparse": 1, "pe": 70, "parallel_tokens": 2, "result_buffers": 2}),
     ],
 )
 def test_clocks(sizes, folding):
@@ -134,12 +139,14 @@ def test_dense_interval(element, drain, least, pe):
 @pytest.mark.parametrize(
     "sizes, folding, clocks",
     [
-        # Ten groups in chunks of 4, 3 and 3; between groups of a chunk 20 results are read out, in 5 clocks more than
-        # a group takes there.
-        ((96, 96), {"pe": 10}, 10 * (48 + 7) + 7 * 5),
-        # 40 results: with a second buffer the third group of a chunk waits, and the fourth.
-        ((96, 192), {"pe": 20, "result_buffers": 2}, 10 * (48 + 7) + 3 * 11 + 25),
-        ((192, 96), {"pe": 20}, 5 * (96 + 7) + 3 * 25),
+        # Ten groups in chunks of two; of the last two the second waits 5 clocks until 20 results are read out.
+        ((96, 96), {"pe": 10}, 10 * (48 + 7) + 5),
+        # Every drain but the first of two tokens waits until the 58 results before it are nearly read out.
+        ((96, 288), {"pe": 29}, 2 * 48 + 7 + 9 * 58),
+        ((96, 288), {"pe": 29, "result_buffers": 2}, 10 * 58),
+        # A group alone in its chunk takes as long as its blocks take to load, but for two drains meanwhile.
+        ((96, 96), {"pe": 9}, 10 * (48 + 7) + 6 * 16 - 2 * 7),
+        ((192, 96), {"pe": 20}, 4 * (96 + 7) + 12 * 16 - 2 * 7),
         ((96, 96), {"pe": 10, "sparse": 0}, 10 * (96 + 7)),
     ],
 )
@@ -149,6 +156,18 @@ def test_interval_of_two_tokens(sizes, folding, clocks):
         np.random.default_rng(0), *sizes, **{"element": "bucket", "sparse": 1, "parallel_tokens": 2, **folding}
     )
     assert simulated_cycles(operator, 4).interval() == clocks == operator.cycles()
+
+
+@pytest.mark.parametrize("tokens", [1, 2])
+@pytest.mark.parametrize("n_in, n_out", [(96, 96), (96, 288), (192, 96), (32, 40)])
+def test_cycles_are_those_of_the_simulation(n_in, n_out, tokens):
+    """Of every number of groups that are drained beside the next ones' work, with what they wait for."""
+    operator = layer(np.random.default_rng(0), n_in, n_out, element="bucket", sparse=1)
+    for pe in sorted({-(-n_out // groups) for groups in range(2, n_out // 5)}):
+        for buffers in (1, 2):
+            operator.fold({"pe": pe, "result_buffers": buffers, "parallel_tokens": tokens})
+            if layout.beside(operator, operator.powers):
+                assert simulated_cycles(operator, 8).interval() == operator.cycles()
 
 
 @pytest.mark.verilator

@@ -20,7 +20,9 @@ Dense, where the stream never waits, a token, or two, take ``groups * max(steps 
 
 Sparse, groups are worked on in chunks of up to ``32 >> bit_length(powers)``, block by block of 16 inputs: 8 clocks a
 group of the chunk, but 16 at least, for that many inputs are loaded meanwhile; the last block's groups drain one after
-the other. Where there is more than one chunk, or two tokens, the blocks are loaded from the token for each chunk.
+the other. Where there is more than one chunk, or two tokens, the blocks are loaded from the token for each chunk, and
+where a chunk could have four groups it has two, which drain beside the next one's work: the first before its first
+block, the second half-way through. Only those of a token's last chunk drain in its last block.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from typing import TYPE_CHECKING
 
 from hls_projects.dataflow.program import Program, Read, Repeat, Together, Wait, Write, claim, fill, free, take
 from hls_projects.operators.base import Ports, Stage, around, block_of, clocks, moving
-from hls_projects.operators.pot_linear.layout import BLOCK, KEPT, chunks, first_places
+from hls_projects.operators.pot_linear.layout import BLOCK, KEPT, LEAST_ROOM, beside, chunks, first_places
 
 if TYPE_CHECKING:
     from hls_projects.operators.pot_linear import PotLinear
@@ -44,7 +46,8 @@ EARLY, MOVE_EARLY = 3, 1
 SINGLE_BLOCKS = ("groups", "results")
 # Codes of the first of two tokens on their way to its queue when that is full.
 ON_THEIR_WAY = 4
-FULL = 8
+# Tokens after which one takes as long as the next.
+STEADY = 4
 
 
 def powers(operator: PotLinear) -> int:
@@ -79,7 +82,7 @@ def buffers(operator: PotLinear, block: str) -> int:
     if block in SINGLE_BLOCKS:
         return 1
     if block == "first":
-        return first_places(operator) - FULL + ON_THEIR_WAY
+        return first_places(operator) - LEAST_ROOM + ON_THEIR_WAY
     return operator.size("n_out") + first_places(operator) if block == "second" else 2
 
 
@@ -131,6 +134,8 @@ def _dense(operator: PotLinear) -> Program:
 
 
 def _sparse(operator: PotLinear) -> Program:
+    if beside(operator, powers(operator)):
+        return _sparse_beside(operator)
     work = max(KEPT, operator.block_nonzeros)
     begin, end = (take("inputs"),), (free("inputs"),)
     blocks = math.ceil(operator.size("n_in") / BLOCK)
@@ -138,31 +143,119 @@ def _sparse(operator: PotLinear) -> Program:
     for banks in chunks(operator, powers(operator)):
         before = (*clocks(work * banks, first=begin, last=end), *_wait(BLOCK - work * banks))
         program = (*program, Repeat(blocks - 1, before))
-        pauses = _pauses(operator, work + drain(operator), banks)
+        pauses = [*_pauses(operator, [work + drain(operator)] * (banks - 1)), 0]
         for bank in range(banks):
             last = bank == banks - 1
             program = (*program, *_group(operator, work, begin * (bank == 0), end * last), *_wait(pauses[bank]))
     return program
 
 
+def _sparse_beside(operator: PotLinear) -> Program:
+    work, blocks = max(KEPT, operator.block_nonzeros), math.ceil(operator.size("n_in") / BLOCK)
+    begin, end = (take("inputs"),), (free("inputs"),)
+    *split, last = chunks(operator, powers(operator))
+    half_way = blocks // 2
+
+    def steps(banks: int, count: int) -> Program:
+        return (Repeat(count, clocks(work * banks, first=begin, last=end)),)
+
+    program: Program = ()
+    before: Program = ()
+    for banks in split:
+        program = (*program, *before, *steps(banks, half_way), *before, *steps(banks, blocks - half_way))
+        before = _drain(operator)
+    program = (*program, *before, *steps(last, half_way), *before, *steps(last, blocks - half_way - 1))
+    for bank in range(last):
+        program = (*program, *_group(operator, work, begin * (bank == 0), end * (bank == last - 1)))
+    return program
+
+
+def cycles(operator: PotLinear) -> int:
+    """Clocks of a picture with what no stage tells by itself: what the stages wait for one another."""
+    pairs = operator.size("n_tokens") // operator.size("parallel_tokens")
+    waited = _token_beside(operator) if beside(operator, powers(operator)) else 0
+    return pairs * max(waited, _leaving(operator) if operator.size("parallel_tokens") > 1 else 0)
+
+
+def _leaving(operator: PotLinear) -> int:
+    """Clocks in which the results of two tokens leave where they are read out as fast as can be.
+
+    While the second token's leave, the next first one's fill their queue; the rest then leaves as it comes.
+    """
+    outputs = operator.size("n_out")
+    return outputs + max(outputs, 2 * (outputs - buffers(operator, "first")) + 1)
+
+
+def _token_beside(operator: PotLinear) -> int:
+    """Clocks of a token, or of two, whose groups are drained beside the next ones' work, with all that it waits for."""
+    work, blocks = max(KEPT, operator.block_nonzeros), math.ceil(operator.size("n_in") / BLOCK)
+    split = chunks(operator, powers(operator))
+    clock = Clock(operator)
+    ends = []
+    for _ in range(STEADY):
+        for index, banks in enumerate(split):
+            last = index == len(split) - 1
+            for block in range(blocks):
+                if index and block in (0, blocks // 2):
+                    clock.drain()
+                if last and block == blocks - 1:
+                    clock.work(work, loaded=True, released=banks == 1)
+                    clock.drain()
+                    if banks > 1:
+                        clock.work(work, loaded=False, released=True)
+                        clock.drain()
+                else:
+                    clock.work(work * banks)
+        ends.append(clock.now)
+    return ends[-1] - ends[-2]
+
+
+class Clock:
+    """When the work on blocks of inputs and groups of outputs ends."""
+
+    def __init__(self, operator: PotLinear) -> None:
+        self.now = self.loaded = 0
+        self.released = [0, 0]
+        self.drains, self.apart, self.buffers = drain(operator), _apart(operator), operator.size("result_buffers")
+        self.read = -self.apart
+
+    def work(self, clocks: int, *, loaded: bool = True, released: bool = True) -> None:
+        """Steps on a block, which is loaded while that of two before is free."""
+        if loaded:
+            self.loaded = max(self.loaded, self.released[0]) + BLOCK
+            self.now = max(self.now, self.loaded)
+        self.now += clocks
+        if released:
+            self.released = [self.released[1], self.now]
+
+    def drain(self) -> None:
+        """A group's drain, whose last clock waits for a place for the results."""
+        self.now = max(self.now + self.drains, self.read + (self.apart if self.buffers == 1 else 1))
+        self.read = self.now if self.buffers == 1 else max(self.now, self.read + self.apart)
+
+
 def _group(operator: PotLinear, work: int, first: Ports, last: Ports) -> Program:
     """The steps of a group, beside whose first and last one ``first`` and ``last`` move, and its drain."""
-    return (*clocks(work, first=first, last=last), *clocks(drain(operator), last=(claim("groups"), fill("groups"))))
+    return (*clocks(work, first=first, last=last), *_drain(operator))
 
 
-def _pauses(operator: PotLinear, work: int, banks: int) -> list[int]:
-    """What each group of a chunk waits for the read-out of results after ``work`` clocks that follow the one before.
+def _drain(operator: PotLinear) -> Program:
+    return clocks(drain(operator), last=(claim("groups"), fill("groups")))
+
+
+def _pauses(operator: PotLinear, gaps: list[int]) -> list[int]:
+    """What groups that are done so many clocks after the one before wait for the read-out of results.
 
     With a second buffer the results of one more group can be there before they are read out.
     """
     if operator.size("result_buffers") == 1:
-        return [max(_apart(operator) - work, 0)] * (banks - 1) + [0]
+        return [max(_apart(operator) - gap, 0) for gap in gaps]
     pauses, done, read = [], 0, 0
-    for _ in range(banks - 1):
-        pauses.append(max(read + 1 - done - work, 0) if pauses else 0)
-        done += work + pauses[-1]
+    for gap in gaps:
+        pauses.append(max(read + 1 - done - gap, 0) if pauses else 0)
+        done += gap + pauses[-1]
         read = max(done, read + _apart(operator))
-    return [*pauses, 0]
+    return pauses
 
 
 def _wait(count: int) -> Program:

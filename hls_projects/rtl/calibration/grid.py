@@ -92,9 +92,10 @@ LINEAR_FORMATS = (
 LINEAR_PAIRS = (
     (96, 96, 10, "block", 0, "INT8", "INT8", 1), (96, 192, 20, "distributed", 0, "INT8", "INT8", 2),
     (192, 96, 20, "block", 0, "INT8", "INT8", 1), (48, 64, 5, "distributed", 0, "INT6", "INT8", 1),
-    (64, 128, 13, "block", 2, "UINT8", "INT8", 1),
+    (64, 128, 13, "block", 2, "UINT8", "INT8", 1), (96, 288, 29, "distributed", 0, "INT8", "INT8", 2),
+    (64, 192, 22, "block", 0, "INT8", "INT8", 1),
 )  # fmt: skip
-LINEAR_HEADS = ((96, 10, 1, SHIFT), (64, 10, 5, SPARSE_BUCKET), (192, 100, 4, BUCKET), (128, 10, 10, DSP))
+LINEAR_HEADS = ((96, 10, 1), (64, 10, 5), (192, 100, 4), (128, 10, 10))
 # How often of a thousand a weight has each power of two, the lowest first, in trained layers.
 POWERS = np.array([10, 15, 45, 130, 250, 330, 220]) / 1000
 LINEAR_COLUMNS = (
@@ -107,7 +108,11 @@ def linear_points() -> tuple[Point, ...]:
     layers = [(*sizes, 0, "INT8", "INT8", 1, 1) for sizes in LINEAR_SIZES]
     layers += [(*layer, 1) for layer in LINEAR_FORMATS] + [(*layer, 2) for layer in LINEAR_PAIRS]
     rows = [(0, *layer[:4], *kind, 3, *layer[4:]) for layer in layers for kind in LINEAR_KINDS]
-    heads = [(1, *sizes, "distributed", *kind, 3, 0, "INT8", "INT16", 1, 1) for *sizes, kind in LINEAR_HEADS]
+    heads = [
+        (1, *sizes, "distributed", *kind, 3, 0, "INT8", "INT16", 1, 1)
+        for sizes in LINEAR_HEADS
+        for kind in LINEAR_KINDS
+    ]
     return table(LINEAR_COLUMNS, *rows, *heads)
 
 
@@ -172,6 +177,13 @@ RESIDUALS = (
     ("INT6", "INT6", "INT6", 1, 0, 1), ("INT8", "INT8", "UINT8", 0, 1, 1), ("INT8", "INT8", "INT8", 6, 0, 6),
     ("INT12", "INT12", "INT12", 0, 1, 1), ("INT4", "INT4", "INT4", 0, 1, 1), ("INT16", "INT8", "INT8", 0, 4, 8),
 )  # fmt: skip
+# (n_in, n_out, first, type): queries, keys or values of an attention, or parts of other sizes.
+SLICES = (
+    (288, 96, 0, "INT8"), (288, 96, 96, "INT8"), (288, 96, 192, "INT8"), (144, 48, 48, "INT8"), (192, 64, 128, "INT8"),
+    (576, 192, 192, "INT8"), (96, 32, 0, "INT6"), (384, 128, 128, "INT8"), (72, 24, 48, "INT8"), (768, 256, 0, "INT8"),
+    (192, 96, 96, "UINT8"), (288, 96, 96, "INT4"), (120, 40, 40, "INT10"), (1152, 384, 384, "INT8"),
+    (48, 16, 16, "INT8"),
+)  # fmt: skip
 TABLES = (
     ("INT8", "INT8", 4, "gelu"), ("INT8", "UINT8", 5, "relu"), ("INT6", "INT8", 3, "gelu"), ("INT8", "INT8", 6, "gelu"),
     ("INT8", "INT6", 4, "gelu"), ("INT9", "INT8", 5, "gelu"), ("UINT8", "INT8", 4, "any"), ("INT8", "INT8", 0, "any"),
@@ -184,6 +196,11 @@ def residual(point: Point) -> Design:
     shifts = {name: point[name] for name in ("a_shift", "b_shift", "out_shift")}
     types = [point["a_dtype"], point["b_dtype"]]
     return Design.of(operator_of("ResidualAdd", types, point["out_dtype"], n_tokens=64, n_in=96, **shifts))
+
+
+def channel_slice(point: Point) -> Design:
+    sizes = {name: point[name] for name in ("n_in", "n_out", "first")}
+    return Design.of(operator_of("ChannelSlice", [point["dtype"]], point["dtype"], n_tokens=64, **sizes))
 
 
 def activation(point: Point) -> Design:
@@ -306,6 +323,7 @@ FAMILIES = (
     Family("AttentionScores", table(ATTENTION_COLUMNS, *SCORES), attention("AttentionScores", False)),
     Family("AttentionValues", values_points(), attention("AttentionValues", True)),
     Family("ResidualAdd", table("a_dtype b_dtype out_dtype a_shift b_shift out_shift", *RESIDUALS), residual),
+    Family("ChannelSlice", table("n_in n_out first dtype", *SLICES), channel_slice),
     Family("ActivationTable", table("in_dtype out_dtype step function", *TABLES), activation),
     Family("PositionEmbedding", table(
         "n_patches n_prefix n_in in_dtype out_dtype in_shift out_shift", *EMBEDDINGS), embedding),

@@ -1,0 +1,155 @@
+"""Putting an exported QONNX graph in order.
+
+qonnx looks through all tensors for each of them, several times after every transformation: on a graph of some hundred
+nodes that takes longer than the export. What is here goes through the graph once.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import re
+
+from onnx import ModelProto, NodeProto, helper, shape_inference
+from qonnx.core.modelwrapper import ModelWrapper
+from qonnx.custom_op.registry import getCustomOp, is_custom_op
+from qonnx.transformation.base import Transformation
+from qonnx.transformation.fold_constants import FoldConstants
+from qonnx.transformation.general import (
+    RemoveStaticGraphInputs,
+    RemoveUnusedTensors,
+    SortCommutativeInputsInitializerLast,
+)
+from toposort import toposort_flatten
+
+QUANTIZERS = ["Quant", "FloatQuant", "BipolarQuant", "Trunc"]
+
+
+def tidy_up(model: ModelWrapper) -> ModelWrapper:
+    """A copy with shapes inferred, constants folded, weight quantizers kept as nodes.
+
+    qonnx's own ``cleanup_model`` would fold ``FloatQuant`` away and with it the weight format.
+    """
+    model = infer_shapes(copy.deepcopy(model))
+    stored = {tensor.name for tensor in model.graph.initializer}
+    if any(_is_constant(node, stored) for node in model.graph.node):
+        model = model.transform(FoldConstants(exclude_op_types=QUANTIZERS), make_deepcopy=False, cleanup=False)
+    for transformation in (
+        RemoveUnusedTensors(),
+        RemoveStaticGraphInputs(),
+        Sort(),
+        SortCommutativeInputsInitializerLast(),
+        OwnParameters(),
+        NameByModule(),
+        RemoveUnusedTensors(),
+    ):
+        model = model.transform(transformation, make_deepcopy=False, cleanup=False)
+    return model
+
+
+def infer_shapes(model: ModelWrapper) -> ModelWrapper:
+    """As qonnx's ``InferShapes``, and with the shapes of the constants that nodes read."""
+    graph = model.graph
+    known = {port.name for port in (*graph.input, *graph.output, *graph.value_info)}
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    for name in dict.fromkeys(name for node in graph.node for name in node.input):
+        if name in constants and name not in known:
+            tensor = constants[name]
+            graph.value_info.append(helper.make_tensor_value_info(name, tensor.data_type, tensor.dims))
+    standard = ModelProto()
+    standard.CopyFrom(model.model)
+    del standard.graph.node[:]
+    standard.graph.node.extend(_standard(node, model) for node in graph.node)
+    inferred = shape_inference.infer_shapes(standard)
+    del inferred.graph.node[:]
+    inferred.graph.node.extend(graph.node)
+    return ModelWrapper(inferred, fix_missing_initializer_valueinfo=False)
+
+
+def _standard(node: NodeProto, model: ModelWrapper) -> NodeProto:
+    """A node of ONNX with outputs of the same shapes."""
+    if not is_custom_op(node.domain):
+        return node
+    standard = getCustomOp(node).make_shape_compatible_op(model)
+    standard.name = node.name
+    return standard
+
+
+def _is_constant(node: NodeProto, stored: set[str]) -> bool:
+    """Whether its outputs can be worked out now."""
+    return node.op_type not in QUANTIZERS and (node.op_type == "Shape" or stored.issuperset(node.input))
+
+
+class Sort(Transformation):
+    """Nodes after those that they read from, as early as they can be, in the order of qonnx's ``SortGraph``."""
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        nodes = list(model.graph.node)
+        makers = {tensor: place for place, node in enumerate(nodes) for tensor in node.output}
+        before = {
+            place: {makers[tensor] for tensor in node.input if tensor in makers} for place, node in enumerate(nodes)
+        }
+        ordered = [nodes[place] for place in toposort_flatten(before)]
+        del model.graph.node[:]
+        model.graph.node.extend(ordered)
+        return model, False
+
+
+class OwnParameters(Transformation):
+    """A constant of its own for every input that reads one, as qonnx's ``GiveUniqueParameterTensors`` makes them.
+
+    Their names are for :class:`NameByModule` to replace.
+    """
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        graph = model.graph
+        constants = {tensor.name: tensor for tensor in graph.initializer}
+        shapes = {port.name: port for port in (*graph.input, *graph.output, *graph.value_info)}
+        read, names = set(), {*constants, *shapes}
+        for node in graph.node:
+            for index, name in enumerate(node.input):
+                if name in read:
+                    node.input[index] = _unique(name, names)
+                    for found, shelf in ((constants[name], graph.initializer), (shapes[name], graph.value_info)):
+                        shelf.add().CopyFrom(found)
+                        shelf[-1].name = node.input[index]
+                elif name in constants:
+                    read.add(name)
+        return model, False
+
+
+class NameByModule(Transformation):
+    """Unique names that are identifiers: nodes after the exporter's module paths, tensors after nodes.
+
+    qonnx's own renaming misses a tensor that feeds two inputs of one node.
+    """
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        graph = model.graph
+        fixed = {"": ""} | {port.name: port.name for port in (*graph.input, *graph.output)}
+        names = dict(fixed)
+        taken: set[str] = set()
+        for node in graph.node:
+            node.name = _unique(_identifier(node), taken)
+            for index, tensor in enumerate(node.input):
+                names.setdefault(tensor, f"{node.name}_param{index}")
+            for index, tensor in enumerate(node.output):
+                names.setdefault(tensor, f"{node.name}_out{index}")
+        for node in graph.node:
+            node.input[:] = [names[tensor] for tensor in node.input]
+            node.output[:] = [names[tensor] for tensor in node.output]
+        for item in (*graph.initializer, *graph.value_info):
+            item.name = names.get(item.name, item.name)
+        return model, False
+
+
+def _identifier(node: NodeProto) -> str:
+    path = node.name.replace("act_quant/export_handler", "").replace("export_handler", "")
+    return re.sub(r"\W+", "_", path).strip("_") or node.op_type
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    candidates = itertools.chain([name], (f"{name}_{i}" for i in itertools.count(1)))
+    chosen = next(candidate for candidate in candidates if candidate not in taken)
+    taken.add(chosen)
+    return chosen
