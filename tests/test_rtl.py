@@ -24,6 +24,7 @@ from hls_projects.conversion import make_graph
 from hls_projects.dataflow import simulate
 from hls_projects.dataflow.sizing import Depths
 from hls_projects.lowering import lower
+from hls_projects.merging import merged, separated
 from hls_projects.operators import PotLinear, ResidualAdd
 from hls_projects.qonnx_file import run_pictures
 from hls_projects.rtl.assembly import FILES, AssemblyError, write_rtl
@@ -39,10 +40,13 @@ FOLDING = {
     "AttentionScores": {"parallel_heads": 3, "parallel_keys": 4, "packed": 1},
     "AttentionValues": {"parallel_heads": 3, "parallel_channels": 4},
 }
+SMALL = tiny_config(embed_dim=48, num_heads=3)
 MODELS = {
-    "tiny": (tiny_config(global_pool="token"), {}),
-    "windowed": (tiny_config(patch_size=4, attention="windowed", tile_size=8), {}),
-    "small, folded": (tiny_config(embed_dim=48, num_heads=3), FOLDING),
+    "tiny": (tiny_config(global_pool="token"), {}, separated),
+    "windowed": (tiny_config(patch_size=4, attention="windowed", tile_size=8), {}, separated),
+    "small, folded": (SMALL, FOLDING, separated),
+    "small, merged, folded": (SMALL, FOLDING, merged),
+    "windowed, merged": (tiny_config(patch_size=4, attention="windowed", tile_size=8), {}, merged),
 }
 
 
@@ -55,8 +59,8 @@ class Project:
 
 
 def make_project(folder: Path, name: str) -> Project:
-    config, foldings = MODELS[name]
-    model = lower(export(random_model(config), folder / "model.qonnx.onnx"))
+    config, foldings, form = MODELS[name]
+    model = form(lower(export(random_model(config), folder / "model.qonnx.onnx")))
     for node in model.graph.node:
         getCustomOp(node).fold(foldings.get(node.op_type, {}))
     model.save(str(folder / "lowered.onnx"))
@@ -99,7 +103,7 @@ def test_tiny_model(tiny: Project, tiny_program: Program):
 
 
 @pytest.mark.verilator
-@pytest.mark.parametrize("name", ["windowed", "small, folded"])
+@pytest.mark.parametrize("name", ["windowed", "windowed, merged", "small, folded", "small, merged, folded"])
 def test_model(name: str, tmp_path: Path):
     project = make_project(tmp_path, name)
     check(project, compiled(project))

@@ -6,8 +6,10 @@ import pytest
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
+from hls_projects.merging import merged
 from hls_projects.operators import (
     ActivationTable,
+    ChannelSlice,
     IntegerLayerNorm,
     IntegerSoftmax,
     PatchReader,
@@ -19,7 +21,8 @@ from hls_projects.rtl.bench import check_twin
 from hls_projects.testing import mixed_codes
 
 KINDS = (
-    PatchReader, PositionEmbedding, IntegerLayerNorm, IntegerSoftmax, ResidualAdd, ActivationTable, TokenPooling
+    PatchReader, PositionEmbedding, IntegerLayerNorm, IntegerSoftmax, ResidualAdd, ActivationTable, TokenPooling,
+    ChannelSlice,
 )  # fmt: skip
 PICTURES = 2
 
@@ -27,7 +30,7 @@ PICTURES = 2
 @pytest.mark.verilator
 @pytest.mark.parametrize("kind", KINDS)
 def test_lowered_operators(kind: type, lowered: ModelWrapper) -> None:
-    operators = [getCustomOp(node) for node in lowered.graph.node if node.op_type == kind.__name__]
+    operators = [getCustomOp(node) for node in merged(lowered).graph.node if node.op_type == kind.__name__]
     assert operators
     for operator in operators:
         cases = [
