@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -26,7 +28,7 @@ def export(model: VisionTransformer, path: Path) -> ModelWrapper:
     if not model.config.quantized:
         raise ValueError("a float model has no exact integer form; train it with weight_format pot4 or pot6")
     size, channels = model.config.image_size, model.config.in_channels
-    with warnings.catch_warnings(), torch.no_grad():
+    with warnings.catch_warnings(), torch.no_grad(), one_thread():
         warnings.simplefilter("ignore")  # the exporters warn of their own deprecations
         export_qonnx(
             model.eval(),
@@ -40,3 +42,14 @@ def export(model: VisionTransformer, path: Path) -> ModelWrapper:
     tidy.set_metadata_prop("tile_size", str(model.config.tile_size))
     tidy.save(str(path))
     return tidy
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """torch with one thread: on the tensors of one picture others only wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

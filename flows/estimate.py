@@ -23,7 +23,6 @@ from brevitas_model.config import ConfigError
 from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError, find_checkpoint
 from flows.command_line import CommandParser, guarded
-from flows.estimate_plot import save_plot
 from flows.estimating import estimate_facts
 from flows.folded import at_clock, options_of
 from flows.kept_graphs import lowered_graph
@@ -88,6 +87,9 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         write_whole(args.json, (json.dumps(estimate, indent=2) + "\n").encode())
     if args.plot:
+        # Not at the top: matplotlib takes a part of a second to import.
+        from flows.estimate_plot import save_plot
+
         save_plot(args.plot, estimate)
     return 0
 

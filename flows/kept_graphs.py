@@ -14,6 +14,7 @@ from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError
 from flows.provenance import PACKAGES, ROOT
 from hls_projects.cost import MODEL
+from hls_projects.dataflow.engine import library_meanwhile
 from hls_projects.lowering import lower
 from hls_projects.simulation.compiler import cache_dir
 
@@ -40,7 +41,7 @@ def lowered_graph(checkpoint: Path) -> Path:
     if not model.config.quantized:
         raise ConfigError(f"checkpoint {checkpoint} is not a quantized model")
     print("  lowering the model, once", file=sys.stderr)
-    with tempfile.TemporaryDirectory() as folder:
+    with library_meanwhile(), tempfile.TemporaryDirectory() as folder:
         lowered = lower(export(model, Path(folder) / "model.onnx"))
     keep(kept, lowered.model.SerializeToString())
     return kept

@@ -29,7 +29,6 @@ from flows.folded import FoldOptions, networks_of, options_of, with_foldings
 from flows.kept_graphs import keep, kept_folding, lowered_graph
 from flows.settings import SHIPPED_CHECKPOINT, add_folding, plot_file, positive
 from flows.timing import chosen_depths, fold_pipeline
-from flows.timing_plot import save_plot
 from hls_projects import pipeline
 from hls_projects.conversion import ConversionError, make_graph
 from hls_projects.cost import CostError
@@ -180,6 +179,9 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         write_whole(args.json, (json.dumps(facts(trace, found, target), indent=2) + "\n").encode())
     if args.plot:
+        # Not at the top: matplotlib takes a part of a second to import.
+        from flows.timing_plot import save_plot
+
         save_plot(args.plot, timeline(trace), sizing.curve if sizing else ())
     return int(trace.deadlock)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import tempfile
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import numpy as np
 
 from hls_projects.dataflow.network import Network
 from hls_projects.simulation.compiler import Program, compile_programs
+from hls_projects.simulation.processes import SimulationError
 
 ENGINE = Program(
     name="engine.so",
@@ -57,6 +61,22 @@ def load_library() -> ctypes.CDLL:
     library.peak_occupancy.argtypes = [array, number, array, number]
     library.peak_occupancy.restype = number
     return library
+
+
+@contextlib.contextmanager
+def library_meanwhile() -> Iterator[None]:
+    """Have the functions of engine.cpp compiled beside other work; what is wrong is told when they are asked for."""
+
+    def compile_library() -> None:
+        with contextlib.suppress(SimulationError):
+            load_library()
+
+    thread = threading.Thread(target=compile_library)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 def run_network(

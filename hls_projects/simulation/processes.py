@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -111,6 +112,9 @@ def _watch(workers: Sequence[Worker], running: Sequence[subprocess.Popen], progr
 @contextlib.contextmanager
 def signals_held() -> Iterator[None]:
     """Ctrl-C waits until the process that is started here is known, and so can be ended."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals come to the main thread
+        return
     held: list[int] = []
     numbers = (signal.SIGINT, signal.SIGTERM)
     handlers = [signal.signal(number, lambda number, frame: held.append(number)) for number in numbers]
