@@ -38,7 +38,7 @@ from hls_projects.targets import Target
 
 BACKEND = "Vitis"
 KERNELS = Path(__file__).parent / "kernels"
-SHARED_HEADERS = [KERNELS / f"{name}.h" for name in ("fixed_point", "blocks", "pot_element", "window")]
+SHARED_HEADERS = [KERNELS / f"{name}.h" for name in ("fixed_point", "blocks", "lanes", "pot_element", "window")]
 
 
 class ConversionError(Exception):

@@ -19,6 +19,7 @@ from hls_projects.conversion import config_struct, cpp_type
 from hls_projects.operators import HardwareOperator
 from hls_projects.simulation import compiler
 from hls_projects.simulation.compiler import BLOCKS_HEADER
+from hls_projects.simulation.native import VECTORIZED
 
 KERNELS = Path(__file__).parent / "kernels"
 HLS4ML = Path(str(resources.files("hls4ml"))) / "templates" / "vivado"
@@ -34,8 +35,9 @@ class IntegerTypes:
 
 # The sanitizers stop at an index outside an array, which plain C++ would let pass; with them the
 # programs run as fast at -O0 as at -O1 and compile in half the time. ap_types itself overflows
-# signed integers, native_types must not. The warnings left out are of hls4ml's headers, of pragmas
-# that only Vitis knows and of labels that only Vitis uses.
+# signed integers, native_types must not. On ap_types a kernel has its folding, on native_types it is
+# vectorized (lanes.h), as simulations have it. The warnings left out are of hls4ml's headers, of
+# pragmas that only Vitis knows and of labels that only Vitis uses.
 AP_TYPES = IntegerTypes(
     "ap_types",
     (
@@ -46,7 +48,7 @@ AP_TYPES = IntegerTypes(
 NATIVE_TYPES = IntegerTypes(
     "native_types",
     (
-        *(f"-I{Path(__file__).parent / 'simulation' / 'native_types'}", "-Wextra"),
+        *(f"-I{Path(__file__).parent / 'simulation' / 'native_types'}", VECTORIZED, "-Wextra"),
         *("-fsanitize=address,undefined", "-fno-sanitize-recover=all"),
     ),
 )

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent
-SHARED = tuple(ROOT / "kernels" / name for name in ("blocks.h", "fixed_point.h", "pot_element.h", "window.h"))
+SHARED = tuple(ROOT / "kernels" / f"{name}.h" for name in ("blocks", "fixed_point", "lanes", "pot_element", "window"))
 INCLUDES = frozenset(
     {"<hls_streamofblocks.h>", *(f'"{name}"' for name in ("hls_stream.h", "ap_int.h", *(path.name for path in SHARED)))}
 )
@@ -52,7 +52,7 @@ VARIABLE = re.compile(r"(?<!\bconst )\b(?:unsigned|int|bool)\s+(\w+)")
 BLOCK = re.compile(r"\bhls::(?:stream_of_blocks|read_lock|write_lock)\s*<(?P<block>(?:[^<>]|<[^<>]*>)*)>")
 BLOCK_TYPE = re.compile(r"(?:typename )?\w+(?:::\w+)?\[(?P<size>.+)\]", flags=re.DOTALL)
 PRAGMAS = (
-    re.compile(r"#pragma HLS PIPELINE II ?= ?[1-9]\d*"),
+    re.compile(r"#pragma HLS PIPELINE II ?= ?(?P<factor>\w+)"),
     re.compile(r"#pragma HLS (?:INLINE|DATAFLOW)"),
     re.compile(r"#pragma HLS UNROLL(?: factor ?= ?(?P<factor>\w+|CONFIG_T::\w+))?"),
     re.compile(r"#pragma HLS ARRAY_PARTITION variable=(?P<array>\w+) complete"),
@@ -159,7 +159,7 @@ def _constants(code: str) -> set[str]:
     Local ones made of constants, parameters of templates, and members of the templates in the shared
     headers and in ``code``.
     """
-    names = _members("\n".join(strip_comments(path.read_text()) for path in SHARED)) | _members(code)
+    names = _members("\n".join([*(strip_comments(path.read_text()) for path in SHARED), code]))
     for match in TEMPLATE.finditer(code):
         parts = (PARAMETER.fullmatch(part.strip()) for part in match["parameters"].split(","))
         names |= {part[1] for part in parts if part}

@@ -49,7 +49,10 @@ template <typename CONFIG_T> struct shift_element {
 #pragma HLS INLINE
         const typename CONFIG_T::accum_t product = times_significand<typename CONFIG_T::accum_t, CONFIG_T>(x, code)
                                                      << pot_code<CONFIG_T>::shift(code);
-        sum += pot_code<CONFIG_T>::negative(code) ? typename CONFIG_T::accum_t(-product) : product;
+        if (pot_code<CONFIG_T>::negative(code))
+            sum -= product;
+        else
+            sum += product;
     }
 
     typename CONFIG_T::accum_t drain() { return sum; }
@@ -108,8 +111,8 @@ template <typename CONFIG_T, unsigned kind> struct pot_element {
     typedef shift_element<CONFIG_T> type;
 };
 
-// All elements give the same sums; a simulation may take the one that its compiler vectorizes.
-#ifndef PLAIN_ELEMENT
+// All elements give the same sums. This one is the one that compilers make vectors of, see lanes.h.
+#ifndef VECTORIZED
 template <typename CONFIG_T> struct pot_element<CONFIG_T, 1> {
     typedef bucket_element<CONFIG_T> type;
 };

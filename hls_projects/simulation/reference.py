@@ -12,10 +12,11 @@ from hls_projects import PROJECT
 from hls_projects.simulation.compiler import Program
 from hls_projects.simulation.processes import Progress, Worker, run_workers, split
 
+# -O3 would take longer to compile and to run.
 REFERENCE = Program(
     name=f"{PROJECT}_csim",
     sources=(f"firmware/{PROJECT}.cpp", f"{PROJECT}_test.cpp"),
-    flags=("-O3", "-std=c++17", "-w", "-Ifirmware/ap_types", '-DWEIGHTS_DIR="firmware/weights"'),
+    flags=("-O1", "-std=c++17", "-w", "-Ifirmware/ap_types", '-DWEIGHTS_DIR="firmware/weights"'),
 )
 
 

@@ -2,6 +2,7 @@
 #define ATTENTION_SCORES_H_
 
 #include "fixed_point.h"
+#include "lanes.h"
 #include "window.h"
 
 // Scores of every query against the last n_window keys, tile by tile of queries, head by head.
@@ -21,7 +22,9 @@
 namespace nnet {
 
 template <typename CONFIG_T> struct scores_group {
-    static const unsigned size = CONFIG_T::parallel_heads * CONFIG_T::parallel_keys;
+    static const unsigned parallel_heads = lanes<CONFIG_T>::all ? 1 : CONFIG_T::parallel_heads;
+    static const unsigned parallel_keys = lanes<CONFIG_T>::all ? CONFIG_T::n_window : CONFIG_T::parallel_keys;
+    static const unsigned size = parallel_heads * parallel_keys;
 };
 
 template <class q_T, class k_T, typename CONFIG_T>
@@ -29,6 +32,8 @@ void scores_multiply(hls::stream_of_blocks<q_T[CONFIG_T::n_heads * CONFIG_T::hea
                      hls::stream_of_blocks<k_T[CONFIG_T::n_window * CONFIG_T::n_heads * CONFIG_T::head_dim]> &windows,
                      hls::stream_of_blocks<typename CONFIG_T::accum_t[scores_group<CONFIG_T>::size]> &groups) {
     const unsigned n_channels = CONFIG_T::n_heads * CONFIG_T::head_dim;
+    const unsigned parallel_heads = scores_group<CONFIG_T>::parallel_heads;
+    const unsigned parallel_keys = scores_group<CONFIG_T>::parallel_keys;
 WINDOWS:
     for (unsigned index = 0; index < window_blocks<CONFIG_T>::count; index++) {
         hls::read_lock<k_T[CONFIG_T::n_window * n_channels]> keys(windows);
@@ -36,9 +41,9 @@ WINDOWS:
         for (unsigned query = 0; query < window_blocks<CONFIG_T>::queries; query++) {
             hls::read_lock<q_T[n_channels]> q(queries);
         HEAD_GROUPS:
-            for (unsigned head_group = 0; head_group < CONFIG_T::n_heads / CONFIG_T::parallel_heads; head_group++) {
+            for (unsigned head_group = 0; head_group < CONFIG_T::n_heads / parallel_heads; head_group++) {
             KEY_GROUPS:
-                for (unsigned key_group = 0; key_group < CONFIG_T::n_window / CONFIG_T::parallel_keys; key_group++) {
+                for (unsigned key_group = 0; key_group < CONFIG_T::n_window / parallel_keys; key_group++) {
                     typename CONFIG_T::accum_t sums[scores_group<CONFIG_T>::size];
 #pragma HLS ARRAY_PARTITION variable=sums complete
                 CLEAR:
@@ -50,15 +55,15 @@ WINDOWS:
                     for (unsigned c = 0; c < CONFIG_T::head_dim; c++) {
 #pragma HLS PIPELINE II = 1
                     HEADS:
-                        for (unsigned h = 0; h < CONFIG_T::parallel_heads; h++) {
+                        for (unsigned h = 0; h < parallel_heads; h++) {
 #pragma HLS UNROLL
                             const unsigned channel =
-                                (head_group * CONFIG_T::parallel_heads + h) * CONFIG_T::head_dim + c;
-                            const unsigned first = channel * CONFIG_T::n_window + key_group * CONFIG_T::parallel_keys;
+                                (head_group * parallel_heads + h) * CONFIG_T::head_dim + c;
+                            const unsigned first = channel * CONFIG_T::n_window + key_group * parallel_keys;
                         KEYS:
-                            for (unsigned p = 0; p < CONFIG_T::parallel_keys; p++) {
+                            for (unsigned p = 0; p < parallel_keys; p++) {
 #pragma HLS UNROLL
-                                sums[h * CONFIG_T::parallel_keys + p] += q[channel] * keys[first + p];
+                                sums[h * parallel_keys + p] += q[channel] * keys[first + p];
                             }
                         }
                     }
@@ -77,6 +82,8 @@ WINDOWS:
 template <class res_T, typename CONFIG_T>
 void scores_requantize(hls::stream_of_blocks<typename CONFIG_T::accum_t[scores_group<CONFIG_T>::size]> &groups,
                        hls::stream_of_blocks<res_T[CONFIG_T::n_heads * CONFIG_T::n_window]> &rows) {
+    const unsigned parallel_heads = scores_group<CONFIG_T>::parallel_heads;
+    const unsigned parallel_keys = scores_group<CONFIG_T>::parallel_keys;
 WINDOWS:
     for (unsigned index = 0; index < window_blocks<CONFIG_T>::count; index++) {
         const unsigned first = first_slot<CONFIG_T>(index);
@@ -84,18 +91,18 @@ WINDOWS:
         for (unsigned query = 0; query < window_blocks<CONFIG_T>::queries; query++) {
             hls::write_lock<res_T[CONFIG_T::n_heads * CONFIG_T::n_window]> row(rows);
         HEAD_GROUPS:
-            for (unsigned head_group = 0; head_group < CONFIG_T::n_heads / CONFIG_T::parallel_heads; head_group++) {
+            for (unsigned head_group = 0; head_group < CONFIG_T::n_heads / parallel_heads; head_group++) {
             KEY_GROUPS:
-                for (unsigned key_group = 0; key_group < CONFIG_T::n_window / CONFIG_T::parallel_keys; key_group++) {
+                for (unsigned key_group = 0; key_group < CONFIG_T::n_window / parallel_keys; key_group++) {
                     hls::read_lock<typename CONFIG_T::accum_t[scores_group<CONFIG_T>::size]> group(groups);
                 HEADS:
-                    for (unsigned h = 0; h < CONFIG_T::parallel_heads; h++) {
+                    for (unsigned h = 0; h < parallel_heads; h++) {
                     KEYS:
-                        for (unsigned p = 0; p < CONFIG_T::parallel_keys; p++) {
+                        for (unsigned p = 0; p < parallel_keys; p++) {
 #pragma HLS PIPELINE II = 1
-                            const unsigned head = head_group * CONFIG_T::parallel_heads + h;
-                            const unsigned slot = key_group * CONFIG_T::parallel_keys + p;
-                            typename CONFIG_T::accum_t sum = group[h * CONFIG_T::parallel_keys + p];
+                            const unsigned head = head_group * parallel_heads + h;
+                            const unsigned slot = key_group * parallel_keys + p;
+                            typename CONFIG_T::accum_t sum = group[h * parallel_keys + p];
                             if (slot < first)
                                 sum = 0;
                             row[head * CONFIG_T::n_window + slot] =

@@ -2,6 +2,7 @@
 #define ATTENTION_VALUES_H_
 
 #include "fixed_point.h"
+#include "lanes.h"
 #include "window.h"
 
 // The last n_window values weighted by the attention probabilities, tile by tile of queries, head by head.
@@ -23,7 +24,9 @@
 namespace nnet {
 
 template <typename CONFIG_T> struct values_group {
-    static const unsigned size = CONFIG_T::parallel_heads * CONFIG_T::parallel_channels;
+    static const unsigned parallel_heads = lanes<CONFIG_T>::all ? 1 : CONFIG_T::parallel_heads;
+    static const unsigned parallel_channels = lanes<CONFIG_T>::all ? CONFIG_T::head_dim : CONFIG_T::parallel_channels;
+    static const unsigned size = parallel_heads * parallel_channels;
 };
 
 template <class p_T, class v_T, typename CONFIG_T>
@@ -31,6 +34,8 @@ void values_multiply(hls::stream_of_blocks<p_T[CONFIG_T::n_heads * CONFIG_T::n_w
                      hls::stream_of_blocks<v_T[CONFIG_T::n_window * CONFIG_T::n_heads * CONFIG_T::head_dim]> &windows,
                      hls::stream_of_blocks<typename CONFIG_T::accum_t[values_group<CONFIG_T>::size]> &groups) {
     const unsigned n_channels = CONFIG_T::n_heads * CONFIG_T::head_dim;
+    const unsigned parallel_heads = values_group<CONFIG_T>::parallel_heads;
+    const unsigned parallel_channels = values_group<CONFIG_T>::parallel_channels;
 WINDOWS:
     for (unsigned index = 0; index < window_blocks<CONFIG_T>::count; index++) {
         hls::read_lock<v_T[CONFIG_T::n_window * n_channels]> values(windows);
@@ -38,9 +43,9 @@ WINDOWS:
         for (unsigned query = 0; query < window_blocks<CONFIG_T>::queries; query++) {
             hls::read_lock<p_T[CONFIG_T::n_heads * CONFIG_T::n_window]> weights(queries);
         HEAD_GROUPS:
-            for (unsigned head_group = 0; head_group < CONFIG_T::n_heads / CONFIG_T::parallel_heads; head_group++) {
+            for (unsigned head_group = 0; head_group < CONFIG_T::n_heads / parallel_heads; head_group++) {
             CHANNEL_GROUPS:
-                for (unsigned channel_group = 0; channel_group < CONFIG_T::head_dim / CONFIG_T::parallel_channels; channel_group++) {
+                for (unsigned channel_group = 0; channel_group < CONFIG_T::head_dim / parallel_channels; channel_group++) {
                     typename CONFIG_T::accum_t sums[values_group<CONFIG_T>::size];
 #pragma HLS ARRAY_PARTITION variable=sums complete
                 CLEAR:
@@ -52,15 +57,15 @@ WINDOWS:
                     for (unsigned slot = 0; slot < CONFIG_T::n_window; slot++) {
 #pragma HLS PIPELINE II = 1
                     HEADS:
-                        for (unsigned h = 0; h < CONFIG_T::parallel_heads; h++) {
+                        for (unsigned h = 0; h < parallel_heads; h++) {
 #pragma HLS UNROLL
-                            const unsigned head = head_group * CONFIG_T::parallel_heads + h;
+                            const unsigned head = head_group * parallel_heads + h;
                             const unsigned first = slot * n_channels + head * CONFIG_T::head_dim +
-                                                   channel_group * CONFIG_T::parallel_channels;
+                                                   channel_group * parallel_channels;
                         CHANNELS:
-                            for (unsigned p = 0; p < CONFIG_T::parallel_channels; p++) {
+                            for (unsigned p = 0; p < parallel_channels; p++) {
 #pragma HLS UNROLL
-                                sums[h * CONFIG_T::parallel_channels + p] +=
+                                sums[h * parallel_channels + p] +=
                                     weights[head * CONFIG_T::n_window + slot] * values[first + p];
                             }
                         }
@@ -80,23 +85,25 @@ WINDOWS:
 template <class res_T, typename CONFIG_T>
 void values_requantize(hls::stream_of_blocks<typename CONFIG_T::accum_t[values_group<CONFIG_T>::size]> &groups,
                        hls::stream_of_blocks<res_T[CONFIG_T::n_heads * CONFIG_T::head_dim]> &tokens) {
+    const unsigned parallel_heads = values_group<CONFIG_T>::parallel_heads;
+    const unsigned parallel_channels = values_group<CONFIG_T>::parallel_channels;
 TOKENS:
     for (unsigned token = 0; token < CONFIG_T::n_tokens; token++) {
         hls::write_lock<res_T[CONFIG_T::n_heads * CONFIG_T::head_dim]> result(tokens);
     HEAD_GROUPS:
-        for (unsigned head_group = 0; head_group < CONFIG_T::n_heads / CONFIG_T::parallel_heads; head_group++) {
+        for (unsigned head_group = 0; head_group < CONFIG_T::n_heads / parallel_heads; head_group++) {
         CHANNEL_GROUPS:
-            for (unsigned channel_group = 0; channel_group < CONFIG_T::head_dim / CONFIG_T::parallel_channels; channel_group++) {
+            for (unsigned channel_group = 0; channel_group < CONFIG_T::head_dim / parallel_channels; channel_group++) {
                 hls::read_lock<typename CONFIG_T::accum_t[values_group<CONFIG_T>::size]> group(groups);
             HEADS:
-                for (unsigned h = 0; h < CONFIG_T::parallel_heads; h++) {
+                for (unsigned h = 0; h < parallel_heads; h++) {
                 CHANNELS:
-                    for (unsigned p = 0; p < CONFIG_T::parallel_channels; p++) {
+                    for (unsigned p = 0; p < parallel_channels; p++) {
 #pragma HLS PIPELINE II = 1
-                        const unsigned head = head_group * CONFIG_T::parallel_heads + h;
-                        const unsigned channel = channel_group * CONFIG_T::parallel_channels + p;
+                        const unsigned head = head_group * parallel_heads + h;
+                        const unsigned channel = channel_group * parallel_channels + p;
                         result[head * CONFIG_T::head_dim + channel] =
-                            requantize<res_T>(group[h * CONFIG_T::parallel_channels + p],
+                            requantize<res_T>(group[h * parallel_channels + p],
                                               typename CONFIG_T::shift_t(CONFIG_T::out_shift));
                     }
                 }

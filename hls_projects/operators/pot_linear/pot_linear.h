@@ -2,6 +2,7 @@
 #define POT_LINEAR_H_
 
 #include "blocks.h"
+#include "lanes.h"
 #include "pot_element.h"
 
 // Linear layer with power-of-two weights.
@@ -24,6 +25,13 @@
 
 namespace nnet {
 
+// Tokens that are worked on together.
+template <typename CONFIG_T> struct token_group {
+    static const unsigned size = lanes<CONFIG_T>::all ? CONFIG_T::n_tokens : CONFIG_T::parallel_tokens;
+    static const unsigned count = CONFIG_T::n_tokens / size;
+    static const unsigned n_sums = size * CONFIG_T::pe;
+};
+
 // The input that a weight of step `step` of a sparse layer multiplies.
 template <typename CONFIG_T> unsigned sparse_input(unsigned step, unsigned code) {
 #pragma HLS INLINE
@@ -31,22 +39,41 @@ template <typename CONFIG_T> unsigned sparse_input(unsigned step, unsigned code)
     return step / CONFIG_T::block_nonzeros * CONFIG_T::block_size + place;
 }
 
+// Groups of tokens to blocks; elements of the same input follow each other.
+template <typename CONFIG_T, class x_T>
+void load_token_groups(hls::stream<x_T> &x_stream,
+                       hls::stream_of_blocks<typename x_T::value_type[token_group<CONFIG_T>::size * CONFIG_T::n_in]> &tokens) {
+    const unsigned n_tokens = token_group<CONFIG_T>::size;
+GROUPS:
+    for (unsigned i = 0; i < token_group<CONFIG_T>::count; i++) {
+        hls::write_lock<typename x_T::value_type[n_tokens * CONFIG_T::n_in]> x(tokens);
+    TOKENS:
+        for (unsigned t = 0; t < n_tokens; t++) {
+        INPUTS:
+            for (unsigned k = 0; k < CONFIG_T::n_in; k++) {
+#pragma HLS PIPELINE II = 1
+                x[k * n_tokens + t] = x_stream.read()[0];
+            }
+        }
+    }
+}
+
 template <class x_T, typename CONFIG_T>
-void pot_multiply(hls::stream_of_blocks<x_T[CONFIG_T::parallel_tokens * CONFIG_T::n_in]> &tokens,
-                  hls::stream_of_blocks<typename CONFIG_T::accum_t[CONFIG_T::parallel_tokens * CONFIG_T::pe]> &groups,
+void pot_multiply(hls::stream_of_blocks<x_T[token_group<CONFIG_T>::size * CONFIG_T::n_in]> &tokens,
+                  hls::stream_of_blocks<typename CONFIG_T::accum_t[token_group<CONFIG_T>::n_sums]> &groups,
                   typename CONFIG_T::codes_t codes[CONFIG_T::n_groups * CONFIG_T::n_steps * CONFIG_T::pe]) {
     const unsigned pe = CONFIG_T::pe;
-    const unsigned n_elements = CONFIG_T::parallel_tokens * pe;
+    const unsigned n_tokens = token_group<CONFIG_T>::size;
 #pragma HLS ARRAY_RESHAPE variable=codes cyclic factor=pe
 TOKENS:
-    for (unsigned i = 0; i < CONFIG_T::n_tokens / CONFIG_T::parallel_tokens; i++) {
-        hls::read_lock<x_T[CONFIG_T::parallel_tokens * CONFIG_T::n_in]> x(tokens);
+    for (unsigned i = 0; i < token_group<CONFIG_T>::count; i++) {
+        hls::read_lock<x_T[n_tokens * CONFIG_T::n_in]> x(tokens);
     GROUPS:
         for (unsigned group = 0; group < CONFIG_T::n_groups; group++) {
-            typename pot_element<CONFIG_T, CONFIG_T::element_kind>::type elements[n_elements];
+            typename pot_element<CONFIG_T, CONFIG_T::element_kind>::type elements[n_tokens * pe];
 #pragma HLS ARRAY_PARTITION variable=elements complete
         CLEAR:
-            for (unsigned e = 0; e < n_elements; e++) {
+            for (unsigned e = 0; e < n_tokens * pe; e++) {
 #pragma HLS UNROLL
                 elements[e].clear();
             }
@@ -55,29 +82,21 @@ TOKENS:
 #pragma HLS PIPELINE II = 1
 #pragma HLS UNROLL factor=CONFIG_T::simd
                 const unsigned word = (group * CONFIG_T::n_steps + step) * pe;
-            PARALLEL_TOKENS:
-                for (unsigned t = 0; t < CONFIG_T::parallel_tokens; t++) {
+            ELEMENTS:
+                for (unsigned p = 0; p < pe; p++) {
 #pragma HLS UNROLL
-                    typename CONFIG_T::accum_t selected[pe];
-#pragma HLS ARRAY_PARTITION variable=selected complete
-                    if (CONFIG_T::sparse) {
-                    SELECT:
-                        for (unsigned p = 0; p < pe; p++) {
+                    const unsigned code = codes[word + p];
+                    const unsigned input = CONFIG_T::sparse ? sparse_input<CONFIG_T>(step, code) : step;
+                PARALLEL_TOKENS:
+                    for (unsigned t = 0; t < n_tokens; t++) {
 #pragma HLS UNROLL
-                            selected[p] = x[t * CONFIG_T::n_in + sparse_input<CONFIG_T>(step, codes[word + p])];
-                        }
-                    }
-                    const typename CONFIG_T::accum_t common = x[t * CONFIG_T::n_in + (CONFIG_T::sparse ? 0 : step)];
-                ELEMENTS:
-                    for (unsigned p = 0; p < pe; p++) {
-#pragma HLS UNROLL
-                        elements[t * pe + p].add(CONFIG_T::sparse ? selected[p] : common, codes[word + p]);
+                        elements[p * n_tokens + t].add(x[input * n_tokens + t], code);
                     }
                 }
             }
-            hls::write_lock<typename CONFIG_T::accum_t[CONFIG_T::parallel_tokens * CONFIG_T::pe]> sums(groups);
+            hls::write_lock<typename CONFIG_T::accum_t[token_group<CONFIG_T>::n_sums]> sums(groups);
         DRAIN:
-            for (unsigned e = 0; e < n_elements; e++) {
+            for (unsigned e = 0; e < n_tokens * pe; e++) {
 #pragma HLS UNROLL
                 sums[e] = elements[e].drain();
             }
@@ -86,43 +105,49 @@ TOKENS:
 }
 
 template <class res_T, typename CONFIG_T>
-void pot_requantize(hls::stream_of_blocks<typename CONFIG_T::accum_t[CONFIG_T::parallel_tokens * CONFIG_T::pe]> &groups,
+void pot_requantize(hls::stream_of_blocks<typename CONFIG_T::accum_t[token_group<CONFIG_T>::n_sums]> &groups,
                     hls::stream<res_T> &res_stream, typename CONFIG_T::bias_t bias[CONFIG_T::n_out],
                     typename CONFIG_T::acc_shift_t acc_shift[CONFIG_T::n_out],
                     typename CONFIG_T::out_shift_t out_shift[CONFIG_T::n_out]) {
+    const unsigned n_tokens = token_group<CONFIG_T>::size;
+    // The first token's results leave as they come.
+    const unsigned n_direct = lanes<CONFIG_T>::all ? 0 : 1;
 TOKENS:
-    for (unsigned i = 0; i < CONFIG_T::n_tokens / CONFIG_T::parallel_tokens; i++) {
+    for (unsigned i = 0; i < token_group<CONFIG_T>::count; i++) {
         res_T res;
-        typename res_T::value_type waiting[CONFIG_T::parallel_tokens * CONFIG_T::n_out];
+        typename res_T::value_type waiting[CONFIG_T::n_out * n_tokens];
     GROUPS:
         for (unsigned group = 0; group < CONFIG_T::n_groups; group++) {
-            hls::read_lock<typename CONFIG_T::accum_t[CONFIG_T::parallel_tokens * CONFIG_T::pe]> sums(groups);
+            hls::read_lock<typename CONFIG_T::accum_t[token_group<CONFIG_T>::n_sums]> sums(groups);
         ELEMENTS:
-            for (unsigned e = 0; e < CONFIG_T::parallel_tokens * CONFIG_T::pe; e++) {
-#pragma HLS PIPELINE II = 1
-                const unsigned p = e / CONFIG_T::parallel_tokens;
-                const unsigned t = e % CONFIG_T::parallel_tokens;
+            for (unsigned p = 0; p < CONFIG_T::pe; p++) {
+#pragma HLS PIPELINE II = n_tokens
                 const unsigned n = group * CONFIG_T::pe + p;
                 if (n < CONFIG_T::n_out) {
-                    const typename CONFIG_T::accum_t total = (sums[t * CONFIG_T::pe + p] << acc_shift[n]) + bias[n];
-                    const typename res_T::value_type code =
-                        requantize<typename res_T::value_type>(total, out_shift[n]);
-                    if (t > 0) {
-                        waiting[(t - 1) * CONFIG_T::n_out + n] = code;
-                    } else {
-                        res[n % res_T::size] = code;
-                        if ((n + 1) % res_T::size == 0)
-                            res_stream.write(res);
+                PARALLEL_TOKENS:
+                    for (unsigned t = 0; t < n_tokens; t++) {
+#pragma HLS UNROLL
+                        const typename CONFIG_T::accum_t total = (sums[p * n_tokens + t] << acc_shift[n]) + bias[n];
+                        if (t >= n_direct) {
+                            waiting[n * n_tokens + t] = requantize<typename res_T::value_type>(total, out_shift[n]);
+                        } else {
+                            res[n % res_T::size] = requantize<typename res_T::value_type>(total, out_shift[n]);
+                            if ((n + 1) % res_T::size == 0)
+                                res_stream.write(res);
+                        }
                     }
                 }
             }
         }
     WAITING:
-        for (unsigned n = 0; n < (CONFIG_T::parallel_tokens - 1) * CONFIG_T::n_out; n++) {
+        for (unsigned t = 0; t < n_tokens - n_direct; t++) {
+        OUTPUTS:
+            for (unsigned n = 0; n < CONFIG_T::n_out; n++) {
 #pragma HLS PIPELINE II = 1
-            res[n % res_T::size] = waiting[n];
-            if ((n + 1) % res_T::size == 0)
-                res_stream.write(res);
+                res[n % res_T::size] = waiting[n * n_tokens + n_direct + t];
+                if ((n + 1) % res_T::size == 0)
+                    res_stream.write(res);
+            }
         }
     }
 }
@@ -135,11 +160,9 @@ void pot_linear(hls::stream<x_T> &x_stream, hls::stream<res_T> &res_stream,
                 typename CONFIG_T::out_shift_t out_shift[CONFIG_T::n_out]) {
 #pragma HLS DATAFLOW
     typedef typename x_T::value_type x_t;
-    const unsigned parallel_tokens = CONFIG_T::parallel_tokens;
-    hls::stream_of_blocks<x_t[parallel_tokens * CONFIG_T::n_in]> tokens;
-    hls::stream_of_blocks<typename CONFIG_T::accum_t[parallel_tokens * CONFIG_T::pe]> groups;
-    PIPELINE_PROCESS(
-        load_blocks<CONFIG_T::n_tokens / parallel_tokens, parallel_tokens * CONFIG_T::n_in>(x_stream, tokens));
+    hls::stream_of_blocks<x_t[token_group<CONFIG_T>::size * CONFIG_T::n_in]> tokens;
+    hls::stream_of_blocks<typename CONFIG_T::accum_t[token_group<CONFIG_T>::n_sums]> groups;
+    PIPELINE_PROCESS(load_token_groups<CONFIG_T>(x_stream, tokens));
     PIPELINE_PROCESS(pot_multiply<x_t, CONFIG_T>(tokens, groups, codes));
     PIPELINE_PROCESS(pot_requantize<res_T, CONFIG_T>(groups, res_stream, bias, acc_shift, out_shift));
 }

@@ -13,7 +13,7 @@ namespace hls {
 // and an undefined word, and leaving words behind end the program.
 template <class word_T> class stream {
   public:
-    explicit stream(const std::string &name = "stream") : name_(name), first_(0) {}
+    explicit stream(const std::string &name = "stream") : name_(name), words_(first_room), first_(0), last_(0) {}
     stream(const stream &) = delete;
     stream &operator=(const stream &) = delete;
     ~stream() {
@@ -21,17 +21,16 @@ template <class word_T> class stream {
             fail("words are left in", name_.c_str());
     }
 
-    void write(const word_T &word) { words_.push_back(word); }
+    void write(const word_T &word) {
+        if (last_ == words_.size())
+            make_room();
+        words_[last_++] = word;
+    }
 
     word_T read() {
         if (empty())
             fail("read of an empty FIFO:", name_.c_str());
-        const word_T word = words_[first_++];
-        if (empty()) {
-            words_.clear();
-            first_ = 0;
-        }
-        return word;
+        return words_[first_++];
     }
 
     // No word can come while the process that asks for it runs: to ask again would be to ask for ever.
@@ -40,19 +39,30 @@ template <class word_T> class stream {
         return true;
     }
 
-    bool empty() const { return first_ == words_.size(); }
+    bool empty() const { return first_ == last_; }
     bool full() const { return false; }
-    std::size_t size() const { return words_.size() - first_; }
+    std::size_t size() const { return last_ - first_; }
 
   private:
-    static void fail(const char *what, const char *name) {
+    // Most streams of a picture never grow.
+    static const std::size_t first_room = sizeof(word_T) < 4096 ? 8192 / sizeof(word_T) : 2;
+
+    // Not inlined, so that reading and writing a word stays small enough to be.
+    [[gnu::noinline]] void make_room() {
+        if (empty())
+            first_ = last_ = 0;
+        else
+            words_.resize(2 * words_.size());
+    }
+
+    [[noreturn]] static void fail(const char *what, const char *name) {
         std::fprintf(stderr, "%s %s\n", what, name);
         std::exit(3);
     }
 
     const std::string name_;
     std::vector<word_T> words_;
-    std::size_t first_;
+    std::size_t first_, last_; // place of the oldest word, and behind the newest one
 };
 
 } // namespace hls
