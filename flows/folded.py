@@ -20,13 +20,13 @@ from hls_projects.cost import Resources, clone_resources, fifo_resources
 from hls_projects.dataflow import Network, NetworkError
 from hls_projects.dataflow.sizing import Depths
 from hls_projects.folding import Choice, Folding, FoldingError, Plan, TooSmallError
-from hls_projects.merging import merged, separated, stream_cycles
+from hls_projects.merging import merged, merged_layers, separated
 from hls_projects.operators import HardwareOperator
 from hls_projects.targets import Target
 
 # FIFOs are known when all else is; a plan that leaves them too little room is made again.
 ROUNDS = 6
-# Merged layers keep a pipeline back where it is not slower than so many times their stream.
+# Merged layers keep a pipeline back that is no slower than so many times what they need at least.
 NEAR = 1.05
 
 
@@ -134,15 +134,10 @@ def with_foldings(model: ModelWrapper, foldings: Mapping[str, Folding]) -> Model
 
 @dataclass(frozen=True)
 class _Form:
-    """A graph, and with ``dense`` whether zeros take time.
-
-    Args:
-        stream_cycles: fewest clocks of its merged layers, of which it may have none.
-    """
+    """A graph, and with ``dense`` whether zeros take time."""
 
     model: ModelWrapper
     dense: bool
-    stream_cycles: int = 0
 
     @functools.cached_property
     def operators(self) -> Operators:
@@ -152,6 +147,12 @@ class _Form:
     def table(self) -> folding.Table:
         return folding.choices_of(self.operators, use_zeros=not self.dense)
 
+    @functools.cached_property
+    def merged_cycles(self) -> int:
+        """Of the slowest merged layer where it is as fast as can be."""
+        names = merged_layers(self.model)
+        return max(alike.quickest for alike in self.table if names & alike.operators.keys())
+
 
 def _forms(model: ModelWrapper, options: FoldOptions) -> list[_Form]:
     """The forms of ``model`` that may be folded, the smallest one first."""
@@ -159,8 +160,7 @@ def _forms(model: ModelWrapper, options: FoldOptions) -> list[_Form]:
         return [_Form(with_foldings(model, folding.read_foldings(options.file)), options.dense)]
     apart = separated(model)
     together = merged(apart)
-    least = stream_cycles(together)
-    return [*([_Form(together, options.dense, least)] if least else []), _Form(apart, options.dense)]
+    return [_Form(model, options.dense) for model in ((together, apart) if merged_layers(together) else (apart,))]
 
 
 def _fold_a_form(
@@ -169,9 +169,9 @@ def _fold_a_form(
     """The first form, unless its merged layers keep it back and the other one is better."""
     *together, apart = forms
     asked = math.floor(target.clock_mhz * 1e6 / options.fps) if options.fps and not options.file else None
-    if not together or (asked and asked < together[0].stream_cycles):
+    if not together or (asked and asked < together[0].merged_cycles):
         return _fold(apart, target, options, sized)
-    near = NEAR * together[0].stream_cycles
+    near = NEAR * together[0].merged_cycles
     try:
         found = _fold(together[0], target, options, sized)
     except (FoldingError, NetworkError):

@@ -8,7 +8,6 @@ which carries one code a clock.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 import numpy as np
@@ -66,10 +65,9 @@ def joined(names: Sequence[str]) -> str:
     return names[0][:common] + "".join(name[common:] for name in names)
 
 
-def stream_cycles(model: ModelWrapper) -> int:
-    """Clocks a picture that the fullest stream of a merged layer takes; 0 where there is none."""
-    layers = (layer for layer in _layers(model) if slices_of(model, layer))
-    return max((math.prod(layer.output_shape()) for layer in layers), default=0)
+def merged_layers(model: ModelWrapper) -> set[str]:
+    """Names of the layers whose outputs are taken by slices only."""
+    return {layer.onnx_node.name for layer in _layers(model) if slices_of(model, layer)}
 
 
 def _layers(model: ModelWrapper) -> Iterable[PotLinear]:

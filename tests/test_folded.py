@@ -15,7 +15,7 @@ from flows.folded import FoldOptions, fold, with_foldings
 from hls_projects.cost import Cost, Resources
 from hls_projects.dataflow import NetworkError
 from hls_projects.dataflow.sizing import in_use
-from hls_projects.folding import Choice, FoldingError, Plan, TooSmallError, folding_file, operators_of
+from hls_projects.folding import Choice, FoldingError, Plan, TooSmallError, choices, folding_file, operators_of
 from hls_projects.lowering import lower
 from hls_projects.merging import merged, separated
 from hls_projects.operators import DOMAIN
@@ -23,7 +23,7 @@ from hls_projects.targets import load_target
 
 PYNQ = load_target("pynq-z2")
 # Of the tiny model's merged layer: 16 tokens of three times 16 codes.
-STREAM = 768
+STREAM = 16 * 3 * 16
 NEAR = int(folded.NEAR * STREAM)
 CLOCKS_A_SECOND = PYNQ.clock_mhz * 1e6
 WHOLE, PARTS = "blocks_0_attn_qkv", {"blocks_0_attn_q", "blocks_0_attn_k", "blocks_0_attn_v"}
@@ -42,6 +42,7 @@ def form(model: ModelWrapper) -> str:
 @pytest.fixture
 def folds(lowered: ModelWrapper, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Plan, list[str]]]:
     """Fold the tiny model where each form has the outcome that is given; returns the plan, and which were tried."""
+    monkeypatch.setattr(folded._Form, "merged_cycles", STREAM)
 
     def run(options: FoldOptions, together: Outcome, apart: Outcome) -> tuple[Plan, list[str]]:
         tried = []
@@ -98,9 +99,17 @@ def test_the_most_that_would_fit_is_that_of_the_better_form(lowered: ModelWrappe
             raise SMALL
         return folded.Folded(of.model, plan(1000), None, {})
 
+    monkeypatch.setattr(folded._Form, "merged_cycles", STREAM)
     monkeypatch.setattr(folded, "_fold", outcome)
     with pytest.raises(FoldingError, match=r"^small; 100,000 pictures a second would fit$"):
         fold(lowered, PYNQ, FoldOptions(fps=CLOCKS_A_SECOND / (STREAM - 1)), lambda *networks: {})
+
+
+@pytest.mark.parametrize("dense", [False, True])
+def test_what_a_merged_layer_needs_at_least(lowered: ModelWrapper, dense: bool):
+    made = merged(lowered)
+    quickest = min(choice.cost.cycles for choice in choices(operators_of(made)[WHOLE], use_zeros=not dense))
+    assert folded._Form(made, dense).merged_cycles == quickest >= STREAM
 
 
 def test_the_graph_that_was_given_stays_as_it_is(lowered: ModelWrapper):

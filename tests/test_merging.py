@@ -16,7 +16,7 @@ from qonnx.transformation.infer_shapes import InferShapes
 
 from brevitas_model.export import export
 from hls_projects.lowering import lower
-from hls_projects.merging import joined, merged, separated, slices_of, stream_cycles
+from hls_projects.merging import joined, merged, merged_layers, separated, slices_of
 from hls_projects.operators import ChannelSlice, Head, PotLinear
 from hls_projects.qonnx_file import run_pictures
 from hls_projects.testing import mixed_codes
@@ -114,9 +114,9 @@ def test_nothing_to_merge_and_nothing_to_separate(apart: ModelWrapper):
     assert content(separated(apart)) == content(apart)
 
 
-def test_the_clocks_of_the_merged_stream(apart: ModelWrapper):
-    assert stream_cycles(apart) == 0
-    assert stream_cycles(merged(apart)) == 16 * 48
+def test_which_layers_are_merged(apart: ModelWrapper):
+    assert merged_layers(apart) == set()
+    assert merged_layers(merged(apart)) == {WHOLE, "blocks_1_attn_qkv"}
 
 
 def layer(name: str, source: str, *, cls: type[PotLinear] = PotLinear, n_out: int = 2, bits: int = 8, **sizes: int):
