@@ -31,18 +31,18 @@ def tidy_up(model: ModelWrapper) -> ModelWrapper:
     qonnx's own ``cleanup_model`` would fold ``FloatQuant`` away and with it the weight format.
     """
     model = infer_shapes(copy.deepcopy(model))
-    stored = {tensor.name for tensor in model.graph.initializer}
-    if any(_is_constant(node, stored) for node in model.graph.node):
-        model = model.transform(FoldConstants(exclude_op_types=QUANTIZERS), make_deepcopy=False, cleanup=False)
     for transformation in (
         RemoveUnusedTensors(),
         RemoveStaticGraphInputs(),
         Sort(),
         SortCommutativeInputsInitializerLast(),
         OwnParameters(),
-        NameByModule(),
-        RemoveUnusedTensors(),
     ):
+        model = model.transform(transformation, make_deepcopy=False, cleanup=False)
+    stored = {tensor.name for tensor in model.graph.initializer}
+    if any(_is_constant(node, stored) for node in model.graph.node):
+        model = model.transform(FoldConstants(exclude_op_types=QUANTIZERS))
+    for transformation in (NameByModule(), RemoveUnusedTensors()):
         model = model.transform(transformation, make_deepcopy=False, cleanup=False)
     return model
 

@@ -52,6 +52,11 @@ def refused(lowered_option: list[str], tmp_path: Path, capsys: pytest.CaptureFix
     return run
 
 
+def test_a_build_takes_the_folding_of_the_estimate(finished_build: Path, lowered_option: list[str], tmp_path: Path):
+    assert command.main([*lowered_option, "--write-folding", str(tmp_path / "folding.json")]) == 0
+    assert (tmp_path / "folding.json").read_text() == (finished_build / "folding.json").read_text()
+
+
 def board(path: Path, **resources: float) -> Path:
     """A PYNQ-Z2 with other resources."""
     text = target_file("pynq-z2").read_text()

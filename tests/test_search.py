@@ -29,16 +29,18 @@ from brevitas_model import curves, data
 from brevitas_model.checkpoint import read_tensors
 from brevitas_model.config import ConfigError, ViTConfig
 from brevitas_model.data import Pictures
+from brevitas_model.export import export
 from brevitas_model.models import build_model
 from brevitas_model.recipe import Recipe, load_recipe
 from brevitas_model.training import Run
 from brevitas_model.vit import count_parameters
 from flows import search
+from flows.folded import FoldOptions
 from flows.searching import rank, ray_pool, storage
 from flows.searching.cost import cost
 from flows.searching.driver import Search, trial_recipe
 from flows.searching.errors import SearchError
-from flows.searching.hardware import BoardPrice
+from flows.searching.hardware import BoardPrice, random_model
 from flows.searching.jobs import STATE, Job, LocalPool, Outcome
 from flows.searching.lease import GRACE, Lease
 from flows.searching.ledger import Ledger
@@ -46,7 +48,9 @@ from flows.searching.pruner import TrialPruner
 from flows.searching.results import front_table, rows, write_report
 from flows.searching.sampler import PointSampler, key
 from flows.searching.space import SearchSpace, load_space
+from flows.timing import fold_pipeline
 from hls_projects.cost import KINDS
+from hls_projects.lowering import lower
 from hls_projects.targets import load_target
 
 IMAGES, VALIDATION, BATCH = 128, 40, 64
@@ -398,7 +402,7 @@ def test_a_study_has_one_driver(tmp_path: Path):
 SMALL = {"embed_dim": 16, "depth": 1, "num_heads": 2, "patch_size": 16}
 
 
-def test_price_on_a_board_is_that_of_the_estimate():
+def test_price_on_a_board_is_that_of_the_estimate(tmp_path: Path):
     """The folded interval of a model with half of the weights zero, the same each time; all else as without a board."""
     price = BoardPrice(load_target("pynq-z2"))
     config = ViTConfig(**SMALL)
@@ -408,6 +412,10 @@ def test_price_on_a_board_is_that_of_the_estimate():
     # A pixel a clock is as fast as a picture can come in.
     assert found["interval_cycles"] >= config.image_size**2
     assert all(0 < found[kind] <= 0.85 * price.target.resources[kind] for kind in KINDS)
+    lowered = lower(export(random_model(config), tmp_path / "model.onnx"))
+    plan = fold_pipeline(lowered, price.target, FoldOptions(), rough=True).plan
+    assert found["interval_cycles"] == plan.interval_cycles
+    assert [found[kind] for kind in KINDS] == [round(value, 1) for value in plan.resources.values()]
     larger = price(dataclasses.replace(config, embed_dim=32, patch_size=4))
     assert larger["interval_cycles"] > found["interval_cycles"]
 
@@ -416,7 +424,7 @@ def test_price_refuses_what_has_no_hardware_or_does_not_fit():
     target = load_target("pynq-z2")
     with pytest.raises(ConfigError, match="leave weight_format float out"):
         BoardPrice(target)(ViTConfig(**SMALL, weight_format="float"))
-    with pytest.raises(ConfigError, match=r"not for pynq-z2: .*LUT"):
+    with pytest.raises(ConfigError, match=r"not for pynq-z2: .*BRAM36"):
         BoardPrice(target, fill=0.05)(ViTConfig(**SMALL))
 
 
@@ -748,6 +756,7 @@ SCRIPT = """
 import sys
 import test_search
 from flows import search
+from flows.folded import FoldOptions
 test_search.data.VALIDATION_IMAGES = test_search.VALIDATION
 test_search.torch.set_num_threads(1)
 search.load_cifar10 = lambda folder, *, train: test_search.PICTURES

@@ -20,7 +20,7 @@ from hls_projects.simulation.processes import SimulationError
 ENGINE = Program(
     name="engine.so",
     sources=(str(Path(__file__).parent / "engine.cpp"),),
-    flags=("-O2", "-std=c++17", "-shared", "-fPIC"),
+    flags=("-O3", "-std=c++17", "-shared", "-fPIC"),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from hls_projects.dataflow import (
     Write,
     block_fifos,
     claim,
+    engine,
     explain,
     fill,
     free,
@@ -29,10 +31,10 @@ from hls_projects.dataflow import (
     take,
     verilog,
 )
-from hls_projects.dataflow.engine import load_library
+from hls_projects.dataflow.engine import library_meanwhile, load_library
 from hls_projects.dataflow.program import busy_cycles, instructions, words
 from hls_projects.dataflow.random_networks import random_depths, random_network
-from hls_projects.dataflow.simulation import shares
+from hls_projects.dataflow.simulation import goes_on, picture_ends, shares
 from hls_projects.dataflow.verilog import VerilatorError, run_verilog
 from hls_projects.simulation import SimulationError
 
@@ -224,6 +226,16 @@ def test_equal_to_a_clock_that_ticks(seed: int, other: int, pictures: int, proce
 
 
 @settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 4))
+def test_whether_it_goes_on_is_told_without_cycles(seed: int, most: int):
+    network = random_network(seed)
+    depths = random_depths(network, seed, most=most)
+    trace = simulate(network, depths, 2)
+    assert goes_on(network, depths) is not trace.deadlock
+    assert trace.deadlock or np.array_equal(picture_ends(network, depths, 2), trace.ends)
+
+
+@settings(max_examples=50, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 3))
 def test_what_is_not_recorded_changes_nothing_else(seed: int, pictures: int):
     network = random_network(seed)
@@ -340,6 +352,19 @@ def test_no_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SimulationError, match=r"no g\+\+ on the path; install one"):
         load_library.__wrapped__()
+
+
+def test_the_library_is_compiled_meanwhile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """Where it cannot be, the work goes on."""
+    monkeypatch.setattr(engine, "load_library", functools.cache(load_library.__wrapped__))
+    with library_meanwhile():
+        pass
+    assert engine.load_library.cache_info().currsize == 1
+    monkeypatch.setattr(engine, "load_library", functools.cache(load_library.__wrapped__))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with library_meanwhile():
+        pass
+    assert engine.load_library.cache_info().currsize == 0
 
 
 def test_no_verilator(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

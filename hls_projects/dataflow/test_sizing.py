@@ -24,7 +24,7 @@ from hls_projects.dataflow import (
     simulate,
 )
 from hls_projects.dataflow.random_networks import random_depths, random_network
-from hls_projects.dataflow.sizing import groups, measure, shrink, size_fifos
+from hls_projects.dataflow.sizing import Monotone, groups, measure, shrink, size_fifos
 from hls_projects.dataflow.steady import paced
 
 MANY_PICTURES = 60
@@ -208,3 +208,16 @@ def test_a_circle_that_no_depth_frees():
     found = explain(simulate(network, {"a": 1, "b": 1, "c": 1}, 1))
     assert found.remedies == {} and found.cycle == -1
     assert str(found).endswith("; no depth would free it")
+
+
+def test_a_test_is_asked_nothing_that_follows_from_its_answers():
+    asked = []
+
+    def enough(depths: dict[str, int]) -> bool:
+        asked.append(tuple(depths.values()))
+        return depths["a"] + depths["b"] >= 5
+
+    known = Monotone(enough)
+    answers = [known({"a": a, "b": b}) for a, b in ((3, 2), (4, 2), (3, 3), (2, 2), (2, 1), (1, 4), (1, 2))]
+    assert answers == [True, True, True, False, False, True, False]
+    assert asked == [(3, 2), (2, 2), (1, 4)]
