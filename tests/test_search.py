@@ -417,7 +417,7 @@ def test_price_refuses_what_has_no_hardware_or_does_not_fit():
     with pytest.raises(ConfigError, match="leave weight_format float out"):
         BoardPrice(target)(ViTConfig(**SMALL, weight_format="float"))
     with pytest.raises(ConfigError, match=r"not for pynq-z2: .*LUT"):
-        BoardPrice(target, fill=0.05)(ViTConfig(**SMALL))
+        BoardPrice(target, fill=0.03)(ViTConfig(**SMALL))
 
 
 def test_search_with_a_board_minimizes_its_price(tmp_path: Path):
