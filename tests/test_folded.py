@@ -52,7 +52,7 @@ def folds(lowered: ModelWrapper, monkeypatch: pytest.MonkeyPatch) -> Callable[..
             found = {TOGETHER: together, APART: apart}[tried[-1]]
             if isinstance(found, Exception):
                 raise found
-            return folded.Folded(of.model, found, None, {})
+            return folded.Folded(of.model, found, None, None, {})
 
         monkeypatch.setattr(folded, "_fold", outcome)
         return fold(lowered, PYNQ, options, lambda *networks: {}).plan, tried
@@ -97,7 +97,7 @@ def test_the_most_that_would_fit_is_that_of_the_better_form(lowered: ModelWrappe
     def outcome(of, target, options, sized):
         if options.fps or form(of.model) == APART:
             raise SMALL
-        return folded.Folded(of.model, plan(1000), None, {})
+        return folded.Folded(of.model, plan(1000), None, None, {})
 
     monkeypatch.setattr(folded._Form, "merged_cycles", STREAM)
     monkeypatch.setattr(folded, "_fold", outcome)
