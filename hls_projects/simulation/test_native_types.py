@@ -243,6 +243,29 @@ def test_fifo_keeps_the_order(tmp_path):
     assert fifo(tmp_path, statements).returncode == 0
 
 
+def test_fifo_grows_while_words_are_in_it(tmp_path):
+    """Two words in for one out until it is large, then one for two; it empties and fills again."""
+    statements = """
+        for (int round = 0; round < 2; round++) {
+            int next = 0;
+            for (int i = 0; i < 50000; i++) {
+                s.write(2 * i);
+                s.write(2 * i + 1);
+                if (s.read() != next++) return 1;
+            }
+            for (int i = 0; i < 25000; i++) {
+                s.write(100000 + i);
+                if (s.read() != next++ || s.read() != next++) return 1;
+            }
+            while (!s.empty())
+                if (s.read() != next++) return 1;
+            if (next != 125000) return 1;
+        }
+        return 0;
+    """
+    assert fifo(tmp_path, statements).returncode == 0
+
+
 def test_simulation_uses_these_headers():
     """The program of the project finds them before those of hls4ml."""
     from hls_projects.simulation import NATIVE
