@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import itertools
 import re
+from graphlib import TopologicalSorter
 
 from onnx import ModelProto, NodeProto, helper, shape_inference
 from qonnx.core.modelwrapper import ModelWrapper
@@ -20,7 +21,6 @@ from qonnx.transformation.general import (
     RemoveUnusedTensors,
     SortCommutativeInputsInitializerLast,
 )
-from toposort import toposort_flatten
 
 QUANTIZERS = ["Quant", "FloatQuant", "BipolarQuant", "Trunc"]
 
@@ -89,9 +89,15 @@ class Sort(Transformation):
         before = {
             place: {makers[tensor] for tensor in node.input if tensor in makers} for place, node in enumerate(nodes)
         }
-        ordered = [nodes[place] for place in toposort_flatten(before)]
+        ordered: list[int] = []
+        sorter = TopologicalSorter(before)
+        sorter.prepare()
+        while sorter.is_active():
+            level = sorted(sorter.get_ready())
+            sorter.done(*level)
+            ordered += level
         del model.graph.node[:]
-        model.graph.node.extend(ordered)
+        model.graph.node.extend(nodes[place] for place in ordered)
         return model, False
 
 
