@@ -19,12 +19,13 @@ from brevitas_model.config import ViTConfig
 from brevitas_model.files import write_whole
 from brevitas_model.models import build_model
 from brevitas_model.training import carry_weights
-from flows.folded import FoldOptions, fold
+from flows.folded import FoldOptions
 from flows.kept_graphs import code_digest, lowered_graph
+from flows.timing import fold_pipeline
 from hls_projects import pipeline
 from hls_projects.dataflow import Deadlock, Network, Sizing, Trace, explain, simulate, size_fifos
 from hls_projects.dataflow.program import busy_cycles
-from hls_projects.dataflow.sizing import Depths, in_use
+from hls_projects.dataflow.sizing import Depths
 from hls_projects.folding import operators_of
 from hls_projects.targets import Target
 
@@ -58,7 +59,7 @@ class Hardware:
             file = Path(name) / "model.safetensors"
             save_checkpoint(file, model.eval(), {})
             lowered = ModelWrapper(str(lowered_graph(file)))
-        folded = fold(lowered, self.target, FoldOptions(), lambda network, _: in_use(network))
+        folded = fold_pipeline(lowered, self.target, FoldOptions(), rough=True)
         stores = sum(operator.storage_bits() for operator in operators_of(folded.model).values())
         return folded.network, stores
 
