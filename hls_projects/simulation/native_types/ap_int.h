@@ -61,8 +61,13 @@ template <int W, bool S> struct integer {
         return result;
     }
 
-    // The number itself, sign or zero extended.
-    constexpr value_type value() const { return value_type(value_type(word(bits << unused)) >> unused); }
+    // The number itself, sign or zero extended. Vectors of bytes have no shifts, so what can be masked is.
+    constexpr value_type value() const {
+        if constexpr (S)
+            return value_type(value_type(word(bits << unused)) >> unused);
+        else
+            return value_type(bits & (word(-1) >> unused));
+    }
     constexpr operator value_type() const { return value(); }
 
     // A word that equals the number modulo 2^N.
