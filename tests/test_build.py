@@ -640,7 +640,7 @@ INTERRUPTED_IN = {
     "export": "export_model",
     "ranges": "annotate_ranges",
     "lower": "lower",
-    "fold": "fold",
+    "fold": "fold_pipeline",
     "convert": "write_project",
     "compile": "simulation.compile_programs",
     "simulate": "simulation.write_vectors",
