@@ -231,6 +231,9 @@ class PotLinear(HardwareOperator):
     def buffers(self, block: str) -> int:
         return timing.buffers(self, block)
 
+    def block_latency(self, block: str) -> int:
+        return timing.block_latency(self, block)
+
     def output_latency(self) -> int:
         return timing.output_latency(self)
 

@@ -96,6 +96,17 @@ def test_results_of_two_tokens_fill_their_queues():
 
 
 @pytest.mark.verilator
+def test_full_queues_of_two_tokens_hold_the_work_up():
+    """About as long as the simulation says: what is on its way to a queue takes no place behind it."""
+    operator = layer(
+        np.random.default_rng(1), 48, 96, element="bucket", sparse=1, pe=24, parallel_tokens=2, n_tokens=8,
+        result_buffers=2,
+    )  # fmt: skip
+    measured = check_twin(operator, pictures(np.random.default_rng(2), operator, 3)).interval()
+    assert measured == pytest.approx(simulated_cycles(operator, 3).interval(), rel=0.01)
+
+
+@pytest.mark.verilator
 @pytest.mark.parametrize(
     "sizes, folding",
     [

@@ -44,8 +44,10 @@ FAN_IN = 6
 EARLY, MOVE_EARLY = 3, 1
 # Blocks of one buffer: registers that the elements write into.
 SINGLE_BLOCKS = ("groups", "results")
-# Codes of the first of two tokens on their way to its queue when that is full.
-ON_THEIR_WAY = 4
+# Of the results of each of two tokens.
+QUEUES = ("first", "second")
+# Codes of the first of two tokens on their way to its queue when that is full, but for the one that the FIFO holds.
+ON_THEIR_WAY = 3
 # Tokens after which one takes as long as the next.
 STEADY = 4
 
@@ -87,13 +89,24 @@ def buffers(operator: PotLinear, block: str) -> int:
 
 
 def output_latency(operator: PotLinear) -> int:
-    """Clocks from the choice of a result to the word in the FIFO, but for those of the stage ``write``."""
+    """Clocks from the choice of a result to the word in the FIFO, but for those of the stage ``write``.
+
+    With two tokens a result has them behind it when it is in its queue, from which it leaves.
+    """
+    return _until_written(operator) if operator.size("parallel_tokens") == 1 else 1
+
+
+def block_latency(operator: PotLinear, block: str) -> int:
+    """See :meth:`hls_projects.operators.HardwareOperator.block_latency`: of results on their way to their queue."""
+    return _until_written(operator) - 2 if block in QUEUES else 0
+
+
+def _until_written(operator: PotLinear) -> int:
     tree, inputs = 1, math.ceil(elements(operator) / FAN_IN)
     while inputs > 1:
         tree, inputs = tree + 1, math.ceil(inputs / FAN_IN)
     moved = 1 if operator.size("result_buffers") == 2 else addition(operator) - _before(operator)
-    left = operator.size("parallel_tokens") - 1
-    return moved + int(late(operator)) + tree + REQUANTIZE - left
+    return moved + int(late(operator)) + tree + REQUANTIZE
 
 
 def stages(operator: PotLinear) -> tuple[Stage, ...]:
@@ -183,7 +196,8 @@ def _leaving(operator: PotLinear) -> int:
     While the second token's leave, the next first one's fill their queue; the rest then leaves as it comes.
     """
     outputs = operator.size("n_out")
-    return outputs + max(outputs, 2 * (outputs - buffers(operator, "first")) + 1)
+    way = block_latency(operator, "first")
+    return outputs + max(outputs, 2 * (outputs - buffers(operator, "first")) + way + 1)
 
 
 def _token_beside(operator: PotLinear) -> int:
