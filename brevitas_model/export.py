@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 from brevitas.export import export_qonnx
 from qonnx.core.modelwrapper import ModelWrapper
 
+from brevitas_model.threads import one_thread
 from brevitas_model.tidying import tidy_up
 from brevitas_model.vit import VisionTransformer
 
@@ -42,14 +41,3 @@ def export(model: VisionTransformer, path: Path) -> ModelWrapper:
     tidy.set_metadata_prop("tile_size", str(model.config.tile_size))
     tidy.save(str(path))
     return tidy
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """torch with one thread: on the tensors of one picture others only wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

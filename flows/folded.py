@@ -221,7 +221,6 @@ def _plan(
     operators: Operators, table: folding.Table | None, target: Target, options: FoldOptions, fixed: Resources
 ) -> Plan:
     if table is None:
-        folding.apply(operators, folding.read_foldings(options.file))
         return current_plan(operators, fixed)
     if options.fps:
         interval = math.floor(target.clock_mhz * 1e6 / options.fps)

@@ -15,6 +15,7 @@ import torch
 from qonnx.core.modelwrapper import ModelWrapper
 
 from brevitas_model.checkpoint import load_checkpoint
+from brevitas_model.threads import one_thread
 from flows.summary import logit_scale
 from hls_projects import simulation
 from hls_projects.qonnx_file import run_pictures
@@ -126,22 +127,12 @@ def run_torch(folder: Path, images: np.ndarray, progress: Progress) -> Result:
         return model(torch.from_numpy(part).float()).numpy()
 
     results = []
-    with _one_thread_each(), ThreadPoolExecutor(os.cpu_count()) as pool:
+    # Batches side by side keep the cores busier than threads inside one batch.
+    with one_thread(), ThreadPoolExecutor(os.cpu_count()) as pool:
         for logits in pool.map(run, parts):
             results.append(logits)
             progress(sum(map(len, results)))
     return Result(np.concatenate(results))
-
-
-@contextlib.contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Batches side by side wait for each other less than the threads inside one batch."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def run_qonnx(folder: Path, images: np.ndarray, progress: Progress) -> Result:

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING
 
 from hls_projects.dataflow.program import Program, Read, Repeat, Together, Wait, Write, claim, fill, free, take
 from hls_projects.operators.base import Ports, Stage, around, block_of, clocks, moving
-from hls_projects.operators.pot_linear.layout import BLOCK, KEPT, LEAST_ROOM, beside, chunks, first_places
+from hls_projects.operators.pot_linear.layout import BLOCK, KEPT, LEAST_ROOM, beside, chunks, first_places, order
 
 if TYPE_CHECKING:
     from hls_projects.operators.pot_linear import PotLinear
@@ -203,23 +203,13 @@ def _leaving(operator: PotLinear) -> int:
 def _token_beside(operator: PotLinear) -> int:
     """Clocks of a token, or of two, whose groups are drained beside the next ones' work, with all that it waits for."""
     work, blocks = max(KEPT, operator.block_nonzeros), math.ceil(operator.size("n_in") / BLOCK)
-    split = chunks(operator, powers(operator))
-    clock = Clock(operator)
-    ends = []
+    clock, ends = Clock(operator), []
     for _ in range(STEADY):
-        for index, banks in enumerate(split):
-            last = index == len(split) - 1
-            for block in range(blocks):
-                if index and block in (0, blocks // 2):
-                    clock.drain()
-                if last and block == blocks - 1:
-                    clock.work(work, loaded=True, released=banks == 1)
-                    clock.drain()
-                    if banks > 1:
-                        clock.work(work, loaded=False, released=True)
-                        clock.drain()
-                else:
-                    clock.work(work * banks)
+        for _, block in order(operator, blocks):
+            if block is None:
+                clock.drain()
+            else:
+                clock.work(block, work)
         ends.append(clock.now)
     return ends[-1] - ends[-2]
 
@@ -228,19 +218,22 @@ class Clock:
     """When the work on blocks of inputs and groups of outputs ends."""
 
     def __init__(self, operator: PotLinear) -> None:
-        self.now = self.loaded = 0
+        self.now = self.worked = self.loaded = 0
+        self.block: int | None = None
         self.released = [0, 0]
         self.drains, self.apart, self.buffers = drain(operator), _apart(operator), operator.size("result_buffers")
         self.read = -self.apart
 
-    def work(self, clocks: int, *, loaded: bool = True, released: bool = True) -> None:
-        """Steps on a block, which is loaded while that of two before is free."""
-        if loaded:
+    def work(self, block: int, clocks: int) -> None:
+        """A group's steps on a block; another one than before is loaded while that of two before is free."""
+        if block != self.block:
+            if self.block is not None:
+                self.released = [self.released[1], self.worked]
+            self.block = block
             self.loaded = max(self.loaded, self.released[0]) + BLOCK
             self.now = max(self.now, self.loaded)
         self.now += clocks
-        if released:
-            self.released = [self.released[1], self.now]
+        self.worked = self.now
 
     def drain(self) -> None:
         """A group's drain, whose last clock waits for a place for the results."""
