@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
 from flows import stages
 from flows.stages import PAIRS, compare_stages, mismatched_logits, sample_of
@@ -66,11 +65,3 @@ def test_a_mismatch_outside_the_sample_is_not_seen_in_it():
     wrong[1] += 1
     found = compare_stages({"qonnx": every, "csim": wrong, "lowered": every[sample]}, {"lowered"}, sample)
     assert mismatched_logits(found)["lowered_csim"] == 0 and mismatched_logits(found)["qonnx_csim"] == 10
-
-
-def test_torch_gets_its_threads_back():
-    before = torch.get_num_threads()
-    with pytest.raises(KeyError), stages._one_thread_each():
-        assert torch.get_num_threads() == 1
-        raise KeyError
-    assert torch.get_num_threads() == before
