@@ -12,7 +12,6 @@ from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
-from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
 from flows.kept_graphs import lowered_graph
@@ -62,7 +61,7 @@ def page_name(operator: type[HardwareOperator]) -> str:
 
 def pages() -> dict[str, str]:
     """Markdown by its path in the site."""
-    model = merged(ModelWrapper(str(lowered_graph(SHIPPED_CHECKPOINT))))
+    model = merged(lowered_graph(SHIPPED_CHECKPOINT))
     examples: dict[str, HardwareOperator] = {}
     for node in model.graph.node:
         examples.setdefault(node.op_type, getCustomOp(node))

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import sys
 
-from qonnx.core.modelwrapper import ModelWrapper
-
 from flows.folded import FoldOptions
 from flows.kept_graphs import lowered_graph
 from flows.settings import FILL, SHIPPED_CHECKPOINT
@@ -50,7 +48,7 @@ def row(what: str, plans: list[Plan], target: Target, link: int = 0) -> str:
 
 def main(argv: list[str]) -> int:
     target = load_target(argv[0] if argv else "pynq-z2")
-    model = ModelWrapper(str(lowered_graph(SHIPPED_CHECKPOINT)))
+    model = lowered_graph(SHIPPED_CHECKPOINT)
     operators = folding.operators_of(model)
     whole = fold_pipeline(model, target, FoldOptions(), rough=True).plan
     print(f"{'cut after':<28} {'cycles':>9} {'pictures/s':>10} {'share':>12} {'link':>12}")

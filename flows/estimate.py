@@ -25,9 +25,9 @@ from brevitas_model.shipped import CheckpointError, find_checkpoint
 from flows.command_line import CommandParser, guarded
 from flows.estimating import estimate_facts
 from flows.folded import at_clock, options_of
-from flows.kept_graphs import lowered_graph
+from flows.kept_graphs import folded_once, lowered_graph
 from flows.settings import SHIPPED_CHECKPOINT, above_zero, add_folding, plot_file
-from flows.timing import fold_pipeline, timed
+from flows.timing import timed
 from hls_projects import folding
 from hls_projects.conversion import ConversionError, read_lowered
 from hls_projects.cost import KINDS, CostError
@@ -78,8 +78,8 @@ def table(estimate: dict[str, Any]) -> str:
 def run(args: argparse.Namespace) -> int:
     options = options_of(args, args.clock)
     target = at_clock(load_target(args.target), args.clock)
-    model = read_lowered(args.lowered or lowered_graph(args.checkpoint))
-    folded = fold_pipeline(model, target, options, rough=True)
+    model = read_lowered(args.lowered) if args.lowered else lowered_graph(args.checkpoint)
+    folded = folded_once(model, target, options, rough=True)
     estimate = estimate_facts(folded, timed(folded.network, folded.depths), target)
     print(table(estimate))
     if args.write_folding:

@@ -118,6 +118,17 @@ def fold(
         raise FoldingError(f"{error}; {most:,} pictures a second would fit") from error
 
 
+def folded_as(model: ModelWrapper, target: Target, foldings: Mapping[str, Folding], depths: Depths) -> Folded:
+    """``model`` with foldings and depths that were found before.
+
+    Raises:
+        FoldingError: foldings that do not fit the model.
+    """
+    model = with_foldings(model, foldings)
+    plan = current_plan(folding.operators_of(model), Resources())
+    return Folded(model, plan, *networks_of(model, target), {}).with_depths(depths)
+
+
 def with_foldings(model: ModelWrapper, foldings: Mapping[str, Folding]) -> ModelWrapper:
     """A copy of ``model`` with these foldings, its layers merged where they name merged ones, else apart.
 

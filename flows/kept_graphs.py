@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import importlib.metadata
+import json
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
+
+from qonnx.core.modelwrapper import ModelWrapper
 
 from brevitas_model.config import ConfigError
 from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError
+from flows.folded import Folded, FoldOptions, at_clock, folded_as
 from flows.provenance import PACKAGES, ROOT
+from flows.timing import fold_pipeline
+from hls_projects.conversion import ConversionError, read_lowered
 from hls_projects.cost import MODEL
-from hls_projects.dataflow.engine import library_meanwhile
+from hls_projects.dataflow.engine import ENGINE, library_meanwhile
 from hls_projects.lowering import lower
 from hls_projects.simulation.compiler import cache_dir
+from hls_projects.targets import Target
 
 SOURCES = ("brevitas_model", "hls_projects")
 KEPT = 16
 # What decides a folding besides.
-FOLDED_BY = ("folded.py", "timing.py")
+FOLDED_BY = (MODEL, *(ROOT / "flows" / name for name in ("folded.py", "timing.py")), *map(Path, ENGINE.sources))
 
 
-def lowered_graph(checkpoint: Path) -> Path:
-    """The file of the lowered graph of ``checkpoint``, from the cache where it was asked for before.
+def lowered_graph(checkpoint: Path) -> ModelWrapper:
+    """The lowered graph of ``checkpoint``, from the cache where it was asked for before.
 
     Raises:
         CheckpointError, ConfigError, LoweringError: a checkpoint that has no lowered graph.
     """
-    kept = cache_dir().parent / "lowered" / f"{_key(checkpoint)}.onnx"
-    if kept.is_file():
-        return kept
+    # One that is missing, or damaged, is made again.
+    with contextlib.suppress(ConversionError):
+        return read_lowered(_lowered_file(checkpoint))
     # Not at the top: torch and Brevitas take seconds to import, which a graph that is kept does not need.
     from brevitas_model.checkpoint import load_checkpoint
     from brevitas_model.export import export
@@ -43,31 +52,74 @@ def lowered_graph(checkpoint: Path) -> Path:
     print("  lowering the model, once", file=sys.stderr)
     with library_meanwhile(), tempfile.TemporaryDirectory() as folder:
         lowered = lower(export(model, Path(folder) / "model.onnx"))
-    keep(kept, lowered.model.SerializeToString())
-    return kept
+    keep_lowered(checkpoint, lowered)
+    return lowered
 
 
-def keep(path: Path, content: bytes) -> None:
-    """Write ``path``, and leave only the newest files of its kind beside it."""
-    write_whole(path, content)
-    for old in sorted(path.parent.glob(f"*{path.suffix}"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
-        old.unlink(missing_ok=True)
+def keep_lowered(checkpoint: Path, lowered: ModelWrapper) -> None:
+    """Leave the lowered graph of ``checkpoint`` for :func:`lowered_graph`."""
+    _keep(_lowered_file(checkpoint), lowered.model.SerializeToString())
 
 
-def kept_folding(lowered: Path, asked: str) -> Path:
-    """Where the folding of a lowered graph is kept, by its content, what was ``asked`` for, and the code."""
-    chooser = b"".join(path.read_bytes() for path in (MODEL, *(ROOT / "flows" / name for name in FOLDED_BY)))
-    digest = hashlib.sha256(lowered.read_bytes() + asked.encode() + code_digest() + chooser)
+def folded_once(model: ModelWrapper, target: Target, options: FoldOptions, *, rough: bool = False) -> Folded:
+    """:func:`flows.timing.fold_pipeline`, from the cache where the same was asked for before."""
+    known = None if options.file else _known(_folding_file(model, target, options, rough))
+    if known:
+        return folded_as(model, at_clock(target, options.clock_mhz), known["foldings"], known["depths"])
+    folded = fold_pipeline(model, target, options, rough=rough)
+    if not options.file:
+        keep_folding(model, target, options, folded, rough=rough)
+    return folded
+
+
+def keep_folding(
+    model: ModelWrapper, target: Target, options: FoldOptions, folded: Folded, *, rough: bool = False
+) -> None:
+    """Leave what ``model`` was ``folded`` to for :func:`folded_once`."""
+    known = {"foldings": folded.plan.foldings, "depths": folded.depths}
+    _keep(_folding_file(model, target, options, rough), json.dumps(known).encode())
+
+
+def _known(kept: Path) -> dict[str, Any] | None:
+    """What :func:`keep_folding` left there; None where that is nothing, or damaged."""
+    try:
+        return json.loads(kept.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _keep(path: Path, content: bytes) -> None:
+    """Write ``path``, and leave only the newest files of its kind beside it.
+
+    A cache that cannot be written costs time, and nothing else.
+    """
+    try:
+        write_whole(path, content)
+        for old in sorted(path.parent.glob(f"*{path.suffix}"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
+            old.unlink(missing_ok=True)
+    except OSError as error:
+        print(f"  {path.name} cannot be kept in {path.parent}: {error.strerror}", file=sys.stderr)
+
+
+def _folding_file(model: ModelWrapper, target: Target, options: FoldOptions, rough: bool) -> Path:
+    """By the operators of the lowered graph, what is asked for, and the code."""
+    graph = model.graph
+    digest = hashlib.sha256(repr((target, options, rough)).encode() + code_digest())
+    # Not of what is noted about tensors, which a build does and a graph that is only timed does not need.
+    for part in (*graph.node, *graph.initializer):
+        digest.update(part.SerializeToString(deterministic=True))
+    for path in FOLDED_BY:
+        digest.update(path.read_bytes())
     return cache_dir().parent / "folded" / f"{digest.hexdigest()[:32]}.json"
 
 
-def _key(checkpoint: Path) -> str:
-    """Digest of all that decides what the lowered graph is."""
+def _lowered_file(checkpoint: Path) -> Path:
+    """By all that decides what the lowered graph is."""
     try:
         content = checkpoint.read_bytes()
     except OSError as error:
         raise CheckpointError(f"checkpoint {checkpoint} cannot be read: {error.strerror}") from error
-    return hashlib.sha256(content + code_digest()).hexdigest()[:32]
+    return cache_dir().parent / "lowered" / f"{hashlib.sha256(content + code_digest()).hexdigest()[:32]}.onnx"
 
 
 @functools.cache

@@ -32,10 +32,10 @@ from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError, find_checkpoint
 from flows.command_line import CommandParser, guarded
 from flows.folded import options_of, with_foldings
-from flows.kept_graphs import lowered_graph
+from flows.kept_graphs import folded_once, lowered_graph
 from flows.rtl_table import resources_table, timing_table
 from flows.settings import SHIPPED_CHECKPOINT, add_folding, positive
-from flows.timing import chosen_depths, fold_pipeline
+from flows.timing import chosen_depths
 from hls_projects import folding, pipeline
 from hls_projects.conversion import ConversionError, make_graph, read_lowered
 from hls_projects.cost import CostError
@@ -70,13 +70,13 @@ class Folded:
 
 def folded(args: argparse.Namespace, target: Target, work: Path) -> Folded:
     """What ``--checkpoint`` or ``--lowered`` says, with its folding and its FIFOs."""
-    lowered = args.lowered or lowered_graph(args.checkpoint)
-    model, depths = read_lowered(lowered), None
-    if not args.lowered:
-        found = fold_pipeline(model, target, options_of(args))
+    if args.lowered:
+        model, depths = read_lowered(args.lowered), None
+        if args.folding:
+            model = with_foldings(model, folding.read_foldings(args.folding))
+    else:
+        found = folded_once(lowered_graph(args.checkpoint), target, options_of(args))
         model, depths = found.model, found.depths
-    elif args.folding:
-        model = with_foldings(model, folding.read_foldings(args.folding))
     model.save(str(work / "folded.onnx"))
     graph = make_graph(work / "folded.onnx", target, work / "hls")
     network = pipeline.network(graph)

@@ -19,14 +19,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from qonnx.core.modelwrapper import ModelWrapper
-
 from brevitas_model.config import ConfigError
 from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError, find_checkpoint
 from flows.command_line import CommandParser, guarded
-from flows.folded import FoldOptions, networks_of, options_of, with_foldings
-from flows.kept_graphs import keep, kept_folding, lowered_graph
+from flows.folded import options_of
+from flows.kept_graphs import folded_once, lowered_graph
 from flows.settings import SHIPPED_CHECKPOINT, add_folding, plot_file, positive
 from flows.timing import chosen_depths, fold_pipeline
 from hls_projects import pipeline
@@ -48,28 +46,19 @@ BAD_INPUT = (
 MOST_SHOWN = 10
 
 
-def folded_network(
-    lowered: Path, target: Target, options: FoldOptions, fifo_depths: Path | None
-) -> tuple[Network, Depths]:
-    """Fold a lowered graph, or take what is kept of having done so: solving and sizing take longer than simulating."""
-    model = ModelWrapper(str(lowered))
-    kept = None if options.file or fifo_depths else kept_folding(lowered, repr((target, options)))
-    if kept and kept.is_file():
-        known = json.loads(kept.read_text())
-        return networks_of(with_foldings(model, known["foldings"]), target)[0], known["depths"]
-    folded = fold_pipeline(model, target, options, fifo_depths)
-    if kept:
-        keep(kept, json.dumps({"foldings": folded.plan.foldings, "depths": folded.depths}).encode())
-    return folded.network, folded.depths
-
-
 def network_of(args: argparse.Namespace, target: Target) -> tuple[Network, Depths | None]:
     """The network, and its depths where folding it has told them.
 
     A file of a build has its folding; a checkpoint gets one for the target.
     """
     if not args.lowered:
-        return folded_network(lowered_graph(args.checkpoint), target, options_of(args), args.fifo_depths)
+        model, options = lowered_graph(args.checkpoint), options_of(args)
+        folded = (
+            fold_pipeline(model, target, options, args.fifo_depths)
+            if args.fifo_depths
+            else folded_once(model, target, options)
+        )
+        return folded.network, folded.depths
     graph = make_graph(args.lowered, target, Path("hls"))
     network = pipeline.network(graph)
     sized = not args.size_fifos and not args.fifo_length

@@ -25,6 +25,7 @@ from flows import summary, tracing
 from flows.deploying import DEPLOYED, VENDOR, manifest_facts, run_tools
 from flows.estimating import estimate_facts, resource_facts
 from flows.folded import options_of
+from flows.kept_graphs import keep_folding, keep_lowered
 from flows.provenance import provenance, versions
 from flows.reporting import facts as reported
 from flows.reporting.page import render_report, wrong_pictures
@@ -196,6 +197,8 @@ def lower_graph(build: Build) -> None:
     model = build.model("model.qonnx.onnx")
     lowered = lower(model)
     lowered.save(str(build.folder / "lowered.onnx"))
+    if build.facts["config"] is not None:
+        keep_lowered(build.path("checkpoint.safetensors"), lowered)
     build.facts["model"] = summary.model_facts(model, lowered) | {"config": build.facts["config"]}
 
 
@@ -203,7 +206,10 @@ def fold_graph(build: Build) -> None:
     """Layers of lowered.onnx are merged or not, its nodes get their folding; the FIFOs get their depths."""
     lowered, settings = build.model("lowered.onnx"), build.settings
     target = build.target()
-    folded = fold_pipeline(lowered, target, options_of(settings), settings.fifo_depths)
+    options = options_of(settings)
+    folded = fold_pipeline(lowered, target, options, settings.fifo_depths)
+    if not (options.file or settings.fifo_depths):
+        keep_folding(lowered, target, options, folded)
     trace = timed(folded.network, folded.depths)
     build.facts["timing"] = timing_facts(trace, target)
     build.facts["resources"] = resource_facts(folded.plan, target)

@@ -49,30 +49,6 @@ def test_fifos_of_one_word_stand_still(lowered_option: list[str], tmp_path: Path
     assert {wait["cause"] for wait in facts["deadlock"]["waits"]} == {"full", "empty"}
 
 
-def test_a_checkpoint_is_lowered_once(checkpoint: Path, capsys: pytest.CaptureFixture[str], monkeypatch):
-    options = ["--checkpoint", str(checkpoint), "--fifo-length", "512"]
-    assert command.main(options) == 0
-    first = capsys.readouterr()
-    monkeypatch.setattr("brevitas_model.export.export", None)
-    assert command.main(options) == 0
-    second = capsys.readouterr()
-    assert "lowering the model, once" in first.err and not second.err
-    assert first.out == second.out
-
-
-def test_a_checkpoint_is_folded_once(checkpoint: Path, capsys: pytest.CaptureFixture[str], monkeypatch):
-    """The same is said from what is kept; another question is another folding."""
-    options = ["--checkpoint", str(checkpoint), "--fill", "0.5"]
-    assert command.main(options) == 0
-    said = capsys.readouterr().out
-    calls = []
-    fold = command.fold_pipeline
-    monkeypatch.setattr(command, "fold_pipeline", lambda *given: calls.append(given) or fold(*given))
-    assert command.main(options) == 0
-    assert capsys.readouterr().out == said and not calls
-    assert command.main([*options[:-1], "0.6"]) == 0 and len(calls) == 1
-
-
 def none(option: str) -> Callable[[Path], list[str]]:
     return lambda folder: [option, str(folder / "none")]
 

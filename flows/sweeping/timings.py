@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qonnx.core.modelwrapper import ModelWrapper
-
 from brevitas_model.checkpoint import load_checkpoint, save_checkpoint
 from brevitas_model.config import ViTConfig
 from brevitas_model.files import write_whole
@@ -58,7 +56,7 @@ class Hardware:
             carry_weights(load_checkpoint(self.checkpoint)[0], model)
             file = Path(name) / "model.safetensors"
             save_checkpoint(file, model.eval(), {})
-            lowered = ModelWrapper(str(lowered_graph(file)))
+            lowered = lowered_graph(file)
         folded = fold_pipeline(lowered, self.target, FoldOptions(), rough=True)
         stores = sum(operator.storage_bits() for operator in operators_of(folded.model).values())
         return folded.network, stores
