@@ -29,7 +29,7 @@ from qonnx.core.datatype import BaseDataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
-from hls_projects import PROJECT
+from hls_projects import PROJECT, SHARED_HEADERS
 from hls_projects.dataflow.sizing import Depths
 from hls_projects.operators import OPERATORS, HardwareOperator
 from hls_projects.pipeline import set_depths
@@ -37,8 +37,6 @@ from hls_projects.simulation.compiler import BLOCKS_HEADER
 from hls_projects.targets import Target
 
 BACKEND = "Vitis"
-KERNELS = Path(__file__).parent / "kernels"
-SHARED_HEADERS = [KERNELS / f"{name}.h" for name in ("fixed_point", "blocks", "lanes", "pot_element", "window")]
 
 
 class ConversionError(Exception):

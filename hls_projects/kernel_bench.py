@@ -15,13 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
+from hls_projects import KERNELS
 from hls_projects.conversion import config_struct, cpp_type
 from hls_projects.operators import HardwareOperator
 from hls_projects.simulation import compiler
 from hls_projects.simulation.compiler import BLOCKS_HEADER
 from hls_projects.simulation.native import VECTORIZED
 
-KERNELS = Path(__file__).parent / "kernels"
 HLS4ML = Path(str(resources.files("hls4ml"))) / "templates" / "vivado"
 
 

@@ -11,11 +11,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from hls_projects import SHARED_HEADERS
+
 ROOT = Path(__file__).parent
-SHARED = tuple(ROOT / "kernels" / f"{name}.h" for name in ("blocks", "fixed_point", "lanes", "pot_element", "window"))
-INCLUDES = frozenset(
-    {"<hls_streamofblocks.h>", *(f'"{name}"' for name in ("hls_stream.h", "ap_int.h", *(path.name for path in SHARED)))}
-)
+HEADERS = ("hls_stream.h", "ap_int.h", *(path.name for path in SHARED_HEADERS))
+INCLUDES = frozenset({"<hls_streamofblocks.h>", *(f'"{name}"' for name in HEADERS)})
 LIBRARY = frozenset({"stream", "stream_of_blocks", "read_lock", "write_lock"})
 
 FORBIDDEN = {
@@ -66,7 +66,7 @@ REGION_STATEMENT = re.compile(rf"typedef\b.*|const unsigned\b.*|hls::stream(?:_o
 
 def kernels() -> list[Path]:
     """The headers that are synthesized."""
-    return sorted([*ROOT.glob("operators/*/*.h"), *SHARED])
+    return sorted([*ROOT.glob("operators/*/*.h"), *SHARED_HEADERS])
 
 
 def lint_kernel(path: Path) -> list[str]:
@@ -159,7 +159,7 @@ def _constants(code: str) -> set[str]:
     Local ones made of constants, parameters of templates, and members of the templates in the shared
     headers and in ``code``.
     """
-    names = _members("\n".join([*(strip_comments(path.read_text()) for path in SHARED), code]))
+    names = _members("\n".join([*(strip_comments(path.read_text()) for path in SHARED_HEADERS), code]))
     for match in TEMPLATE.finditer(code):
         parts = (PARAMETER.fullmatch(part.strip()) for part in match["parameters"].split(","))
         names |= {part[1] for part in parts if part}

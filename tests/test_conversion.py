@@ -12,7 +12,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
 from brevitas_model.export import export
-from hls_projects import conversion
+from hls_projects import SHARED_HEADERS, conversion
 from hls_projects.conversion import ConversionError, convert
 from hls_projects.lowering import lower
 from hls_projects.operators import OPERATORS
@@ -70,7 +70,7 @@ def test_part_and_clock_reach_the_project(project: Path):
 
 
 def test_kernels_are_copied_as_they_are(project: Path):
-    headers = (*(operator.header() for operator in OPERATORS), *conversion.SHARED_HEADERS)
+    headers = (*(operator.header() for operator in OPERATORS), *SHARED_HEADERS)
     folders = {BLOCKS_HEADER: "ap_types"} | dict.fromkeys(headers, "nnet_utils")
     for header, folder in folders.items():
         assert (project / "firmware" / folder / header.name).read_bytes() == header.read_bytes()

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from qonnx.core.datatype import DataType
 
+from hls_projects import KERNELS
 from hls_projects.conversion import cpp_type
 from hls_projects.integer import requantize, shift_right_half_even, significand
-from hls_projects.kernel_bench import KERNELS, cached_source, header, run_vectors
+from hls_projects.kernel_bench import cached_source, header, run_vectors
 from hls_projects.testing import integers, kernel_settings, limits, naive_requantize, naive_round, naive_significand
 
 # Types of the value, the result and the natural number; the shift goes as far as the value allows.

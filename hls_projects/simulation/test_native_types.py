@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import pytest
 
-from hls_projects.kernel_bench import AP_TYPES, HLS4ML, KERNELS, NATIVE_TYPES, BenchError, IntegerTypes, compile_cpp
+from hls_projects import KERNELS
+from hls_projects.kernel_bench import AP_TYPES, HLS4ML, NATIVE_TYPES, BenchError, IntegerTypes, compile_cpp
 from hls_projects.testing import naive_round, naive_significand
 
 SOURCE = Path(__file__).with_name("native_types_tb.cpp")
