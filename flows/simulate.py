@@ -3,6 +3,7 @@
     python flows/simulate.py --target pynq-z2
     python flows/simulate.py --size-fifos --write-depths fifo_depths.json
     python flows/simulate.py --fifo-depths fifo_depths.json --json timing.json --plot timing.png
+    python flows/simulate.py --occupancy occupancy.csv --graph graph.svg
 
 The processes are those of the generated C++, their timing is what each hardware operator declares. Without
 --fifo-depths or --fifo-length the FIFOs are the smallest that cost no throughput, as in a build.
@@ -31,7 +32,7 @@ from hls_projects import pipeline
 from hls_projects.conversion import ConversionError, make_graph
 from hls_projects.cost import CostError
 from hls_projects.dataflow import Deadlock, Network, NetworkError, Sizing, Trace, explain, settled, simulate, size_fifos
-from hls_projects.dataflow.activity import timeline
+from hls_projects.dataflow.activity import occupancy, stretches
 from hls_projects.dataflow.program import busy_cycles
 from hls_projects.dataflow.sizing import Depths
 from hls_projects.folding import FoldingError
@@ -113,6 +114,14 @@ def facts(trace: Trace, found: Deadlock | None, target: Target) -> dict[str, Any
     }
 
 
+def occupancy_table(trace: Trace) -> str:
+    """CSV: a line for each stretch of time, its first cycle, and the most slots of every FIFO in use in it."""
+    edges = stretches(trace)
+    held = occupancy(trace, edges)
+    rows = zip(edges[:-1].tolist(), *(most.tolist() for most in held.values()), strict=True)
+    return "".join(",".join(map(str, row)) + "\n" for row in (("cycle", *held), *rows))
+
+
 def describe(trace: Trace, found: Deadlock | None, target: Target) -> str:
     """The summary that is printed."""
     network = trace.network
@@ -171,7 +180,13 @@ def run(args: argparse.Namespace) -> int:
         # Not at the top: matplotlib takes a part of a second to import.
         from flows.timing_plot import save_plot
 
-        save_plot(args.plot, timeline(trace), sizing.curve if sizing else ())
+        save_plot(args.plot, trace, sizing.curve if sizing else ())
+    if args.graph:
+        from flows.network_plot import save_graph
+
+        save_graph(args.graph, trace)
+    if args.occupancy:
+        write_whole(args.occupancy, occupancy_table(trace).encode())
     return int(trace.deadlock)
 
 
@@ -191,7 +206,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--size-fifos", action="store_true", help="print the curve from smallest to lossless FIFOs")
     parser.add_argument("--write-depths", type=Path, metavar="FILE", help="write the depths that were simulated")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
-    parser.add_argument("--plot", type=plot_file, metavar="FILE", help="draw what every process does when")
+    parser.add_argument(
+        "--occupancy", type=Path, metavar="FILE", help="write the most slots of every FIFO in use over time, as CSV"
+    )
+    parser.add_argument(
+        "--plot", type=plot_file, metavar="FILE", help="draw what every process does when, and how full FIFOs are"
+    )
+    parser.add_argument("--graph", type=plot_file, metavar="FILE", help="draw the layers and the depths between them")
     args = parser.parse_args(argv)
     if args.pictures == 1:
         parser.error("--pictures must be at least 2, for an interval")

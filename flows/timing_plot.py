@@ -1,4 +1,4 @@
-"""A picture of a simulated pipeline: what every process does when, and what smaller FIFOs cost."""
+"""A picture of a simulated pipeline: what every process does when, how full FIFOs are, what smaller ones cost."""
 
 from __future__ import annotations
 
@@ -7,27 +7,49 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from brevitas_model.files import write_whole
+from hls_projects.dataflow import Trace
+from hls_projects.dataflow.activity import occupancy, stretches, timeline
 from hls_projects.dataflow.sizing import Point
 
 COLOURS = {"busy": "#2f6db3", "blocked": "#d1662f", "starved": "#d5d8dc"}
-INCHES_A_PROCESS = 0.14
+INCHES_A_PROCESS, INCHES_A_FIFO = 0.14, 0.24
+# The FIFOs that hold most bits.
+MOST_CURVES = 24
 
 
-def save_plot(path: Path, stretches: Sequence[dict[str, Any]], curve: Sequence[Point]) -> None:
-    """Write the timeline, and beside it the curve where there is one; the name's ending is the format."""
-    count = len({stretch["process"] for stretch in stretches})
-    figure = Figure(figsize=(15 if curve else 11, 1.5 + INCHES_A_PROCESS * count), layout="constrained")
-    axes = figure.subplots(1, 2, width_ratios=(3, 1)) if curve else [figure.subplots()]
-    _timeline(axes[0], stretches)
+def save_plot(path: Path, trace: Trace, curve: Sequence[Point]) -> None:
+    """Write the timeline, the occupancy of the largest FIFOs under it, and beside them the curve where there is one.
+
+    The name's ending is the format.
+
+    Args:
+        trace: recorded.
+    """
+    names = largest(trace)
+    heights = INCHES_A_PROCESS * len(trace.network.processes), INCHES_A_FIFO * len(names)
+    figure = Figure(figsize=(15 if curve else 11, 1.5 + sum(heights)), layout="constrained")
+    grid = figure.add_gridspec(2, 2 if curve else 1, height_ratios=heights, width_ratios=(3, 1) if curve else (1,))
+    upper = figure.add_subplot(grid[0, 0])
+    _timeline(upper, timeline(trace))
+    _occupancy(figure.add_subplot(grid[1, 0], sharex=upper), trace, names)
     if curve:
-        _curve(axes[1], curve)
+        _curve(figure.add_subplot(grid[0, 1]), curve)
     drawn = io.BytesIO()
     figure.savefig(drawn, dpi=110, format=path.suffix.lstrip(".") or "png")
     write_whole(path, drawn.getvalue())
+
+
+def largest(trace: Trace) -> list[str]:
+    """The FIFOs that hold most bits, in the order of the network."""
+    fifos = trace.network.sizable
+    bits = {fifo.name: fifo.word_bits * (trace.depths[fifo.name] or 0) for fifo in fifos}
+    chosen = set(sorted(bits, key=bits.__getitem__, reverse=True)[:MOST_CURVES])
+    return [fifo.name for fifo in fifos if fifo.name in chosen]
 
 
 def _timeline(axes: Axes, stretches: Sequence[dict[str, Any]]) -> None:
@@ -43,9 +65,26 @@ def _timeline(axes: Axes, stretches: Sequence[dict[str, Any]]) -> None:
             label=state,
         )
     axes.set_yticks(range(len(names)), names, fontsize=6)
+    axes.margins(y=0.005)
     axes.invert_yaxis()
-    axes.set_xlabel("clock cycle")
     axes.legend(loc="lower left", fontsize=8)
+
+
+def _occupancy(axes: Axes, trace: Trace, names: Sequence[str]) -> None:
+    """A row for every FIFO, as high as its depth."""
+    edges = stretches(trace)
+    held = occupancy(trace, edges)
+    for row, name in enumerate(names):
+        depth = trace.depths[name]
+        base = len(names) - 1 - row
+        share = 0.9 * held[name] / depth
+        axes.fill_between(edges, base, base + np.append(share, share[-1:]), step="post", color=COLOURS["busy"], lw=0)
+        axes.axhline(base + 0.9, color=COLOURS["starved"], lw=0.5)
+    labels = [f"{name} ({held[name].max():,} of {trace.depths[name]:,})" for name in names]
+    axes.set_yticks([len(names) - 1 - row + 0.45 for row in range(len(names))], labels, fontsize=6)
+    axes.set_ylim(0, max(len(names), 1))
+    axes.set_xlabel("clock cycle")
+    axes.set_title("slots in use (most at a time, of the depth) of the FIFOs that hold most bits", fontsize=8)
 
 
 def _curve(axes: Axes, curve: Sequence[Point]) -> None:

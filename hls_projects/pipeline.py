@@ -66,6 +66,11 @@ def network(graph: ModelGraph, *, kernels: bool = False) -> Network:
     return Network(tuple(processes), tuple(fifos))
 
 
+def layer_of(process: str) -> str:
+    """The name of the layer that has this process."""
+    return process.partition(".")[0]
+
+
 def _parts(layer: Layer, kernels: bool) -> tuple[list[Process], list[Fifo]]:
     """The processes of a layer's stages, and what hands blocks from one to the next."""
     inputs = [layer.get_input_variable(name).name for name in layer.inputs]

@@ -11,8 +11,13 @@ import numpy as np
 import pytest
 
 from flows import simulate as command
+from flows.network_plot import COLUMN, layers, places
+from hls_projects import pipeline
+from hls_projects.conversion import make_graph
 from hls_projects.dataflow import Fifo, Network, Process, Read, Repeat, Together, Wait, Write, engine, simulate
 from hls_projects.dataflow.activity import timeline
+from hls_projects.pipeline import layer_of
+from hls_projects.targets import load_target
 
 
 @pytest.fixture
@@ -38,6 +43,34 @@ def test_figures_and_files(lowered_option: list[str], tmp_path: Path, capsys: py
 
     assert command.main([*lowered_option, "--fifo-depths", str(depths), "--json", str(json_file)]) == 0
     assert json.loads(json_file.read_text()) == facts
+
+
+def test_occupancy_and_graph(lowered_option: list[str], tmp_path: Path):
+    table, graph, json_file = tmp_path / "o.csv", tmp_path / "g.svg", tmp_path / "t.json"
+    files = ["--occupancy", str(table), "--graph", str(graph), "--json", str(json_file)]
+    assert command.main([*lowered_option, *files]) == 0
+    fifos = json.loads(json_file.read_text())["fifos"]
+    rows = np.genfromtxt(table, delimiter=",", names=True, deletechars="", dtype=np.int64)
+    assert rows.dtype.names == ("cycle", *fifos) and (np.diff(rows["cycle"]) > 0).all()
+    assert {name: rows[name].max() for name in fifos} == {name: row["peak_occupancy"] for name, row in fifos.items()}
+    drawn = graph.read_text()
+    between = {name: row for name, row in fifos.items() if layer_of(row["from"]) != layer_of(row["to"])}
+    assert set(between) < set(fifos)
+    for row in between.values():
+        assert f"{row['depth']:,} × {row['word_bits']} bits, {row['peak_occupancy']:,} used" in drawn
+
+
+def test_layers_are_drawn_below_what_they_read_from(lowered_build: Path):
+    graph = make_graph(lowered_build / "lowered.onnx", load_target("pynq-z2"), Path("hls"))
+    drawn = layers(pipeline.network(graph))
+    assert set(drawn) == {
+        "source",
+        "sink",
+        *(layer.name for layer in graph.get_layers() if layer.class_name != "Input"),
+    }
+    where = places(drawn)
+    assert len(set(where.values())) == len(where)
+    assert all(where[a][0] < where[b][0] - COLUMN / 2 or where[a][1] > where[b][1] for a, b in drawn.edges)
 
 
 def test_fifos_of_one_word_stand_still(lowered_option: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]):

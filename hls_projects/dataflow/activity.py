@@ -1,4 +1,4 @@
-"""What every process does when: busy, starved (waits for a word) or blocked (waits for a free slot)."""
+"""What every process does when (busy, starved of words or blocked by a full FIFO), and what every FIFO holds."""
 
 from __future__ import annotations
 
@@ -13,13 +13,35 @@ STATES = ("busy", "starved", "blocked")
 BINS = 160
 
 
+def stretches(trace: Trace) -> np.ndarray:
+    """Bounds, in clock cycles, of the :data:`BINS` parts into which the time of a simulation is cut."""
+    return np.linspace(0, trace.last + 1, BINS + 1).round().astype(np.int64)
+
+
+def occupancy(trace: Trace, edges: np.ndarray) -> dict[str, np.ndarray]:
+    """Most slots of each FIFO in use between each two ``edges``, from a trace that was recorded.
+
+    Returns:
+        int64, (edges - 1,), by FIFO.
+    """
+    found = {}
+    for fifo in trace.network.fifos:
+        writes, name = trace.writes[fifo.name], fifo.name
+        most = trace.slots_before(name, edges[:-1])
+        parts = np.searchsorted(edges, writes, side="right") - 1
+        inside = (parts >= 0) & (parts < len(most))
+        np.maximum.at(most, parts[inside], trace.occupancy(name)[inside])
+        found[name] = most
+    return found
+
+
 def timeline(trace: Trace) -> list[dict[str, Any]]:
     """Stretches ``{process, start, end, state}`` in clock cycles, in ascending order by process.
 
     Time is cut into :data:`BINS` parts; a part has the state in which the process spends most of it, and
     the parts before its first word and after its last none.
     """
-    edges = np.linspace(0, trace.last + 1, BINS + 1).round().astype(np.int64)
+    edges = stretches(trace)
     found = []
     for process, parts in zip(trace.network.processes, shares(trace, edges), strict=True):
         state = np.where(parts.sum(axis=1) > 0, parts.argmax(axis=1), -1)

@@ -92,6 +92,11 @@ class Trace:
         writes, reads = self.writes[fifo], self.reads[fifo]
         return self._slots(fifo, np.arange(1, len(writes) + 1) - np.searchsorted(reads, writes, side="left"))
 
+    def slots_before(self, fifo: str, cycles: np.ndarray) -> np.ndarray:
+        """Slots in use as each of ``cycles`` begins, int64, shaped like them."""
+        written, read = (np.searchsorted(ends[fifo], cycles, side="left") for ends in (self.writes, self.reads))
+        return self._slots(fifo, written - read)
+
     def _slots(self, fifo: str, words: np.ndarray | int) -> np.ndarray:
         found = next(other for other in self.network.fifos if other.name == fifo)
         depth = self.depths.get(fifo)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +33,7 @@ from hls_projects.dataflow import (
     take,
     verilog,
 )
+from hls_projects.dataflow.activity import occupancy, stretches
 from hls_projects.dataflow.engine import library_meanwhile, load_library
 from hls_projects.dataflow.program import busy_cycles, instructions, words
 from hls_projects.dataflow.random_networks import random_depths, random_network
@@ -270,6 +273,33 @@ def test_shares_are_the_work_and_the_stalls(seed: int, bins: int):
         unseen = first - process.instructions[0][0].delay
         assert starved + blocked == sum(trace.stalls[process.name].values()) - unseen
         assert not (starved if process.kind == "source" else blocked if process.is_sink else 0)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 10_000), st.integers(1, 30))
+def test_occupancy_over_time(seed: int, bins: int):
+    """Counted cycle by cycle: a word is there from the cycle of its write to that of its read."""
+    network = random_network(seed)
+    network = Network(network.processes, tuple(replace(fifo, latency=1, direct=None) for fifo in network.fifos))
+    trace = simulate(network, random_depths(network, seed, 5), 2)
+    edges = np.linspace(0, trace.last + 1, bins + 1).round().astype(np.int64)
+    for name, most in occupancy(trace, edges).items():
+        held = np.zeros(trace.last + 2, dtype=np.int64)
+        np.add.at(held, trace.writes[name], 1)
+        np.subtract.at(held, trace.reads[name] + 1, 1)
+        held = held.cumsum()[:-1]
+        assert most.tolist() == [max(held[first:last], default=0) for first, last in pairwise(edges)]
+        assert max(most) == trace.slots(name)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 10_000))
+def test_the_most_over_time_is_the_peak(seed: int):
+    """With registers on the way, too."""
+    network = random_network(seed)
+    trace = simulate(network, random_depths(network, seed, 4), 2)
+    for name, most in occupancy(trace, stretches(trace)).items():
+        assert max(most) == trace.slots(name)
 
 
 @settings(max_examples=60, deadline=None)
