@@ -93,6 +93,7 @@ def check(project: Project, program: Program) -> None:
     run = program.run(images)
     assert np.array_equal(run.logits, expected)
     trace = simulate(pipeline.network(project.graph), project.depths, PICTURES, record=False)
+    print(f"interval {run.interval():,} / {trace.interval():,}, latency {run.latency():,} / {trace.latency():,}")
     assert run.latency() == pytest.approx(trace.latency(), rel=TOLERANCE)
     assert run.interval() == pytest.approx(trace.interval(), rel=TOLERANCE)
 
