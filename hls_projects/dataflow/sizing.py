@@ -17,7 +17,6 @@ import functools
 import sys
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -152,16 +151,14 @@ class WithoutLoss:
         alike = groups(network, start)
         costly = sum(_bits(network, start, group) >= COSTLY * network.storage_bits(start) for group in alike)
         fineness, alone = (ROUGH, sys.maxsize) if rough else (FINENESS, ALONE)
-        with ThreadPoolExecutor(1) as beside:
-            for keeps in self.tests:
+        for keeps in self.tests:
 
-                def fine(depths: Depths, keeps: Monotone = keeps) -> bool:
-                    goes_on = beside.submit(self.goes_on, depths)
-                    return keeps(depths) & goes_on.result()
+            def fine(depths: Depths, keeps: Monotone = keeps) -> bool:
+                return self.goes_on(depths) and keeps(depths)
 
-                chosen = shrink(alike, start, fine, fineness, costly, alone=alone)
-                if self.tests[-1](chosen):
-                    break
+            chosen = shrink(alike, start, fine, fineness, costly, alone=alone)
+            if self.tests[-1](chosen):
+                break
         return chosen
 
 
