@@ -80,7 +80,7 @@ def _occupancy(axes: Axes, trace: Trace, names: Sequence[str]) -> None:
         share = 0.9 * held[name] / depth
         axes.fill_between(edges, base, base + np.append(share, share[-1:]), step="post", color=COLOURS["busy"], lw=0)
         axes.axhline(base + 0.9, color=COLOURS["starved"], lw=0.5)
-    labels = [f"{name} ({held[name].max():,} of {trace.depths[name]:,})" for name in names]
+    labels = [f"{name} ({held[name].max(initial=0):,} of {trace.depths[name]:,})" for name in names]
     axes.set_yticks([len(names) - 1 - row + 0.45 for row in range(len(names))], labels, fontsize=6)
     axes.set_ylim(0, max(len(names), 1))
     axes.set_xlabel("clock cycle")

@@ -14,12 +14,12 @@ BINS = 160
 
 
 def stretches(trace: Trace) -> np.ndarray:
-    """Bounds, in clock cycles, of the :data:`BINS` parts into which the time of a simulation is cut."""
-    return np.linspace(0, trace.last + 1, BINS + 1).round().astype(np.int64)
+    """Bounds, in clock cycles, of the up to :data:`BINS` parts into which the time of a simulation is cut."""
+    return np.unique(np.linspace(0, trace.last + 1, BINS + 1).round().astype(np.int64))
 
 
 def occupancy(trace: Trace, edges: np.ndarray) -> dict[str, np.ndarray]:
-    """Most slots of each FIFO in use between each two ``edges``, from a trace that was recorded.
+    """Most slots of each FIFO in use between each two ``edges``, which ascend, from a trace that was recorded.
 
     Returns:
         int64, (edges - 1,), by FIFO.

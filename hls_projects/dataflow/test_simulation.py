@@ -282,7 +282,7 @@ def test_occupancy_over_time(seed: int, bins: int):
     network = random_network(seed)
     network = Network(network.processes, tuple(replace(fifo, latency=1, direct=None) for fifo in network.fifos))
     trace = simulate(network, random_depths(network, seed, 5), 2)
-    edges = np.linspace(0, trace.last + 1, bins + 1).round().astype(np.int64)
+    edges = np.unique(np.linspace(0, trace.last + 1, bins + 1).round().astype(np.int64))
     for name, most in occupancy(trace, edges).items():
         held = np.zeros(trace.last + 2, dtype=np.int64)
         np.add.at(held, trace.writes[name], 1)
