@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+from qonnx.core.modelwrapper import ModelWrapper
 
 from flows import build, estimate, kept_graphs, simulate
 from flows.folded import FoldOptions
-from flows.kept_graphs import folded_once, lowered_graph
+from flows.kept_graphs import folded_once
 from flows.timing import fold_pipeline
+from hls_projects.folding import folding_file
 from hls_projects.targets import load_target
 
 
@@ -63,20 +65,17 @@ def test_a_build_leaves_what_it_lowered_and_folded(given: list[str], tmp_path: P
 
 
 @pytest.mark.parametrize("options", [FoldOptions(), FoldOptions(dense=True, clock_mhz=50.0), FoldOptions(fps=50.0)])
-def test_what_is_kept_is_what_was_folded(checkpoint: Path, options: FoldOptions):
-    model, target = lowered_graph(checkpoint), load_target("pynq-z2")
-    fresh = folded_once(model, target, options)
-    again = folded_once(model, target, options)
+def test_what_is_kept_is_what_was_folded(lowered: ModelWrapper, options: FoldOptions):
+    fresh, again = (folded_once(lowered, load_target("pynq-z2"), options) for _ in range(2))
     assert again is not fresh and again.plan == fresh.plan and again.depths == fresh.depths
     assert again.network == fresh.network and again.kernels == fresh.kernels
 
 
-def test_a_file_of_foldings_is_read_again(checkpoint: Path, tmp_path: Path, kept: Path):
-    model, target = lowered_graph(checkpoint), load_target("pynq-z2")
-    file = tmp_path / "folding.json"
-    file.write_text(estimate.folding.folding_file(folded_once(model, target, FoldOptions()).plan.foldings))
+def test_a_file_of_foldings_is_read_again(lowered: ModelWrapper, tmp_path: Path, kept: Path):
+    target, file = load_target("pynq-z2"), tmp_path / "folding.json"
+    file.write_text(folding_file(folded_once(lowered, target, FoldOptions()).plan.foldings))
     before = files(kept)
-    folded_once(model, target, FoldOptions(file=file))
+    folded_once(lowered, target, FoldOptions(file=file))
     assert files(kept) == before
 
 
