@@ -6,19 +6,13 @@ combination are left in pytest's temporary folder.
 
 from __future__ import annotations
 
-import base64
-import json
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from browser import GROUND, LUMINANCE, SCROLL, THEMES, WIDTHS, Browser, opened
 from reports import empty_report, exact_report, full_report, large_report
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 
 from flows.reporting.comparing import compare_reports
 from flows.reporting.comparison_page import render_comparison
@@ -28,8 +22,6 @@ pytestmark = pytest.mark.browser
 
 REPORT_SECTIONS = ["verdict", "exactness", "accuracy", "pictures", "fit", "speed", "bits", "provenance"]
 COMPARISON_SECTIONS = ["verdict", "reports", "figures", "plots", "origins", "changes"]
-WIDTHS = {"phone": 390, "desk": 1280}
-THEMES = ("light", "dark")
 # Elements that reach out of the window and are not in a box that scrolls by itself.
 OVERFLOWING = """
 const width = document.documentElement.clientWidth;
@@ -38,22 +30,10 @@ return [...document.querySelectorAll('body *')]
   .filter(e => e.getBoundingClientRect().right > width + 0.5 || e.getBoundingClientRect().left < -0.5)
   .map(e => e.outerHTML.slice(0, 120));
 """
-SCROLL = "const root = document.documentElement; return [root.scrollWidth, root.clientWidth];"
 VISIBLE = """
 const box = document.getElementById(arguments[0])?.getBoundingClientRect();
 return box ? box.width > 0 && box.height > 0 : false;
 """
-# Relative luminance of WCAG of the colour of an element and of what it stands on.
-LUMINANCE = """
-const paint = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
-const channel = v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
-const luminance = colour => {
-  paint.clearRect(0, 0, 1, 1); paint.fillStyle = colour; paint.fillRect(0, 0, 1, 1);
-  const [r, g, b] = [...paint.getImageData(0, 0, 1, 1).data].map(v => channel(v / 255));
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-};
-"""
-GROUND = LUMINANCE + "return luminance(getComputedStyle(document.body).backgroundColor);"
 CONTRASTS = (
     LUMINANCE
     + """
@@ -71,59 +51,10 @@ TEXT_HEIGHTS = "return [...document.querySelectorAll('svg text')].map(e => e.get
 UNFOLDED = "return [...document.querySelectorAll('details tr:last-child')].map(e => e.checkVisibility());"
 
 
-class Browser:
-    """Chromium without a window, through its driver; nothing is downloaded."""
-
-    def __init__(self) -> None:
-        programs = {name: shutil.which(name) for name in ("chromium", "chromedriver")}
-        missing = [name for name, path in programs.items() if path is None]
-        if missing:
-            pytest.fail(f"no {' and no '.join(missing)} on the PATH; apt-get install chromium chromium-driver")
-        options = webdriver.ChromeOptions()
-        options.binary_location = programs["chromium"]
-        arguments = ["--headless=new", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"]
-        # Chromium's sandbox refuses to work for root, as in a container.
-        for argument in [*arguments, *(["--no-sandbox"] if os.geteuid() == 0 else [])]:
-            options.add_argument(argument)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-        self.driver = webdriver.Chrome(options=options, service=Service(programs["chromedriver"]))
-
-    def open(self, page: Path, *, width: int = 1280, theme: str = "light", media: str = "screen") -> None:
-        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
-        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        self.emulate(theme, media)
-        self.console(), self.requests()  # what earlier pages said
-        self.driver.get(page.as_uri())
-
-    def emulate(self, theme: str, media: str = "screen") -> None:
-        features = [{"name": "prefers-color-scheme", "value": theme}]
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media, "features": features})
-
-    def run(self, script: str, *arguments: Any) -> Any:
-        return self.driver.execute_script(script, *arguments)
-
-    def console(self) -> list[str]:
-        return [entry["message"] for entry in self.driver.get_log("browser")]
-
-    def requests(self) -> list[str]:
-        """Addresses that were asked for."""
-        messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
-        return [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
-
-    def screenshot(self, file: Path) -> bytes:
-        taken = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True})
-        file.write_bytes(base64.b64decode(taken["data"]))
-        return file.read_bytes()
-
-    def pdf(self) -> bytes:
-        return base64.b64decode(self.driver.execute_cdp_cmd("Page.printToPDF", {})["data"])
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    found = Browser()
-    yield found
-    found.driver.quit()
+    with opened() as found:
+        yield found
 
 
 def _full() -> str:
