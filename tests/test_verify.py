@@ -7,7 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -153,20 +154,25 @@ def test_nothing_around_a_build_leaves_a_trace(elsewhere: Path, given: list[str]
     assert hash_files(build_in(tmp_path, given, CONDITIONS[condition])) == hash_files(elsewhere)
 
 
+@pytest.fixture
+def theirs() -> Iterator[Path]:
+    """A folder that others can reach, as those of pytest's ``tmp_path`` are not."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="another user needs root")
-def test_another_user_makes_the_same(elsewhere: Path, checkpoint: Path, inputs: Path, tmp_path: Path):
-    folder = tmp_path / "theirs"
-    folder.mkdir()
+def test_another_user_makes_the_same(elsewhere: Path, checkpoint: Path, inputs: Path, theirs: Path):
     for path in (checkpoint, inputs):
-        shutil.copy(path, folder)
-    for path in (folder, *folder.iterdir()):
+        shutil.copy(path, theirs)
+    for path in (theirs, *theirs.iterdir()):
         os.chown(path, NOBODY, NOBODY)
     given = ["--checkpoint", checkpoint.name, "--inputs", inputs.name]
     try:
-        subprocess.run(["test", "-x", sys.executable, "-a", "-w", str(folder)], user=NOBODY, check=True)
+        subprocess.run(["test", "-x", sys.executable, "-a", "-w", str(theirs)], user=NOBODY, check=True)
     except (subprocess.CalledProcessError, PermissionError):
         pytest.skip("the other user can reach neither Python nor the folder")
-    out = build_in(folder, given, {"HOME": str(folder), "XDG_CACHE_HOME": "cache"}, NOBODY)
+    out = build_in(theirs, given, {"HOME": str(theirs), "XDG_CACHE_HOME": "cache"}, NOBODY)
     assert out.stat().st_uid == NOBODY
     assert hash_files(out) == hash_files(elsewhere)
