@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from brevitas_model.files import write_whole
+from flows.figures import write_figure
 from hls_projects.cost import KINDS
 
 BLUE, ORANGE = "#2f6db3", "#d1662f"
@@ -34,9 +33,7 @@ def save_plot(path: Path, estimate: dict[str, Any]) -> None:
         f"{estimate['images_per_second']:,.0f} pictures a second on {estimate['target']} "
         f"at {estimate['clock_mhz']:g} MHz"
     )
-    drawn = io.BytesIO()
-    figure.savefig(drawn, dpi=110, format=path.suffix.lstrip(".") or "png")
-    write_whole(path, drawn.getvalue())
+    write_figure(path, figure)
 
 
 def _bars(axes: Axes, names: list[str], values: list[float], label: str) -> None:

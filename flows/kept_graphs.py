@@ -61,27 +61,36 @@ def keep_lowered(checkpoint: Path, lowered: ModelWrapper) -> None:
     _keep(_lowered_file(checkpoint), lowered.model.SerializeToString())
 
 
-def folded_once(model: ModelWrapper, target: Target, options: FoldOptions, *, rough: bool = False) -> Folded:
-    """:func:`flows.timing.fold_pipeline`, from the cache where the same was asked for before."""
-    known = None if options.file else _known(_folding_file(model, target, options, rough))
-    if known:
+def folded_once(
+    model: ModelWrapper,
+    target: Target,
+    options: FoldOptions,
+    fifo_depths: Path | None = None,
+    *,
+    rough: bool = False,
+) -> Folded:
+    """:func:`flows.timing.fold_pipeline`, from the cache where the same was asked for before and no file says more."""
+    if options.file or fifo_depths:
+        return fold_pipeline(model, target, options, fifo_depths, rough=rough)
+    kept = _folding_file(model, target, options, rough)
+    if known := _known(kept):
         return folded_as(model, at_clock(target, options.clock_mhz), known["foldings"], known["depths"])
     folded = fold_pipeline(model, target, options, rough=rough)
-    if not options.file:
-        keep_folding(model, target, options, folded, rough=rough)
+    _keep_folding(kept, folded)
     return folded
 
 
-def keep_folding(
-    model: ModelWrapper, target: Target, options: FoldOptions, folded: Folded, *, rough: bool = False
-) -> None:
+def keep_folding(model: ModelWrapper, target: Target, options: FoldOptions, folded: Folded) -> None:
     """Leave what ``model`` was ``folded`` to for :func:`folded_once`."""
-    known = {"foldings": folded.plan.foldings, "depths": folded.depths}
-    _keep(_folding_file(model, target, options, rough), json.dumps(known).encode())
+    _keep_folding(_folding_file(model, target, options, rough=False), folded)
+
+
+def _keep_folding(kept: Path, folded: Folded) -> None:
+    _keep(kept, json.dumps({"foldings": folded.plan.foldings, "depths": folded.depths}).encode())
 
 
 def _known(kept: Path) -> dict[str, Any] | None:
-    """What :func:`keep_folding` left there; None where that is nothing, or damaged."""
+    """What :func:`_keep_folding` left there; None where that is nothing, or damaged."""
     try:
         return json.loads(kept.read_text())
     except (OSError, ValueError):

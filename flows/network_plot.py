@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import networkx
 from matplotlib.figure import Figure
 
-from brevitas_model.files import write_whole
+from flows.figures import write_figure
 from hls_projects.dataflow import Fifo, Network, Trace
 from hls_projects.pipeline import layer_of
 
@@ -57,7 +56,7 @@ def save_graph(path: Path, trace: Trace) -> None:
     """
     graph = layers(trace.network)
     where = places(graph)
-    columns = 1 + (networkx.dag_longest_path_length(graph, weight=None) if graph else 0) // ROWS
+    columns = 1 + networkx.dag_longest_path_length(graph, weight=None) // ROWS
     figure = Figure(figsize=(COLUMN * columns + 1, ROW * (ROWS + 1)), layout="constrained")
     axes = figure.subplots()
     axes.set_axis_off()
@@ -65,7 +64,7 @@ def save_graph(path: Path, trace: Trace) -> None:
     names = {name: f"{name}\n{facts['kind']}" for name, facts in graph.nodes.items()}
     networkx.draw_networkx_labels(graph, where, names, font_size=6, bbox=BOX, ax=axes)
     bits = {ends: sum(_bits(trace, fifo) for fifo in facts["fifos"]) for ends, facts in graph.edges.items()}
-    widest = max(bits.values(), default=1) or 1
+    widest = max(bits.values())
     for bend in (0.0, BEND, -BEND):
         style, edges = f"arc3,rad={bend}", [ends for ends in graph.edges if _bend(where, *ends) == bend]
         labels = {ends: "\n".join(_label(trace, fifo) for fifo in graph.edges[ends]["fifos"]) for ends in edges}
@@ -76,9 +75,7 @@ def save_graph(path: Path, trace: Trace) -> None:
         networkx.draw_networkx_edge_labels(
             graph, where, labels, font_size=5, rotate=False, connectionstyle=style, ax=axes
         )
-    drawn = io.BytesIO()
-    figure.savefig(drawn, dpi=110, format=path.suffix.lstrip(".") or "png")
-    write_whole(path, drawn.getvalue())
+    write_figure(path, figure)
 
 
 def _bend(where: dict[str, tuple[float, float]], writer: str, reader: str) -> float:
@@ -88,13 +85,9 @@ def _bend(where: dict[str, tuple[float, float]], writer: str, reader: str) -> fl
     return (-BEND if x > other_x else BEND) if leaps else 0.0
 
 
-def _depth(trace: Trace, fifo: Fifo) -> int:
-    return fifo.fixed_depth or trace.depths[fifo.name]
-
-
 def _bits(trace: Trace, fifo: Fifo) -> int:
-    return _depth(trace, fifo) * fifo.word_bits
+    return fifo.depth(trace.depths) * fifo.word_bits
 
 
 def _label(trace: Trace, fifo: Fifo) -> str:
-    return f"{_depth(trace, fifo):,} × {fifo.word_bits} bits, {trace.slots(fifo.name):,} used"
+    return f"{fifo.depth(trace.depths):,} × {fifo.word_bits} bits, {trace.slots(fifo.name):,} used"

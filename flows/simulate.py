@@ -27,7 +27,7 @@ from flows.command_line import CommandParser, guarded
 from flows.folded import options_of
 from flows.kept_graphs import folded_once, lowered_graph
 from flows.settings import SHIPPED_CHECKPOINT, add_folding, plot_file, positive
-from flows.timing import chosen_depths, fold_pipeline
+from flows.timing import chosen_depths
 from hls_projects import pipeline
 from hls_projects.conversion import ConversionError, make_graph
 from hls_projects.cost import CostError
@@ -53,12 +53,7 @@ def network_of(args: argparse.Namespace, target: Target) -> tuple[Network, Depth
     A file of a build has its folding; a checkpoint gets one for the target.
     """
     if not args.lowered:
-        model, options = lowered_graph(args.checkpoint), options_of(args)
-        folded = (
-            fold_pipeline(model, target, options, args.fifo_depths)
-            if args.fifo_depths
-            else folded_once(model, target, options)
-        )
+        folded = folded_once(lowered_graph(args.checkpoint), target, options_of(args), args.fifo_depths)
         return folded.network, folded.depths
     graph = make_graph(args.lowered, target, Path("hls"))
     network = pipeline.network(graph)
@@ -95,7 +90,7 @@ def facts(trace: Trace, found: Deadlock | None, target: Target) -> dict[str, Any
                 "from": network.writer(fifo.name).name,
                 "to": network.reader(fifo.name).name,
                 "word_bits": fifo.word_bits,
-                "depth": fifo.fixed_depth or trace.depths[fifo.name],
+                "depth": fifo.depth(trace.depths),
                 "peak_occupancy": trace.slots(fifo.name),
             }
             for fifo in network.fifos

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from brevitas_model.files import write_whole
+from flows.figures import write_figure
 from hls_projects.dataflow import Trace
 from hls_projects.dataflow.activity import occupancy, stretches, timeline
 from hls_projects.dataflow.sizing import Point
@@ -39,15 +38,13 @@ def save_plot(path: Path, trace: Trace, curve: Sequence[Point]) -> None:
     _occupancy(figure.add_subplot(grid[1, 0], sharex=upper), trace, names)
     if curve:
         _curve(figure.add_subplot(grid[0, 1]), curve)
-    drawn = io.BytesIO()
-    figure.savefig(drawn, dpi=110, format=path.suffix.lstrip(".") or "png")
-    write_whole(path, drawn.getvalue())
+    write_figure(path, figure)
 
 
 def largest(trace: Trace) -> list[str]:
     """The FIFOs that hold most bits, in the order of the network."""
     fifos = trace.network.sizable
-    bits = {fifo.name: fifo.word_bits * (trace.depths[fifo.name] or 0) for fifo in fifos}
+    bits = {fifo.name: fifo.word_bits * trace.depths[fifo.name] for fifo in fifos}
     chosen = set(sorted(bits, key=bits.__getitem__, reverse=True)[:MOST_CURVES])
     return [fifo.name for fifo in fifos if fifo.name in chosen]
 
@@ -74,15 +71,13 @@ def _occupancy(axes: Axes, trace: Trace, names: Sequence[str]) -> None:
     """A row for every FIFO, as high as its depth."""
     edges = stretches(trace)
     held = occupancy(trace, edges)
-    for row, name in enumerate(names):
-        depth = trace.depths[name]
-        base = len(names) - 1 - row
-        share = 0.9 * held[name] / depth
+    for base, name in enumerate(reversed(names)):
+        share = 0.9 * held[name] / trace.depths[name]
         axes.fill_between(edges, base, base + np.append(share, share[-1:]), step="post", color=COLOURS["busy"], lw=0)
         axes.axhline(base + 0.9, color=COLOURS["starved"], lw=0.5)
-    labels = [f"{name} ({held[name].max(initial=0):,} of {trace.depths[name]:,})" for name in names]
-    axes.set_yticks([len(names) - 1 - row + 0.45 for row in range(len(names))], labels, fontsize=6)
-    axes.set_ylim(0, max(len(names), 1))
+    labels = [f"{name} ({held[name].max(initial=0):,} of {trace.depths[name]:,})" for name in reversed(names)]
+    axes.set_yticks(np.arange(len(names)) + 0.45, labels, fontsize=6)
+    axes.set_ylim(0, len(names))
     axes.set_xlabel("clock cycle")
     axes.set_title("slots in use (most at a time, of the depth) of the FIFOs that hold most bits", fontsize=8)
 

@@ -25,8 +25,7 @@ def occupancy(trace: Trace, edges: np.ndarray) -> dict[str, np.ndarray]:
         int64, (edges - 1,), by FIFO.
     """
     found = {}
-    for fifo in trace.network.fifos:
-        writes, name = trace.writes[fifo.name], fifo.name
+    for name, writes in trace.writes.items():
         most = trace.slots_before(name, edges[:-1])
         parts = np.searchsorted(edges, writes, side="right") - 1
         inside = (parts >= 0) & (parts < len(most))

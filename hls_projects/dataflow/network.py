@@ -69,8 +69,11 @@ class Fifo:
     word_bits: int
     fixed_depth: int | None = None
     latency: int = 1
-
     direct: int | None = None
+
+    def depth(self, depths: Mapping[str, int | None]) -> int | None:
+        """Its slots, where ``depths`` are those that were chosen, by name; None for one without a bound."""
+        return self.fixed_depth or depths[self.name]
 
     def cycles(self, depth: int | None) -> int:
         """The latency of a FIFO of ``depth`` slots."""

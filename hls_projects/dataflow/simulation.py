@@ -99,7 +99,7 @@ class Trace:
 
     def _slots(self, fifo: str, words: np.ndarray | int) -> np.ndarray:
         found = next(other for other in self.network.fifos if other.name == fifo)
-        depth = self.depths.get(fifo)
+        depth = found.depth(self.depths)
         registers = found.cycles(depth) - 1
         # A word that comes in the cycle in which another goes takes its place.
         words = words if found.frees(depth) else np.minimum(words, registers + 1)
@@ -192,7 +192,7 @@ def _run(
     record: bool = False,
     edges: np.ndarray = NO_EDGES,
 ) -> Run:
-    slots = [fifo.fixed_depth or depths[fifo.name] for fifo in network.fifos]
+    slots = [fifo.depth(depths) for fifo in network.fifos]
     latencies = _array(fifo.cycles(depth) for fifo, depth in zip(network.fifos, slots, strict=True))
     frees = _array(fifo.frees(depth) for fifo, depth in zip(network.fifos, slots, strict=True))
     slots = _array(depth or 0 for depth in slots)

@@ -99,7 +99,7 @@ def _network(index: int, trace: Trace, numbers: dict[tuple[int, str], int], code
             "latency": f.cycles(depth),
             "together": 1 - f.frees(depth),
         }
-        for f, depth in ((f, f.fixed_depth or trace.depths[f.name]) for f in trace.network.fifos)
+        for f, depth in ((f, f.depth(trace.depths)) for f in trace.network.fifos)
     ]
     processes = []
     for place, process in enumerate(trace.network.processes):
