@@ -6,8 +6,6 @@ import base64
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -78,12 +76,3 @@ class Browser:
 
     def pdf(self) -> bytes:
         return base64.b64decode(self.driver.execute_cdp_cmd("Page.printToPDF", {})["data"])
-
-
-@contextmanager
-def opened() -> Iterator[Browser]:
-    found = Browser()
-    try:
-        yield found
-    finally:
-        found.driver.quit()

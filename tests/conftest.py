@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,6 +16,9 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from brevitas_model.checkpoint import save_checkpoint
 from flows import build
+
+if TYPE_CHECKING:
+    from browser import Browser
 
 PICTURES = 6
 # Tiny models gain nothing from a second thread, and on a busy machine they wait for it.
@@ -42,6 +46,16 @@ def program_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         folder = tmp_path_factory.mktemp("cache")
         patch.setenv("XDG_CACHE_HOME", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    # Not at the top: only the tests of pages need selenium.
+    from browser import Browser
+
+    found = Browser()
+    yield found
+    found.driver.quit()
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import mktestdocs
 import pytest
+from documentation import make_site
 
 from flows.command_line import MODULES
 
@@ -104,11 +105,7 @@ def test_output_shown_is_what_is_printed(command: str, shown: str, monkeypatch: 
 
 @pytest.mark.docs
 def test_the_site_is_made_without_a_warning(tmp_path: Path):
-    mkdocs = pytest.importorskip("mkdocs.commands.build")
-    config = importlib.import_module("mkdocs.config").load_config(
-        str(ROOT / "mkdocs.yml"), site_dir=str(tmp_path), strict=True
-    )
-    mkdocs.build(config)
+    make_site(tmp_path)
     pages = sorted(path.parent.name for path in tmp_path.glob("operators/*/index.html"))
     assert "attention-scores" in pages and len(pages) == 12
     text = (tmp_path / "operators" / "pot-linear" / "index.html").read_text()

@@ -6,25 +6,17 @@ Needs ``apt-get install chromium chromium-driver`` and ``pip install -e '.[docs]
 from __future__ import annotations
 
 import functools
-import importlib
 import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
-from browser import GROUND, SCROLL, THEMES, WIDTHS, Browser, opened
+from browser import GROUND, SCROLL, THEMES, WIDTHS, Browser
+from documentation import make_site
 
 pytestmark = pytest.mark.browser
 
-ROOT = Path(__file__).parents[1]
 HEADING = "return document.querySelector('article h1')?.checkVisibility() ? document.title : null;"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with opened() as found:
-        yield found
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -35,10 +27,8 @@ class Quiet(SimpleHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, list[str]]]:
     """The address at which the site is served, and its pages."""
-    mkdocs = pytest.importorskip("mkdocs.commands.build")
     folder = tmp_path_factory.mktemp("site")
-    config = importlib.import_module("mkdocs.config").load_config(str(ROOT / "mkdocs.yml"), site_dir=str(folder))
-    mkdocs.build(config)
+    make_site(folder)
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     pages = sorted(f"{path.parent.relative_to(folder).as_posix()}/" for path in folder.rglob("index.html"))

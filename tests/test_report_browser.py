@@ -6,12 +6,12 @@ combination are left in pytest's temporary folder.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import GROUND, LUMINANCE, SCROLL, THEMES, WIDTHS, Browser, opened
+from browser import GROUND, LUMINANCE, SCROLL, THEMES, WIDTHS, Browser
 from reports import empty_report, exact_report, full_report, large_report
 
 from flows.reporting.comparing import compare_reports
@@ -49,12 +49,6 @@ return [...document.querySelectorAll('p, th, td, a, figcaption, summary, h1, svg
 )
 TEXT_HEIGHTS = "return [...document.querySelectorAll('svg text')].map(e => e.getBoundingClientRect().height);"
 UNFOLDED = "return [...document.querySelectorAll('details tr:last-child')].map(e => e.checkVisibility());"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with opened() as found:
-        yield found
 
 
 def _full() -> str:
