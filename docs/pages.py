@@ -14,12 +14,12 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from qonnx.custom_op.registry import getCustomOp
 
-from flows.kept_graphs import lowered_graph
-from flows.settings import SHIPPED_CHECKPOINT
-from hls_projects import folding
+from flows.building.cached_graphs import lowered_graph
+from flows.building.settings import SHIPPED_CHECKPOINT
 from hls_projects.cost import KINDS
-from hls_projects.folding import Choice
-from hls_projects.merging import merged
+from hls_projects.folding import choices as folding
+from hls_projects.folding.choices import Choice
+from hls_projects.lowering.merging import merged
 from hls_projects.operators import OPERATORS, HardwareOperator
 
 ROOT = Path(__file__).parents[1]
@@ -171,7 +171,7 @@ def _cost_row(choice: Choice) -> str:
 
 def _sources(operator: type[HardwareOperator]) -> list[str]:
     folder = Path(inspect.getfile(operator)).parent
-    files = [operator.header(), operator.header().with_suffix(".v"), Path(inspect.getfile(operator))]
+    files = [operator.header(), operator.verilog_folder() / f"{operator.kernel}.v", Path(inspect.getfile(operator))]
     named = [path.resolve().relative_to(ROOT) for path in files if path.is_file()]
-    tests = [path.relative_to(ROOT) for path in sorted(folder.glob("test_*.py"))]
+    tests = [path.relative_to(ROOT) for path in sorted(folder.glob("tests/test_*.py"))]
     return [f"- `{path}`" for path in dict.fromkeys([*named, *tests])]

@@ -30,8 +30,8 @@ from brevitas_model.config import ConfigError
 from brevitas_model.fused import FusedActivation, FusedPotLinear, FusedSignificantBits
 from brevitas_model.models import build_model
 from brevitas_model.quantizers import CALIBRATION_STEPS
-from brevitas_model.recipe import load_recipe
-from brevitas_model.training import calibrate, make_optimizer
+from brevitas_model.training.recipe import load_recipe
+from brevitas_model.training.run import calibrate, make_optimizer
 from flows.command_line import INTERRUPTED, CommandParser
 
 ROW = "{:<34} {:>9} {:>9} {:>9} {:>7}"

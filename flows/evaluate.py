@@ -18,14 +18,14 @@ import sys
 from pathlib import Path
 
 from brevitas_model.config import ConfigError
-from brevitas_model.data import DataError, Pictures, load_cifar10, train_validation_split
 from brevitas_model.shipped import CheckpointError
+from brevitas_model.training.data import DataError, Pictures, load_cifar10, train_validation_split
 from flows.command_line import CommandParser, guarded
 from flows.evaluation.files import OutputError, prepare, write_evaluation
 from flows.evaluation.lineage import Family, shipped_chain
 from flows.evaluation.phases import evaluate
 from flows.evaluation.table import as_text
-from hls_projects.qonnx_file import QonnxError
+from hls_projects.graphs.qonnx_file import QonnxError
 
 BAD_INPUT = (CheckpointError, ConfigError, DataError, OutputError, QonnxError, OSError)
 

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from brevitas_model.checkpoint import load_checkpoint
 from brevitas_model.config import ConfigError
-from brevitas_model.data import Pictures
 from brevitas_model.pruning import apply_masks, make_masks, matrices, sparsity
-from brevitas_model.recipe import Recipe, load_recipe
-from brevitas_model.training import accuracy, start_model
+from brevitas_model.training.data import Pictures
+from brevitas_model.training.recipe import Recipe, load_recipe
+from brevitas_model.training.run import accuracy, start_model
 from flows.command_line import CommandParser
 from flows.train import add_arguments, carry_out, chosen_recipe, run_folder, training_status
 

@@ -27,23 +27,24 @@ from hls4ml.model.graph import ModelGraph
 from qonnx.core.modelwrapper import ModelWrapper
 
 from brevitas_model.config import ConfigError
-from brevitas_model.data import IMAGE_SHAPE, DataError, load_cifar10, load_inputs
 from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError, find_checkpoint
+from brevitas_model.training.data import IMAGE_SHAPE, DataError, load_cifar10, load_inputs
+from flows.building.cached_graphs import folded_once, lowered_graph
+from flows.building.settings import SHIPPED_CHECKPOINT, add_folding, options_of, positive
 from flows.command_line import CommandParser, guarded
-from flows.folded import options_of, with_foldings
-from flows.kept_graphs import folded_once, lowered_graph
-from flows.rtl_table import resources_table, timing_table
-from flows.settings import SHIPPED_CHECKPOINT, add_folding, positive
-from flows.timing import chosen_depths
-from hls_projects import folding, pipeline
-from hls_projects.conversion import ConversionError, make_graph, read_lowered
+from flows.reporting.rtl_table import resources_table, timing_table
 from hls_projects.cost import CostError
 from hls_projects.dataflow import Network, NetworkError, Trace, explain, simulate
 from hls_projects.dataflow.sizing import Depths
-from hls_projects.folding import FoldingError
+from hls_projects.folding import choices as folding
+from hls_projects.folding.choices import FoldingError
+from hls_projects.folding.depths import chosen_depths
+from hls_projects.folding.folded import with_foldings
+from hls_projects.graphs.qonnx_file import run_pictures
 from hls_projects.lowering import LoweringError
-from hls_projects.qonnx_file import run_pictures
+from hls_projects.project import pipeline
+from hls_projects.project.conversion import ConversionError, make_graph, read_lowered
 from hls_projects.rtl import whole
 from hls_projects.rtl.assembly import FILES, Assembly, AssemblyError, write_rtl
 from hls_projects.rtl.bench import TwinError

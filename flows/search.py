@@ -26,10 +26,10 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from brevitas_model.config import ConfigError
-from brevitas_model.data import DataError, Pictures, load_cifar10, train_validation_split
-from brevitas_model.recipe import Recipe, load_recipe
 from brevitas_model.shipped import CheckpointError
-from brevitas_model.training import TrainingError
+from brevitas_model.training.data import DataError, Pictures, load_cifar10, train_validation_split
+from brevitas_model.training.recipe import Recipe, load_recipe
+from brevitas_model.training.run import TrainingError
 from flows.command_line import CommandParser, guarded
 from flows.searching import hardware
 from flows.searching.cost import OBJECTIVE, cost

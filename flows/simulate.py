@@ -23,20 +23,19 @@ from typing import Any
 from brevitas_model.config import ConfigError
 from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError, find_checkpoint
+from flows.building.cached_graphs import folded_once, lowered_graph
+from flows.building.settings import SHIPPED_CHECKPOINT, add_folding, options_of, plot_file, positive
 from flows.command_line import CommandParser, guarded
-from flows.folded import options_of
-from flows.kept_graphs import folded_once, lowered_graph
-from flows.settings import SHIPPED_CHECKPOINT, add_folding, plot_file, positive
-from flows.timing import chosen_depths
-from hls_projects import pipeline
-from hls_projects.conversion import ConversionError, make_graph
 from hls_projects.cost import CostError
 from hls_projects.dataflow import Deadlock, Network, NetworkError, Sizing, Trace, explain, settled, simulate, size_fifos
 from hls_projects.dataflow.activity import occupancy, stretches
 from hls_projects.dataflow.program import busy_cycles
 from hls_projects.dataflow.sizing import Depths
-from hls_projects.folding import FoldingError
+from hls_projects.folding.choices import FoldingError
+from hls_projects.folding.depths import chosen_depths
 from hls_projects.lowering import LoweringError
+from hls_projects.project import pipeline
+from hls_projects.project.conversion import ConversionError, make_graph
 from hls_projects.simulation import SimulationError
 from hls_projects.targets import TARGET_HELP, Target, TargetError, load_target, target_names
 
@@ -173,11 +172,11 @@ def run(args: argparse.Namespace) -> int:
         write_whole(args.json, (json.dumps(facts(trace, found, target), indent=2) + "\n").encode())
     if args.plot:
         # Not at the top: matplotlib takes a part of a second to import.
-        from flows.timing_plot import save_plot
+        from flows.plots.timing_plot import save_plot
 
         save_plot(args.plot, trace, sizing.curve if sizing else ())
     if args.graph:
-        from flows.network_plot import save_graph
+        from flows.plots.network_plot import save_graph
 
         save_graph(args.graph, trace)
     if args.occupancy:

@@ -16,10 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from brevitas_model.config import ConfigError
-from brevitas_model.data import DataError, Pictures, load_cifar10, train_validation_split
-from brevitas_model.recipe import SHIPPED_RECIPES, Recipe, load_recipe
 from brevitas_model.shipped import CheckpointError
-from brevitas_model.training import Run, TrainingError, train
+from brevitas_model.training.data import DataError, Pictures, load_cifar10, train_validation_split
+from brevitas_model.training.recipe import SHIPPED_RECIPES, Recipe, load_recipe
+from brevitas_model.training.run import Run, TrainingError, train
 from flows.command_line import CommandParser, guarded
 
 BAD_INPUT = (ConfigError, CheckpointError, DataError, TrainingError, OSError)

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
-from models import noise, random_model, snapshot, tiny_config
 from qonnx.core.modelwrapper import ModelWrapper
 
 from brevitas_model.checkpoint import save_checkpoint
 from flows import build
+from tests.support.models import noise, random_model, snapshot, tiny_config
 
 if TYPE_CHECKING:
-    from browser import Browser
+    from tests.support.browser import Browser
 
 PICTURES = 6
 # Tiny models gain nothing from a second thread, and on a busy machine they wait for it.
@@ -51,7 +51,7 @@ def program_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     # Not at the top: only the tests of pages need selenium.
-    from browser import Browser
+    from tests.support.browser import Browser
 
     found = Browser()
     yield found

@@ -12,10 +12,10 @@ from torch import nn
 
 from brevitas_model.checkpoint import load_checkpoint, load_masks
 from brevitas_model.config import ConfigError
-from brevitas_model.data import IMAGE_SHAPE
 from brevitas_model.pruning import Masks
-from brevitas_model.recipe import Pruning
 from brevitas_model.shipped import SHIPPED_CHECKPOINTS, CheckpointError, find_checkpoint
+from brevitas_model.training.data import IMAGE_SHAPE
+from brevitas_model.training.recipe import Pruning
 from flows.reporting.facts import CIFAR10_NAMES
 
 CHAIN = ("vit-float", "vit-pruned", "vit-pot4", "vit-pot6")

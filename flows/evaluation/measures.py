@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from brevitas_model.codes import code_bits
 from brevitas_model.pruning import Masks, matrices
-from brevitas_model.recipe import Pruning
 from brevitas_model.shipped import CheckpointError
+from brevitas_model.training.recipe import Pruning
 from brevitas_model.vit import count_parameters
 
 # By layer, (out_features, in_features) or (out_channels, in_channels, height, width).

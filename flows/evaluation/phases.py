@@ -16,12 +16,12 @@ from torch import nn
 from tqdm import tqdm
 
 from brevitas_model.checkpoint import load_masks
-from brevitas_model.data import Pictures
 from brevitas_model.export import export
 from brevitas_model.pruning import apply_masks, matrices
-from brevitas_model.recipe import Pruning
 from brevitas_model.shipped import CheckpointError
-from brevitas_model.training import EVAL_BATCH
+from brevitas_model.training.data import Pictures
+from brevitas_model.training.recipe import Pruning
+from brevitas_model.training.run import EVAL_BATCH
 from brevitas_model.vit import count_parameters
 from flows.evaluation.exported import Exported, read_exported
 from flows.evaluation.lineage import Checkpoint, Family, StartError
@@ -36,7 +36,7 @@ from flows.evaluation.measures import (
     weights_of,
     zero_share,
 )
-from hls_projects.qonnx_runtime import run_standard
+from hls_projects.graphs.qonnx_runtime import run_standard
 
 # What two configurations may differ in and be one shape.
 NUMBER_FORMATS = {"weight_format", "weight_scaling", "activation_bits", "logit_bits"}

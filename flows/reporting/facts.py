@@ -11,8 +11,8 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
 from flows.reporting.schema import ReportError
+from hls_projects.graphs.ranges import METADATA_KEY
 from hls_projects.operators import HardwareOperator, PotLinear
-from hls_projects.ranges import METADATA_KEY
 
 CIFAR10_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 CONFUSED_STAGE = "csim"

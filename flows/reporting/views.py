@@ -10,7 +10,7 @@ from flows.reporting import plots
 from flows.reporting.formatting import GAP, bits, count, percent, plural
 from flows.reporting.plots import Plot
 from flows.reporting.synthesis import Row, last_word, side_by_side
-from hls_projects.ranges import MAX_BITS
+from hls_projects.graphs.ranges import MAX_BITS
 from hls_projects.targets import Target, TargetError, load_target
 
 BRAM36_BITS = 36 * 1024

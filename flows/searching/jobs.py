@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from brevitas_model.data import Pictures
-from brevitas_model.recipe import Recipe
-from brevitas_model.training import Run
+from brevitas_model.training.data import Pictures
+from brevitas_model.training.recipe import Recipe
+from brevitas_model.training.run import Run
 
 STATE = "state.safetensors"
 History = list[dict[str, Any]]

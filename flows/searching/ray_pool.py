@@ -17,11 +17,11 @@ from typing import Any
 
 import torch
 
-from brevitas_model.curves import write_history
-from brevitas_model.data import Pictures
 from brevitas_model.files import write_whole
-from brevitas_model.recipe import Recipe
-from brevitas_model.training import Run
+from brevitas_model.training.curves import write_history
+from brevitas_model.training.data import Pictures
+from brevitas_model.training.recipe import Recipe
+from brevitas_model.training.run import Run
 from flows.searching.errors import SearchError, one_line
 from flows.searching.jobs import STATE, History, Job, Outcome
 

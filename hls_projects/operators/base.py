@@ -20,7 +20,7 @@ from qonnx.custom_op.base import CustomOp
 from hls_projects.cost import Cost, CostError, Demand, resources
 from hls_projects.dataflow.program import Program, Read, Repeat, Together, Wait, Write, busy_cycles, claim, fill
 from hls_projects.integer import smallest_dtype
-from hls_projects.rtl.twin import Twin
+from hls_projects.verilog.twin import Twin
 
 DOMAIN = "hls_projects.operators"
 
@@ -290,6 +290,11 @@ class HardwareOperator(CustomOp):
     def header(cls) -> Path:
         """The kernel's C++ header."""
         return Path(__file__).parent / cls.kernel / f"{cls.kernel}.h"
+
+    @classmethod
+    def verilog_folder(cls) -> Path:
+        """The folder with the operator's Verilog modules."""
+        return cls.header().parent / "verilog"
 
     @classmethod
     def make(

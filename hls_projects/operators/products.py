@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from hls_projects.cost import BlockRam, Demand, lut_ram
 from hls_projects.operators.base import magnitude, signed_width
 from hls_projects.operators.window import WindowedOperator
-from hls_projects.rtl.twin import code_type
+from hls_projects.verilog.twin import code_type
 
-# Two products in a DSP: hls_projects/rtl/multiply_accumulate_pair.v says why.
+# Two products in a DSP: hls_projects/verilog/modules/multiply_accumulate_pair.v says why.
 PACKED_WIDTH, PACKED_PRODUCT, PACKED_SHIFT = 8, 1 << 15, 15
 # Bits of the lower sum in the DSP.
 PACKED_LOW = 16

@@ -16,8 +16,8 @@ import jinja2
 import numpy as np
 
 from hls_projects.operators import HardwareOperator
-from hls_projects.rtl.twin import LIBRARY, Twin
 from hls_projects.simulation import compiler
+from hls_projects.verilog.twin import LIBRARY, Twin
 
 TESTBENCH = Path(__file__).parent / "testbench"
 # Clocks without a word on any stream after which a run is over; no stage works for as long on one word.
@@ -95,7 +95,7 @@ def check_twin(operator: HardwareOperator, *cases: np.ndarray, stalls: int = 0, 
     ]
     bits, elements = operator.out_dtype.bitwidth(), operator.out_word()
     output = Stream("out", bits * elements, pack(operator.execute(*cases), bits, elements))
-    folder = operator.header().parent
+    folder = operator.verilog_folder()
     moved = run_twin(operator.twin(), inputs, output, folder=folder, stalls=stalls, patience=patience)
     *taken, sent = (np.array(cycles, dtype=np.int64).reshape(n_pictures, -1) for cycles in moved)
     return Cycles(tuple(taken), sent)

@@ -12,7 +12,7 @@ from hls_projects.integer import exact_matmul, requantize
 from hls_projects.operators.base import Folding, Stage, divisors, magnitude, shift_dtype, signed_width
 from hls_projects.operators.products import Shape, buffers, product_parameters, sum_clocks
 from hls_projects.operators.window import WINDOW_SIZES, WindowedOperator
-from hls_projects.rtl.twin import Twin
+from hls_projects.verilog.twin import Twin
 
 
 class AttentionScores(WindowedOperator):

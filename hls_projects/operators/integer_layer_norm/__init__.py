@@ -9,8 +9,8 @@ from hls_projects.cost import DSP_WIDTH, Demand, Rom, lut_ram
 from hls_projects.dataflow.program import Read, Repeat, Write, claim, fill, free, take
 from hls_projects.integer import requantize, significand, smallest_dtype
 from hls_projects.operators.base import HardwareOperator, Stage, block_of, clocks, magnitude, shift_dtype, signed_width
-from hls_projects.rtl.clocks import scale_factor_clocks
-from hls_projects.rtl.twin import Memory, Twin, code_type
+from hls_projects.verilog.cycles import scale_factor_clocks
+from hls_projects.verilog.twin import Memory, Twin, code_type
 
 
 class IntegerLayerNorm(HardwareOperator):

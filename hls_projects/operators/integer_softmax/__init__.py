@@ -10,8 +10,8 @@ from hls_projects.dataflow.program import Read, Repeat, Write, claim, fill, free
 from hls_projects.integer import requantize, significand, smallest_dtype
 from hls_projects.operators.base import Stage, block_of, clocks, shift_dtype, signed_width
 from hls_projects.operators.window import WINDOW_SIZES, WindowedOperator
-from hls_projects.rtl.clocks import scale_factor_clocks
-from hls_projects.rtl.twin import Memory, Twin, code_type
+from hls_projects.verilog.cycles import scale_factor_clocks
+from hls_projects.verilog.twin import Memory, Twin, code_type
 
 
 class IntegerSoftmax(WindowedOperator):

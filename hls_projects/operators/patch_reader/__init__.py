@@ -7,7 +7,7 @@ import numpy as np
 from hls_projects.cost import BlockRam, Demand, Rom
 from hls_projects.dataflow.program import Read, Repeat, Write, free, take
 from hls_projects.operators.base import HardwareOperator, Stage, block_of, clocks
-from hls_projects.rtl.twin import Memory, Twin
+from hls_projects.verilog.twin import Memory, Twin
 
 
 class PatchReader(HardwareOperator):

@@ -17,7 +17,7 @@ from hls_projects.operators.pot_linear.demand import demand
 from hls_projects.operators.pot_linear.foldings import foldings
 from hls_projects.operators.pot_linear.kernel_stages import kernel_stages
 from hls_projects.operators.pot_linear.layout import BLOCK, ELEMENTS, RAM_STYLES
-from hls_projects.rtl.twin import Twin
+from hls_projects.verilog.twin import Twin
 
 
 class PotLinear(HardwareOperator):

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hls_projects.rtl.twin import Memory, Twin
+from hls_projects.verilog.twin import Memory, Twin
 
 if TYPE_CHECKING:
     from hls_projects.operators.pot_linear import PotLinear
