@@ -39,7 +39,7 @@ from hls_projects.targets import TargetError
 from hls_projects.vendor_reports import VendorReportError
 
 STEPS: list[tuple[str, Callable[[Build], None]]] = [
-    ("load", steps.load),  # checkpoint or QONNX file, pictures, target
+    ("load", steps.load),  # checkpoint or QONNX file, images, target
     ("export", steps.export),  # torch -> QONNX, by Brevitas
     ("ranges", steps.check_ranges),  # every tensor's grid and bits, at most 24
     ("lower", steps.lower_graph),  # QONNX -> hardware operators

@@ -67,7 +67,7 @@ def table(estimate: dict[str, Any]) -> str:
             *lines,
             f"{'share':<28} {'':<18} {'':<34} {'':>8}{shares}",
             "",
-            f"{estimate['images_per_second']:,.0f} pictures a second on {estimate['target']} at "
+            f"{estimate['images_per_second']:,.0f} images/s on {estimate['target']} at "
             f"{estimate['clock_mhz']:g} MHz: one every {estimate['interval_cycles']:,} cycles (simulated); "
             f"the slowest operator, {estimate['bottleneck']}, needs {estimate['bottleneck_cycles']:,}",
             f"latency {estimate['latency_cycles']:,} cycles, {milliseconds:.2f} ms (simulated); resources: calibrated",

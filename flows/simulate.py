@@ -1,4 +1,4 @@
-"""The pipeline clock by clock: how fast it is, where it waits, and how deep its FIFOs must be.
+"""The pipeline cycle by cycle: how fast it is, where it waits, and how deep its FIFOs must be.
 
     python flows/simulate.py --target pynq-z2
     python flows/simulate.py --size-fifos --write-depths fifo_depths.json
@@ -69,12 +69,12 @@ def depths_of(args: argparse.Namespace, network: Network, known: Depths | None, 
 
 
 def facts(trace: Trace, found: Deadlock | None, target: Target) -> dict[str, Any]:
-    """What ``--json`` writes; cycles of clock, bits, and words by FIFO and process."""
+    """What ``--json`` writes; cycles, bits, and words by FIFO and process."""
     network = trace.network
     return {
         "target": target.name,
         "clock_mhz": target.clock_mhz,
-        "pictures": trace.pictures,
+        "images": trace.images,
         "interval_cycles": None if found else trace.interval(),
         "latency_cycles": None if found else trace.latency(),
         "deadlock": found
@@ -125,10 +125,10 @@ def describe(trace: Trace, found: Deadlock | None, target: Target) -> str:
     interval, latency = trace.interval(), trace.latency()
     slowest = max(network.processes, key=lambda process: busy_cycles(process.program))
     lines += [
-        f"interval     {interval:,} cycles, {target.clock_mhz * 1e6 / interval:,.1f} pictures a second at "
+        f"interval     {interval:,} cycles, {target.clock_mhz * 1e6 / interval:,.1f} images/s at "
         f"{target.clock_mhz:g} MHz",
         f"latency      {latency:,} cycles, {latency / target.clock_mhz / 1e3:,.2f} ms",
-        f"bottleneck   {slowest.name} ({slowest.kind}), {busy_cycles(slowest.program):,} cycles a picture",
+        f"bottleneck   {slowest.name} ({slowest.kind}), {busy_cycles(slowest.program):,} cycles an image",
         f"FIFOs        {network.storage_bits(trace.depths):,} bits; deepest: {_deepest(trace)}",
         "stalls       cycles of the run by process, its FIFO and the cause:",
     ]
@@ -161,7 +161,7 @@ def run(args: argparse.Namespace) -> int:
     network, known = network_of(args, target)
     sizing = size_fifos(network) if args.size_fifos else None
     depths = depths_of(args, network, known, sizing)
-    trace = simulate(network, depths, args.pictures) if args.pictures else settled(network, depths, record=True)
+    trace = simulate(network, depths, args.images) if args.images else settled(network, depths, record=True)
     found = explain(trace)
     print(describe(trace, found, target))
     if sizing:
@@ -193,7 +193,7 @@ def main(argv: list[str] | None = None) -> int:
     source.add_argument("--checkpoint", type=find_checkpoint, default=SHIPPED_CHECKPOINT, help="quantized checkpoint")
     source.add_argument("--lowered", type=Path, metavar="FILE", help="the lowered.onnx of a build instead")
     add_folding(parser)
-    parser.add_argument("--pictures", type=positive, help="how many run (default: until the interval stays the same)")
+    parser.add_argument("--images", type=positive, help="how many run (default: until the interval stays the same)")
     depths = parser.add_mutually_exclusive_group()
     depths.add_argument("--fifo-depths", type=Path, metavar="FILE", help="depths as a build wrote them")
     depths.add_argument("--fifo-length", type=positive, metavar="N", help="the same depth for every FIFO")
@@ -208,8 +208,8 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--graph", type=plot_file, metavar="FILE", help="draw the layers and the depths between them")
     args = parser.parse_args(argv)
-    if args.pictures == 1:
-        parser.error("--pictures must be at least 2, for an interval")
+    if args.images == 1:
+        parser.error("--images must be at least 2, for an interval")
     return guarded("simulate", lambda: run(args), BAD_INPUT)
 
 

@@ -84,7 +84,7 @@ class Cost:
     """What an operator with its folding takes.
 
     Args:
-        cycles: between two pictures where neither input nor output ever waits.
+        cycles: between two images where neither input nor output ever waits.
     """
 
     cycles: int

@@ -1,8 +1,8 @@
-"""Augmentation of whole batches, drawn beforehand for every picture of a view of the training split.
+"""Augmentation of whole batches, drawn beforehand for every image of a view of the training split.
 
-A view is the training split with one draw of shifts, flips and partners for mixing. What a picture
+A view is the training split with one draw of shifts, flips and partners for mixing. What an image
 looks like in a view depends on the view's number alone, not on the batch that asks for it, so that a
-teacher's answers to a view can be kept, and a run that was stopped sees the same pictures again.
+teacher's answers to a view can be kept, and a run that was stopped sees the same images again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from brevitas_model.training.data import Pictures
+from brevitas_model.training.data import Dataset
 from brevitas_model.training.recipe import Augmentation
 
 CROP_PADDING = 4
@@ -31,13 +31,13 @@ class View:
     """The training split, augmented in one way.
 
     Args:
-        pictures: the training split, N pictures with labels.
+        images: the training split, N images with labels.
         augmentation: what to draw.
         random: the stream to draw from.
     """
 
-    def __init__(self, pictures: Pictures, augmentation: Augmentation, random: torch.Generator) -> None:
-        self.images, self.labels = torch.from_numpy(pictures.images), torch.from_numpy(pictures.labels)
+    def __init__(self, dataset: Dataset, augmentation: Augmentation, random: torch.Generator) -> None:
+        self.images, self.labels = torch.from_numpy(dataset.images), torch.from_numpy(dataset.labels)
         count, height, width, _ = self.images.shape
         self.shift = torch.randint(0, 2 * CROP_PADDING + 1, (2, count, 1), generator=random)
         self.flip = torch.rand(count, 1, generator=random) < 0.5
@@ -58,7 +58,7 @@ class View:
         return len(self.labels)
 
     def pixels(self, chosen: Tensor) -> Tensor:
-        """Float pixels (B, H, W, C) of the pictures ``chosen`` (B,).
+        """Float pixels (B, H, W, C) of the images ``chosen`` (B,).
 
         mixup: Zhang et al. 2018; a pasted box: CutMix, Yun et al. 2019.
         """
@@ -70,7 +70,7 @@ class View:
         return torch.where(self._box(chosen) & self.pasted[chosen, None, None, None], second, made)
 
     def targets(self, chosen: Tensor, num_classes: int) -> Tensor:
-        """Class probabilities (B, ``num_classes``) of the pictures ``chosen``."""
+        """Class probabilities (B, ``num_classes``) of the images ``chosen``."""
         share = self.share[chosen, None]
         own = F.one_hot(self.labels[chosen], num_classes)
         return own * (1 - share) + F.one_hot(self.labels[self.partner[chosen]], num_classes) * share

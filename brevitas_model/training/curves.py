@@ -1,4 +1,4 @@
-"""The history of a run as files: JSON lines, a table and a picture."""
+"""The history of a run as files: JSON lines, a table and an image."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def write_history(folder: Path, history: list[dict[str, Any]]) -> None:
     write_whole(folder / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in history).encode())
     if history:
         write_whole(folder / "curves.csv", _table(history).encode())
-        write_whole(folder / "curves.png", _picture(history))
+        write_whole(folder / "curves.png", _plot(history))
 
 
 def _table(history: list[dict[str, Any]]) -> str:
@@ -29,7 +29,7 @@ def _table(history: list[dict[str, Any]]) -> str:
     return text.getvalue()
 
 
-def _picture(history: list[dict[str, Any]]) -> bytes:
+def _plot(history: list[dict[str, Any]]) -> bytes:
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     panels = {"loss": "loss", "validation_accuracy": "validation accuracy (%)", "sparsity": "share of zero weights"}
     epochs = [line["epoch"] for line in history]

@@ -22,7 +22,7 @@ class DataError(Exception):
 
 
 @dataclass(frozen=True)
-class Pictures:
+class Dataset:
     """``images``: uint8 (N, 32, 32, 3); ``labels``: int64 (N,), or None where nobody knows them."""
 
     images: np.ndarray
@@ -31,8 +31,8 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, window: slice) -> Pictures:
-        return Pictures(self.images[window], None if self.labels is None else self.labels[window])
+    def __getitem__(self, window: slice) -> Dataset:
+        return Dataset(self.images[window], None if self.labels is None else self.labels[window])
 
 
 def cache_dir() -> Path:
@@ -41,7 +41,7 @@ def cache_dir() -> Path:
     return Path(base) / "cifar10"
 
 
-def load_cifar10(data_dir: Path | None = None, *, train: bool) -> Pictures:
+def load_cifar10(data_dir: Path | None = None, *, train: bool) -> Dataset:
     """The training or the test split.
 
     Args:
@@ -59,22 +59,22 @@ def load_cifar10(data_dir: Path | None = None, *, train: bool) -> Pictures:
         split = CIFAR10(str(root), train=train, download=not chosen)
     except (RuntimeError, OSError, EOFError) as error:
         raise DataError(_explain(root, chosen, error)) from error
-    return Pictures(split.data, np.asarray(split.targets, dtype=np.int64))
+    return Dataset(split.data, np.asarray(split.targets, dtype=np.int64))
 
 
-def train_validation_split(pictures: Pictures) -> tuple[Pictures, Pictures]:
-    """The training split without, and only, its last :data:`VALIDATION_IMAGES` pictures."""
-    return pictures[:-VALIDATION_IMAGES], pictures[-VALIDATION_IMAGES:]
+def train_validation_split(dataset: Dataset) -> tuple[Dataset, Dataset]:
+    """The training split without, and only, its last :data:`VALIDATION_IMAGES` images."""
+    return dataset[:-VALIDATION_IMAGES], dataset[-VALIDATION_IMAGES:]
 
 
-def load_inputs(path: Path) -> Pictures:
-    """Pictures without labels from a ``.npy`` file.
+def load_inputs(path: Path) -> Dataset:
+    """Images without labels from a ``.npy`` file.
 
     Raises:
         DataError: not a plain array file, or not uint8 of shape (N, 32, 32, 3).
     """
     if not path.is_file():
-        raise DataError(f"inputs file {path} does not exist; save pictures there with numpy.save")
+        raise DataError(f"inputs file {path} does not exist; save images there with numpy.save")
     try:
         images = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError, MemoryError, BadZipFile) as error:
@@ -87,7 +87,7 @@ def load_inputs(path: Path) -> Pictures:
         raise DataError(f"inputs file {path} holds {images.dtype}; pixels are uint8, 0 to 255")
     if images.ndim != 4 or images.shape[1:] != IMAGE_SHAPE or not len(images):
         raise DataError(f"inputs file {path} has shape {images.shape}; it must be (N, 32, 32, 3) with N >= 1")
-    return Pictures(images, None)
+    return Dataset(images, None)
 
 
 def _explain(root: Path, chosen: object, error: Exception) -> str:

@@ -49,7 +49,7 @@ class Teacher:
         self.folder = folder / self.key
 
     def answers(self, number: int, view: View) -> Tensor:
-        """Logits to every picture of view ``number``, float32 (N, classes)."""
+        """Logits to every image of view ``number``, float32 (N, classes)."""
         path = self.folder / f"view-{number}-of-{len(view)}.safetensors"
         try:
             kept = read_tensors(path)[0]["logits"]

@@ -46,7 +46,7 @@ class Schedule(Table):
         epochs: passes over the training split.
         learning_rate: peak of the schedule.
         warmup_epochs: linear rise to the peak, in epochs.
-        batch_size: pictures a step.
+        batch_size: images a step.
         weight_decay: of matrices and filters; biases and embeddings do not decay.
         precision: of matrix products in training; bfloat16 halves the time of a step on processors
             that have it. Accuracies are always computed in float32.
@@ -72,11 +72,11 @@ class Schedule(Table):
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation(Table):
-    """What is done to the pictures beside random crops and flips.
+    """What is done to the images beside random crops and flips.
 
     Args:
-        mixup: share of the pictures that are blended with another (Zhang et al. 2018).
-        cutmix: share of the pictures into which a box of another is pasted (Yun et al. 2019).
+        mixup: share of the images that are blended with another (Zhang et al. 2018).
+        cutmix: share of the images into which a box of another is pasted (Yun et al. 2019).
         views: different draws of the whole training split; epoch e shows draw e modulo ``views``, so
             that a teacher answers each once. 0 draws anew in every epoch.
     """

@@ -33,7 +33,7 @@ from brevitas_model.quantizers import CALIBRATION_STEPS
 from brevitas_model.shipped import CheckpointError, find_checkpoint
 from brevitas_model.training.augmentation import View, generator, order
 from brevitas_model.training.curves import write_history
-from brevitas_model.training.data import Pictures, cache_dir
+from brevitas_model.training.data import Dataset, cache_dir
 from brevitas_model.training.distillation import Teacher, distillation_loss
 from brevitas_model.training.recipe import Recipe, Schedule
 
@@ -54,19 +54,19 @@ class TrainingError(Exception):
 
 
 @torch.no_grad()
-def predictions(model: nn.Module, pictures: Pictures) -> Tensor:
+def predictions(model: nn.Module, dataset: Dataset) -> Tensor:
     """Classes (N,) that ``model`` gives in eval mode, in float32."""
     was_training = model.training
     model.eval()
-    parts = torch.from_numpy(pictures.images).split(EVAL_BATCH)
+    parts = torch.from_numpy(dataset.images).split(EVAL_BATCH)
     guesses = torch.cat([model(part.float()).argmax(dim=1) for part in parts])
     model.train(was_training)
     return guesses
 
 
-def accuracy(model: nn.Module, pictures: Pictures) -> float:
+def accuracy(model: nn.Module, dataset: Dataset) -> float:
     """Top-1 of ``model`` in eval mode, in percent."""
-    return 100.0 * int((predictions(model, pictures) == torch.from_numpy(pictures.labels)).sum()) / len(pictures)
+    return 100.0 * int((predictions(model, dataset) == torch.from_numpy(dataset.labels)).sum()) / len(dataset)
 
 
 def learning_rate(schedule: Schedule, epoch: float) -> float:
@@ -127,33 +127,33 @@ def carry_weights(source: nn.Module, model: nn.Module) -> None:
         raise CheckpointError(f"the start is another model: {', '.join(missing + kept.unexpected_keys)[:200]}")
 
 
-def check_pictures(recipe: Recipe, pictures: Pictures) -> None:
-    """Refuse a recipe whose model or batches do not fit ``pictures``.
+def check_images(recipe: Recipe, dataset: Dataset) -> None:
+    """Refuse a recipe whose model or batches do not fit ``images``.
 
     Raises:
-        ConfigError: pictures of another size, labels of more classes, fewer pictures than a batch.
+        ConfigError: images of another size, labels of more classes, fewer images than a batch.
     """
     model, batch_size = recipe.model, recipe.schedule.batch_size
-    shape, classes = pictures.images.shape[1:], int(pictures.labels.max()) + 1
+    shape, classes = dataset.images.shape[1:], int(dataset.labels.max()) + 1
     if isinstance(model, ViTConfig) and (model.image_size, model.image_size, model.in_channels) != shape:
         raise ConfigError(
-            f"model.image_size {model.image_size} with in_channels {model.in_channels} does not fit pictures of "
+            f"model.image_size {model.image_size} with in_channels {model.in_channels} does not fit images of "
             + "×".join(map(str, shape))
         )
     if classes > model.num_classes:
-        raise ConfigError(f"model.num_classes {model.num_classes} is less than the {classes} classes of the pictures")
-    if batch_size > len(pictures):
-        raise ConfigError(f"schedule.batch_size {batch_size} is more than the {len(pictures)} training pictures")
+        raise ConfigError(f"model.num_classes {model.num_classes} is less than the {classes} classes of the images")
+    if batch_size > len(dataset):
+        raise ConfigError(f"schedule.batch_size {batch_size} is more than the {len(dataset)} training images")
 
 
-def start_model(recipe: Recipe, pictures: Pictures) -> tuple[nn.Module, Masks]:
+def start_model(recipe: Recipe, dataset: Dataset) -> tuple[nn.Module, Masks]:
     """The model and masks that ``recipe`` begins with.
 
     Raises:
         CheckpointError: a start that is missing, damaged or of another shape.
-        ConfigError: a model or batches that do not fit the pictures.
+        ConfigError: a model or batches that do not fit the images.
     """
-    check_pictures(recipe, pictures)
+    check_images(recipe, dataset)
     torch.manual_seed(recipe.seed)
     model = build_model(recipe.model)
     if recipe.start is None:
@@ -170,7 +170,7 @@ def start_model(recipe: Recipe, pictures: Pictures) -> tuple[nn.Module, Masks]:
             carry_weights(source, model)
         masks = load_masks(path, model)
     if recipe.model.quantized and (recipe.start is None or source.config != recipe.model):
-        view = View(pictures, recipe.augmentation, generator(recipe.seed, CALIBRATION_STREAM, 0))
+        view = View(dataset, recipe.augmentation, generator(recipe.seed, CALIBRATION_STREAM, 0))
         chosen = order(len(view), recipe.schedule.batch_size, generator(recipe.seed, CALIBRATION_STREAM, 1))
         calibrate(model, [view.pixels(part) for part in itertools.islice(chosen, CALIBRATION_STEPS)])
     return model, masks
@@ -189,14 +189,14 @@ class Run:
     origin: str  # SHA-256 of the checkpoint that it started from
 
     @classmethod
-    def start(cls, folder: Path, recipe: Recipe, pictures: Pictures) -> Run:
+    def start(cls, folder: Path, recipe: Recipe, dataset: Dataset) -> Run:
         """Begin with random weights or the recipe's start.
 
         Raises:
             CheckpointError: a start that cannot be used.
-            ConfigError: pruning that does not fit the model, a model that does not fit the pictures.
+            ConfigError: pruning that does not fit the model, a model that does not fit the images.
         """
-        model, masks = start_model(recipe, pictures)
+        model, masks = start_model(recipe, dataset)
         origin = start_digest(recipe)
         if recipe.pruning and not recipe.pruning.ramp_epochs:
             masks = make_masks(model, recipe.pruning)
@@ -249,16 +249,16 @@ class Run:
         write_tensors(self.folder / "state.safetensors", tensors, metadata)
         write_history(self.folder, self.history)
 
-    def view(self, pictures: Pictures, number: int) -> View:
-        return View(pictures, self.recipe.augmentation, generator(self.recipe.seed, VIEW_STREAM, number))
+    def view(self, dataset: Dataset, number: int) -> View:
+        return View(dataset, self.recipe.augmentation, generator(self.recipe.seed, VIEW_STREAM, number))
 
-    def train_epoch(self, pictures: Pictures, teacher: Teacher | None, bar: tqdm) -> float:
-        """One pass over ``pictures``; returns the mean loss."""
+    def train_epoch(self, dataset: Dataset, teacher: Teacher | None, bar: tqdm) -> float:
+        """One pass over ``images``; returns the mean loss."""
         schedule, seed = self.recipe.schedule, self.recipe.seed
         number = self.recipe.augmentation.view(self.epoch)
-        view = self.view(pictures, number)
+        view = self.view(dataset, number)
         answers = teacher.answers(number, view) if teacher else None
-        steps = len(pictures) // schedule.batch_size
+        steps = len(dataset) // schedule.batch_size
         total = 0.0
         self.model.train()
         for step, chosen in enumerate(order(len(view), schedule.batch_size, generator(seed, ORDER_STREAM, self.epoch))):
@@ -312,8 +312,8 @@ class Run:
 
     def train(
         self,
-        pictures: Pictures,
-        validation: Pictures,
+        dataset: Dataset,
+        validation: Dataset,
         after_epoch: Callable[[dict[str, Any]], bool] | None = None,
     ) -> None:
         """All epochs that are left, saving after each.
@@ -323,13 +323,13 @@ class Run:
                 answering True.
         """
         epochs = self.recipe.schedule.epochs
-        steps = len(pictures) // self.recipe.schedule.batch_size
+        steps = len(dataset) // self.recipe.schedule.batch_size
         teacher = Teacher(self.recipe, cache_dir() / "teacher") if self.recipe.distillation else None
         with tqdm(total=epochs * steps, initial=self.epoch * steps, unit="step") as bar:
             while self.epoch < epochs:
                 bar.set_description(f"epoch {self.epoch + 1}/{epochs}")
                 started = time.perf_counter()
-                loss = self.train_epoch(pictures, teacher, bar)
+                loss = self.train_epoch(dataset, teacher, bar)
                 if not math.isfinite(loss):
                     raise TrainingError(
                         f"the loss of epoch {self.epoch + 1} is {loss}; the state of epoch {self.epoch} is kept; "
@@ -349,7 +349,7 @@ class Run:
                     return
 
 
-def train(run: Run, pictures: Pictures, validation: Pictures, command: str) -> Path:
+def train(run: Run, dataset: Dataset, validation: Dataset, command: str) -> Path:
     """Carry ``run`` to its end and save the result as ``model.safetensors``; returns its path.
 
     The result of a run that is at its end already stays as it is, and with it the runs that started from it.
@@ -358,7 +358,7 @@ def train(run: Run, pictures: Pictures, validation: Pictures, command: str) -> P
     path = run.folder / "model.safetensors"
     if run.epoch >= run.recipe.schedule.epochs and path.is_file():
         return path
-    run.train(pictures, validation)
+    run.train(dataset, validation)
     facts = {"command": command, "recipe": dataclasses.asdict(run.recipe), "start": run.origin}
     save_checkpoint(path, run.model.eval(), facts, run.masks)
     return path

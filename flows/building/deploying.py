@@ -92,7 +92,7 @@ def manifest_facts(facts: dict[str, Any], folder: Path, target: Target, lowered:
             "board_part": target.board_part,
             "clock_mhz": target.clock_mhz,
         },
-        "picture": {"dtype": "uint8", "shape": [height, width, channels], "bytes": packets.picture_bytes},
+        "image": {"dtype": "uint8", "shape": [height, width, channels], "bytes": packets.image_bytes},
         "result": {
             "classes": packets.classes,
             "words": packets.result_words,
@@ -101,7 +101,7 @@ def manifest_facts(facts: dict[str, Any], folder: Path, target: Target, lowered:
         },
         "figures": {
             "accuracy_percent": facts["accuracy"]["csim"],
-            "pictures_per_second": round(clock / timing["interval_cycles"], 3),
+            "images_per_second": round(clock / timing["interval_cycles"], 3),
             "latency_ms": round(1e3 * timing["latency_cycles"] / clock, 6),
             "evidence": timing["evidence"],
         },

@@ -15,7 +15,7 @@ from hls_projects.targets import TARGET_HELP, target_names
 
 CSIM_MODES = ("fast", "reference")
 SHIPPED_CHECKPOINT = find_checkpoint("vit-pot4")
-# Co-simulation clocks whole pictures and takes hours.
+# Co-simulation clocks whole images and takes hours.
 USUAL_HLS_STEPS = ("csim", "csynth", "export")
 # Options that a later step does not see.
 READ_BY = {
@@ -45,7 +45,7 @@ class Settings:
     csim: str
     sample: int
     trace: bool
-    show_pictures: bool
+    show_images: bool
     vendor_reports: Path | None
     synth: tuple[str, ...] | None
     bitstream: bool
@@ -68,9 +68,9 @@ def parse_settings(description: str, steps: list[str], argv: list[str] | None) -
     source.add_argument("--qonnx", type=Path, help="start from a QONNX file instead of a checkpoint")
     parser.add_argument("--data", type=Path, help="torchvision root of CIFAR-10 (default: CIFAR10_ROOT, else download)")
     parser.add_argument(
-        "--images", type=positive, help="only the first N pictures of the test split (default: all 10,000)"
+        "--images", type=positive, help="only the first N images of the test split (default: all 10,000)"
     )
-    parser.add_argument("--inputs", type=Path, help="pictures from a .npy file instead: uint8, N x 32 x 32 x 3")
+    parser.add_argument("--inputs", type=Path, help="images from a .npy file instead: uint8, N x 32 x 32 x 3")
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder of the result (default: out)")
     parser.add_argument(
         "--fifo-depths",
@@ -82,23 +82,21 @@ def parse_settings(description: str, steps: list[str], argv: list[str] | None) -
         "--csim",
         choices=CSIM_MODES,
         default=CSIM_MODES[0],
-        help="C-simulation of every picture: fast, on native integers, or reference, on ap_types (default: fast)",
+        help="C-simulation of every image: fast, on native integers, or reference, on ap_types (default: fast)",
     )
     parser.add_argument(
         "--sample",
         type=positive,
         default=100,
-        help="pictures for the slow stages: qonnx's executor, the hardware operators in numpy, and the "
+        help="images for the slow stages: qonnx's executor, the hardware operators in numpy, and the "
         "reference simulation beside the fast one (default: 100)",
     )
     parser.add_argument(
         "--trace",
         action="store_true",
-        help="compare every operator's output, on up to 8 pictures; done anyway where a logit differs",
+        help="compare every operator's output, on up to 8 images; done anyway where a logit differs",
     )
-    parser.add_argument(
-        "--show-pictures", action="store_true", help="report.html shows pictures that the model gets wrong"
-    )
+    parser.add_argument("--show-images", action="store_true", help="report.html shows images that the model gets wrong")
     parser.add_argument(
         "--vendor-reports",
         type=Path,
@@ -132,14 +130,14 @@ def parse_settings(description: str, steps: list[str], argv: list[str] | None) -
     return settings
 
 
-# Endings of pictures.
+# Endings of plot files.
 PLOTS = (".png", ".pdf", ".svg")
 
 
 def add_folding(parser: argparse.ArgumentParser) -> None:
     """The options of :class:`hls_projects.folding.folded.FoldOptions` but for the clock."""
     parser.add_argument("--folding", type=Path, metavar="FILE", help="folding.json instead of one for the target")
-    parser.add_argument("--fps", type=above_zero, help="pictures a second that are enough (default: as many as fit)")
+    parser.add_argument("--fps", type=above_zero, help="images/s that are enough (default: as many as fit)")
     parser.add_argument("--fill", type=_share, default=FILL, help=f"largest share of any resource (default: {FILL})")
     parser.add_argument("--dense", action="store_true", help="spend time on weights that are zero, too")
 
@@ -180,7 +178,7 @@ def _number(text: str) -> float:
 
 
 def plot_file(text: str) -> Path:
-    """The path of a picture whose ending is its format, for argparse."""
+    """The path of a plot whose ending is its format, for argparse."""
     path = Path(text)
     if path.suffix and path.suffix not in PLOTS:
         raise argparse.ArgumentTypeError(f"{text} must end in {', '.join(PLOTS)}")

@@ -1,4 +1,4 @@
-"""Who computes logits in a build, on which pictures, and which of them must agree."""
+"""Who computes logits in a build, on which images, and which of them must agree."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from brevitas_model.checkpoint import load_checkpoint
 from brevitas_model.training.threads import one_thread
 from flows.building.summary import logit_scale
 from hls_projects import simulation
-from hls_projects.graphs.qonnx_file import run_pictures
+from hls_projects.graphs.qonnx_file import run_images
 from hls_projects.graphs.qonnx_runtime import run_standard
 
 TORCH_BATCH = 25
@@ -38,8 +38,8 @@ class Stage:
     """One executor of the network.
 
     Args:
-        run: from the files in a build's folder and uint8 pictures (N, H, W, C).
-        sampled: it sees the sample, not every picture.
+        run: from the files in a build's folder and uint8 images (N, H, W, C).
+        sampled: it sees the sample, not every image.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Stage:
     sampled: bool = False
 
 
-# Each pair must agree on every logit of the pictures that both saw.
+# Each pair must agree on every logit of the images that both saw.
 PAIRS = (
     ("torch", "qonnx"),
     ("qonnx_reference", "qonnx"),
@@ -63,8 +63,8 @@ def stages(*, with_torch: bool, csim: str) -> list[Stage]:
 
     Args:
         with_torch: it starts from a checkpoint.
-        csim: ``"fast"``: every picture on native integers and the sample on ``ap_types``;
-            ``"reference"``: every picture on ``ap_types``.
+        csim: ``"fast"``: every image on native integers and the sample on ``ap_types``;
+            ``"reference"``: every image on ``ap_types``.
     """
     chosen = [Stage("torch", "PyTorch", run_torch)] if with_torch else []
     chosen += [
@@ -82,17 +82,17 @@ def stages(*, with_torch: bool, csim: str) -> list[Stage]:
 
 
 def sample_of(count: int, size: int) -> np.ndarray:
-    """Indices of ``size`` pictures spread evenly over ``count``, the first among them."""
+    """Indices of ``size`` images spread evenly over ``count``, the first among them."""
     return np.arange(min(size, count)) * count // min(size, count)
 
 
 def compare_stages(
     logits: dict[str, np.ndarray], sampled: set[str], sample: np.ndarray
 ) -> list[dict[str, list[str] | int]]:
-    """``comparisons`` of the report: every pair of :data:`PAIRS` on the pictures that both saw.
+    """``comparisons`` of the report: every pair of :data:`PAIRS` on the images that both saw.
 
     Args:
-        logits: by stage; of the ``sampled`` stages, on the pictures ``sample``.
+        logits: by stage; of the ``sampled`` stages, on the images ``sample``.
     """
     found = []
     for pair in PAIRS:
@@ -104,9 +104,9 @@ def compare_stages(
         found.append(
             {
                 "between": list(pair),
-                "pictures": len(differs),
+                "images": len(differs),
                 "mismatched_logits": int(differs.sum()),
-                "mismatched_pictures": int(differs.any(axis=1).sum()),
+                "mismatched_images": int(differs.any(axis=1).sum()),
             }
         )
     return found
@@ -140,12 +140,12 @@ def run_qonnx(folder: Path, images: np.ndarray, progress: Progress) -> Result:
 
 
 def run_qonnx_reference(folder: Path, images: np.ndarray, progress: Progress) -> Result:
-    return Result(run_pictures(ModelWrapper(str(folder / "model.qonnx.onnx")), images, progress))
+    return Result(run_images(ModelWrapper(str(folder / "model.qonnx.onnx")), images, progress))
 
 
 def run_lowered(folder: Path, images: np.ndarray, progress: Progress) -> Result:
     lowered = ModelWrapper(str(folder / "lowered.onnx"))
-    return Result(run_pictures(lowered, images, progress) * logit_scale(lowered))
+    return Result(run_images(lowered, images, progress) * logit_scale(lowered))
 
 
 def run_csim(folder: Path, images: np.ndarray, progress: Progress) -> Result:

@@ -20,7 +20,7 @@ from brevitas_model.config import ConfigError
 from brevitas_model.export import export as export_model
 from brevitas_model.files import write_whole
 from brevitas_model.tidying import tidy_up
-from brevitas_model.training.data import IMAGE_SHAPE, Pictures, load_cifar10, load_inputs
+from brevitas_model.training.data import IMAGE_SHAPE, Dataset, load_cifar10, load_inputs
 from flows.building import summary, tracing
 from flows.building.cached_graphs import keep_folding, keep_lowered
 from flows.building.deploying import DEPLOYED, VENDOR, manifest_facts, run_tools
@@ -29,7 +29,7 @@ from flows.building.settings import Settings, options_of
 from flows.building.stages import compare_stages, mismatched_logits, sample_of, stages
 from flows.building.workspace import MARKER, WorkspaceError, read_marker
 from flows.reporting import facts as reported
-from flows.reporting.page import render_report, wrong_pictures
+from flows.reporting.page import render_report, wrong_images
 from flows.reporting.schema import SCHEMA_VERSION, check_report
 from flows.reporting.synthesis import synthesis_facts, vendor_files
 from hls_projects import board, simulation
@@ -46,7 +46,7 @@ from hls_projects.vendor_reports import VendorReportError, VendorReports, check_
 
 # What each step leaves: files in the folder, and facts for the report.
 PRODUCTS = {
-    "load": ("target.toml", "checkpoint.safetensors", "source.onnx", "pictures.safetensors"),
+    "load": ("target.toml", "checkpoint.safetensors", "source.onnx", "images.safetensors"),
     "export": ("model.qonnx.onnx",),
     "lower": ("lowered.onnx",),
     "fold": ("folding.json", "fifo_depths.json", "estimate.json"),
@@ -64,7 +64,7 @@ FACTS = {
     "simulate": ("stages", "sample"),
     "compare": ("comparisons", "accuracy", "trace"),
 }
-ON_ALL_PICTURES = ("torch", "qonnx", "csim")
+ON_ALL_IMAGES = ("torch", "qonnx", "csim")
 REPORTED = ("target", "images", "model", "stages", "comparisons", "accuracy", "max_bits", "trace", *FACTS["fold"])
 
 
@@ -105,9 +105,9 @@ class Build:
             raise WorkspaceError(f"{self.settings.out} holds no {name}; start --from an earlier step")
         return path
 
-    def pictures(self) -> Pictures:
-        arrays = load_file(self.path("pictures.safetensors"))
-        return Pictures(arrays["images"], arrays.get("labels"))
+    def dataset(self) -> Dataset:
+        arrays = load_file(self.path("images.safetensors"))
+        return Dataset(arrays["images"], arrays.get("labels"))
 
     def logits(self) -> dict[str, np.ndarray]:
         """Logits of the stages that were run, by stage."""
@@ -161,16 +161,16 @@ def load(build: Build) -> None:
     else:
         model, _ = load_checkpoint(settings.checkpoint)
         if not model.config.quantized or (model.config.image_size, model.config.in_channels) != IMAGE_SHAPE[1:]:
-            raise ConfigError(f"checkpoint {settings.checkpoint} is not a quantized model of 32 x 32 pictures")
+            raise ConfigError(f"checkpoint {settings.checkpoint} is not a quantized model of 32 x 32 images")
         shutil.copyfile(settings.checkpoint, build.folder / "checkpoint.safetensors")
         build.facts["config"] = dataclasses.asdict(model.config)
-    pictures = load_inputs(settings.inputs) if settings.inputs else load_cifar10(settings.data, train=False)
-    pictures = pictures if settings.inputs else pictures[: settings.images]
-    labels = {} if pictures.labels is None else {"labels": pictures.labels}
+    dataset = load_inputs(settings.inputs) if settings.inputs else load_cifar10(settings.data, train=False)
+    dataset = dataset if settings.inputs else dataset[: settings.images]
+    labels = {} if dataset.labels is None else {"labels": dataset.labels}
     # Not numpy's archive, whose bytes depend on the version of Python.
-    kept = {"images": np.ascontiguousarray(pictures.images), **labels}
-    write_whole(build.folder / "pictures.safetensors", save(kept))
-    build.facts["images"] = len(pictures)
+    kept = {"images": np.ascontiguousarray(dataset.images), **labels}
+    write_whole(build.folder / "images.safetensors", save(kept))
+    build.facts["images"] = len(dataset)
 
 
 def export(build: Build) -> None:
@@ -239,43 +239,43 @@ def compile_project(build: Build) -> None:
 
 
 def simulate_all(build: Build) -> None:
-    pictures = build.pictures()
-    sample = sample_of(len(pictures), build.settings.sample)
+    dataset = build.dataset()
+    sample = sample_of(len(dataset), build.settings.sample)
     build.facts["sample"], build.facts["stages"] = sample.tolist(), []
     for stage in stages(with_torch=build.facts["config"] is not None, csim=build.settings.csim):
-        images = pictures.images[sample] if stage.sampled else pictures.images
+        images = dataset.images[sample] if stage.sampled else dataset.images
         started = time.perf_counter()
-        with tqdm(total=len(images), desc=f"  {stage.name}", unit="picture") as bar:
+        with tqdm(total=len(images), desc=f"  {stage.name}", unit="image") as bar:
             result = stage.run(build.folder, images, lambda done, bar=bar: bar.update(done - bar.n))
         np.save(build.folder / f"logits_{stage.name}.npy", result.logits.astype(np.float32))
         build.facts["stages"].append(
             {
                 "name": stage.name,
                 "title": stage.title,
-                "pictures": len(images),
+                "images": len(images),
                 "seconds": round(time.perf_counter() - started, 3),
                 "peak_memory_mib": result.peak_memory_mib,
             }
         )
-    _write_example(build, pictures.images[sample[:1]])
+    _write_example(build, dataset.images[sample[:1]])
 
 
 def _write_example(build: Build, image: np.ndarray) -> None:
-    """The project's own test bench gets one picture with its logits."""
+    """The project's own test bench gets one image with its logits."""
     codes = np.load(build.folder / "logits_lowered.npy")[:1] / summary.logit_scale(build.model("lowered.onnx"))
     simulation.write_vectors(build.path("hls") / "tb_data", image, codes)
 
 
 def compare(build: Build) -> None:
-    logits, pictures = build.logits(), build.pictures()
+    logits, dataset = build.logits(), build.dataset()
     sample = np.array(build.facts["sample"])
-    sampled = {stage["name"] for stage in build.facts["stages"] if stage["pictures"] < len(pictures)}
+    sampled = {stage["name"] for stage in build.facts["stages"] if stage["images"] < len(dataset)}
     build.facts["comparisons"] = compare_stages(logits, sampled, sample)
     build.facts["accuracy"] = {
-        stage: summary.accuracy(logits[stage], pictures.labels)
-        if stage in logits and pictures.labels is not None
+        stage: summary.accuracy(logits[stage], dataset.labels)
+        if stage in logits and dataset.labels is not None
         else None
-        for stage in ON_ALL_PICTURES
+        for stage in ON_ALL_IMAGES
     }
     build.facts["trace"] = None
     if build.settings.trace or build.difference():
@@ -285,7 +285,7 @@ def compare(build: Build) -> None:
             build.target(),
             build.path("hls"),
             build.folder / "trace",
-            pictures.images,
+            dataset.images,
             tracing.choose(logits["qonnx"], logits["csim"]),
         )
 
@@ -317,10 +317,10 @@ def deploy(build: Build) -> None:
     missing = [key for key in DEPLOYED if key not in build.facts]
     if missing:
         raise WorkspaceError(f"{build.settings.out} knows no {missing[0]}; start --from an earlier step")
-    pictures = build.pictures()
-    test_set = {"images": pictures.images, "logits": build.logits()["csim"]}
-    if pictures.labels is not None:
-        test_set["labels"] = pictures.labels
+    dataset = build.dataset()
+    test_set = {"images": dataset.images, "logits": build.logits()["csim"]}
+    if dataset.labels is not None:
+        test_set["labels"] = dataset.labels
     facts = manifest_facts(build.facts, build.folder, build.target(), build.model("lowered.onnx"))
     board.write_package(build.folder / "deploy", build.path(VENDOR), test_set, facts)
 
@@ -330,7 +330,7 @@ def report(build: Build) -> None:
     missing = [key for key in REPORTED if key not in build.facts]
     if missing:
         raise WorkspaceError(f"{build.settings.out} knows no {missing[0]}; start --from an earlier step")
-    pictures, logits = build.pictures(), build.logits()
+    dataset, logits = build.dataset(), build.logits()
     lowered, vendor = build.model("lowered.onnx"), build.vendor_reports()
     files = vendor_files(vendor, build.vendor_folder()) if vendor else {}
     facts = {
@@ -338,7 +338,7 @@ def report(build: Build) -> None:
         **{key: build.facts[key] for key in REPORTED},
         "mismatched_logits": mismatched_logits(build.facts["comparisons"]),
         "macs": reported.mac_facts(lowered),
-        "classes": reported.accuracy_facts(logits, pictures.labels),
+        "classes": reported.accuracy_facts(logits, dataset.labels),
         "tensors": reported.tensor_facts(build.model("model.qonnx.onnx")),
         "layers": reported.layer_facts(lowered),
         "storage": reported.storage_facts(lowered),
@@ -349,8 +349,8 @@ def report(build: Build) -> None:
     build.finish("report", time.perf_counter() - started)
     facts["seconds"] = build.facts["seconds"]
     check_report(facts)
-    asked = build.settings.show_pictures
-    shown = wrong_pictures(pictures.images, pictures.labels, logits["csim"]) if asked else None
+    asked = build.settings.show_images
+    shown = wrong_images(dataset.images, dataset.labels, logits["csim"]) if asked else None
     text = summary.as_text(facts)
     written = {
         "html": render_report(facts, shown, build.target()),

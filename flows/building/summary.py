@@ -43,7 +43,7 @@ def difference(facts: dict[str, Any]) -> str | None:
     first = (facts.get("trace") or {}).get("first_difference")
     if first is not None:
         return (
-            f"operator {first['operator']} is the first that differs ({first['between']}): picture {first['picture']}, "
+            f"operator {first['operator']} is the first that differs ({first['between']}): image {first['image']}, "
             f"{_place(first['index'])}, expected {first['expected']}, got {first['got']}"
         )
     differing = [pair["between"] for pair in facts.get("comparisons", ()) if pair["mismatched_logits"]]
@@ -72,7 +72,7 @@ def as_text(facts: dict[str, Any]) -> str:
         lines += _synthesis(facts["synthesis"])
     if facts["trace"]:
         trace = facts["trace"]
-        lines.append(f"trace        {trace['operators']} operators on {trace['pictures']} pictures")
+        lines.append(f"trace        {trace['operators']} operators on {trace['images']} images")
     return "\n".join(lines) + "\n"
 
 
@@ -83,20 +83,20 @@ def _place(index: list[int]) -> str:
 
 def _comparison(pair: dict[str, Any]) -> str:
     return (
-        f"{' / '.join(pair['between'])}: {pair['mismatched_logits']} logits of {pair['mismatched_pictures']} pictures "
-        f"differ, {pair['pictures']} compared"
+        f"{' / '.join(pair['between'])}: {pair['mismatched_logits']} logits of {pair['mismatched_images']} images "
+        f"differ, {pair['images']} compared"
     )
 
 
 def _accuracy(facts: dict[str, Any]) -> str:
     told = [f"{stage} {value:.2f} %" for stage, value in facts["accuracy"].items() if value is not None]
-    return ", ".join(told) or "not known, the pictures have no labels"
+    return ", ".join(told) or "not known, the images have no labels"
 
 
 def _pipeline(timing: dict[str, Any]) -> str:
     interval, latency = timing["interval_cycles"], timing["latency_cycles"]
     return (
-        f"a picture every {interval:,} cycles, after {latency:,}; {timing['clock_mhz'] * 1e6 / interval:,.1f} pictures "
+        f"an image every {interval:,} cycles, after {latency:,}; {timing['clock_mhz'] * 1e6 / interval:,.1f} images "
         f"a second at {timing['clock_mhz']:g} MHz ({timing['evidence']})"
     )
 
@@ -117,8 +117,8 @@ def _synthesis(synthesis: dict[str, Any]) -> list[str]:
 
 def _simulation(facts: dict[str, Any]) -> str:
     stage = next(stage for stage in facts["stages"] if stage["name"] == "csim")
-    macs = sum(facts["macs"].values()) * stage["pictures"]
-    told = f"{stage['pictures']} pictures in {stage['seconds']:.1f} s, {1e9 * stage['seconds'] / macs:.3f} ns a MAC"
+    macs = sum(facts["macs"].values()) * stage["images"]
+    told = f"{stage['images']} images in {stage['seconds']:.1f} s, {1e9 * stage['seconds'] / macs:.3f} ns a MAC"
     if stage["peak_memory_mib"]:
         told += f", {stage['peak_memory_mib']:.0f} MiB a process"
     return f"{told}; {stage['title']}"

@@ -17,16 +17,16 @@ from hls_projects.lowering.graph import read_formats
 from hls_projects.project.conversion import convert
 from hls_projects.targets import Target
 
-TRACED_PICTURES = 8
+TRACED_IMAGES = 8
 # What a traced project takes from the project itself, so that a fault in it is found.
 TRACED_PARTS = ("nnet_utils", "weights", "defines.h", "parameters.h")
 MOVES = ("Reshape", "Slice", "Transpose")
 
 
 def choose(qonnx: np.ndarray, csim: np.ndarray) -> np.ndarray:
-    """Indices of the pictures to trace, those with mismatched logits first."""
+    """Indices of the images to trace, those with mismatched logits first."""
     wrong = (qonnx != csim).any(axis=1)
-    return np.argsort(~wrong, kind="stable")[:TRACED_PICTURES]
+    return np.argsort(~wrong, kind="stable")[:TRACED_IMAGES]
 
 
 def compare_operators(
@@ -46,8 +46,8 @@ def compare_operators(
         images: uint8 (N, H, W, C). chosen: from :func:`choose`.
 
     Returns:
-        ``pictures``, ``operators`` (compared), ``first_difference``: None, or ``operator``,
-        ``between``, ``picture`` (of ``images``), ``index``, ``expected``, ``got``.
+        ``images``, ``operators`` (compared), ``first_difference``: None, or ``operator``,
+        ``between``, ``image`` (of ``images``), ``index``, ``expected``, ``got``.
     """
     images = images[chosen]
     lowered = ModelWrapper(str(lowered_file))
@@ -69,10 +69,10 @@ def compare_operators(
             stages.insert(0, ("qonnx and lowered", codes, expected[tensor]))
         first = next((found for stage in stages if (found := _difference(node.name, *stage))), None)
         if first:
-            first["picture"] = int(chosen[first["picture"]])
+            first["image"] = int(chosen[first["image"]])
             break
     shutil.rmtree(work, ignore_errors=True)
-    return {"pictures": len(images), "operators": len(lowered.graph.node), "first_difference": first}
+    return {"images": len(images), "operators": len(lowered.graph.node), "first_difference": first}
 
 
 def _copy(source: Path, destination: Path) -> None:
@@ -113,7 +113,7 @@ def _difference(operator: str, between: str, expected: np.ndarray, got: np.ndarr
     return {
         "operator": operator,
         "between": between,
-        "picture": int(place[0]),
+        "image": int(place[0]),
         "index": [int(i) for i in place[1:]],
         "expected": int(expected[place]),
         "got": int(got[place]),

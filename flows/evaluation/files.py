@@ -37,8 +37,8 @@ def write_evaluation(folder: Path, found: Evaluation, split: str) -> None:
         OutputError: a full disk, for one; every file is then whole or as it was.
     """
     for member in found.family.members.values():
-        picture = confusion_png(found.scores[member.digest], CIFAR10_NAMES, member.name)
-        _write(folder / confusion_name(member.name), picture)
+        image = confusion_png(found.scores[member.digest], CIFAR10_NAMES, member.name)
+        _write(folder / confusion_name(member.name), image)
     _write(folder / "evaluation.csv", as_csv(found).encode())
     _write(folder / "evaluation.txt", as_text(found, split).encode())
     _write(folder / "evaluation.json", (json.dumps(as_facts(found, split), indent=2) + "\n").encode())

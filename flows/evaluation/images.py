@@ -1,4 +1,4 @@
-"""The confusion matrix as a picture."""
+"""The confusion matrix as an image."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def confusion_figure(score: Score, names: Sequence[str], title: str) -> Figure:
     recall.set_yticks(places, ["-" if value is None else f"{value:.1f} %" for value in score.recall])
     recall.set_ylabel("recall: share of the class that is recognized")
     recall.tick_params(length=0)
-    axes.set_title(f"{title}: {score.accuracy:.2f} % of {int(counts.sum()):,} pictures", parse_math=False)
+    axes.set_title(f"{title}: {score.accuracy:.2f} % of {int(counts.sum()):,} images", parse_math=False)
     return figure
 
 
 def confusion_png(score: Score, names: Sequence[str], title: str) -> bytes:
-    """The picture of :func:`confusion_figure`, whatever the user's matplotlibrc says."""
+    """The plot of :func:`confusion_figure`, whatever the user's matplotlibrc says."""
     stream = io.BytesIO()
     with matplotlib.style.context("default"):
         confusion_figure(score, names, title).savefig(stream, format="png", dpi=110)

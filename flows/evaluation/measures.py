@@ -45,7 +45,7 @@ class Score:
 
     @property
     def recall(self) -> list[float | None]:
-        """Accuracy by true class in percent; None where no picture is of the class."""
+        """Accuracy by true class in percent; None where no image is of the class."""
         totals = self.confusion.sum(axis=1)
         hits = np.diag(self.confusion)
         return [100.0 * int(hit) / int(total) if total else None for hit, total in zip(hits, totals, strict=True)]

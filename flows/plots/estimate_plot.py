@@ -1,4 +1,4 @@
-"""A picture of an estimate: how long every operator works on a picture, and what it takes of the board."""
+"""A plot of an estimate: how long every operator works on an image, and what it takes of the board."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def save_plot(path: Path, estimate: dict[str, Any]) -> None:
     figure = Figure(figsize=(13, 1.5 + INCHES_AN_OPERATOR * len(rows)), layout="constrained")
     cycles, luts, shares = figure.subplots(1, 3, width_ratios=(3, 3, 1))
     names = [row["name"] for row in rows]
-    _bars(cycles, names, [row["cycles"] for row in rows], "cycles a picture")
+    _bars(cycles, names, [row["cycles"] for row in rows], "cycles an image")
     cycles.axvline(estimate["interval_cycles"], color=ORANGE, linewidth=1)
     _bars(luts, names, [row["LUT"] for row in rows], "LUTs (calibrated)")
     luts.set_yticklabels([])
@@ -30,8 +30,7 @@ def save_plot(path: Path, estimate: dict[str, Any]) -> None:
     shares.set_ylabel("% of the board")
     shares.set_ylim(0, 100)
     figure.suptitle(
-        f"{estimate['images_per_second']:,.0f} pictures a second on {estimate['target']} "
-        f"at {estimate['clock_mhz']:g} MHz"
+        f"{estimate['images_per_second']:,.0f} images/s on {estimate['target']} at {estimate['clock_mhz']:g} MHz"
     )
     write_figure(path, figure)
 

@@ -1,4 +1,4 @@
-"""A picture of the pipeline's layers and of the FIFOs between them."""
+"""A graph of the pipeline's layers and of the FIFOs between them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def places(graph: networkx.DiGraph) -> dict[str, tuple[float, float]]:
 
 
 def save_graph(path: Path, trace: Trace) -> None:
-    """Write the picture; the name's ending is the format.
+    """Write the image; the name's ending is the format.
 
     An edge tells depth and word bits of its FIFO, and how many slots were in use at most; it is as wide as it has bits.
 

@@ -1,4 +1,4 @@
-"""A picture of a simulated pipeline: what every process does when, how full FIFOs are, what smaller ones cost."""
+"""A plot of a simulated pipeline: what every process does when, how full FIFOs are, what smaller ones cost."""
 
 from __future__ import annotations
 
@@ -85,5 +85,5 @@ def _occupancy(axes: Axes, trace: Trace, names: Sequence[str]) -> None:
 def _curve(axes: Axes, curve: Sequence[Point]) -> None:
     axes.plot([point.storage_bits for point in curve], [point.interval_cycles for point in curve], "o-")
     axes.set_xlabel("bits of all FIFOs")
-    axes.set_ylabel("cycles between pictures")
+    axes.set_ylabel("cycles between images")
     axes.set_ylim(bottom=0)

@@ -10,7 +10,7 @@ from hls_projects.cost import KINDS
 
 def timing_table(facts: dict[str, Any], *, stalled: bool) -> str:
     """Logits and cycles; with stalls at the ports the cycles are not compared."""
-    lines = [f"{facts['mismatched_logits']} of {facts['logits']} logits of {facts['pictures']} pictures differ"]
+    lines = [f"{facts['mismatched_logits']} of {facts['logits']} logits of {facts['images']} images differ"]
     for name in ("latency", "interval"):
         cycles = facts[f"{name}_cycles"]
         if cycles["measured"] is None:

@@ -27,12 +27,12 @@ from hls_projects.folding.folded import FILL, Folded, FoldOptions
 from hls_projects.lowering import LoweringError, lower
 from hls_projects.targets import Target
 
-# The figure of :class:`BoardPrice` that a search minimizes: clocks between two pictures.
+# The figure of :class:`BoardPrice` that a search minimizes: cycles between two images.
 OBJECTIVE = "interval_cycles"
 # As in the shipped recipe.
 PRUNING = Pruning(sparsity=0.5, structure="block", block=16)
-# Pictures of noise that the activations' scales are calibrated on.
-PICTURES = 8
+# Images of noise that the activations' scales are calibrated on.
+IMAGES = 8
 
 
 @dataclass(frozen=True)
@@ -75,5 +75,5 @@ def random_model(config: ViTConfig) -> VisionTransformer:
         model = VisionTransformer(config)
         apply_masks(model, make_masks(model, PRUNING))
         size = config.image_size
-        calibrate(model, [torch.randint(0, 256, (PICTURES, size, size, config.in_channels)).float()])
+        calibrate(model, [torch.randint(0, 256, (IMAGES, size, size, config.in_channels)).float()])
     return model.eval()

@@ -57,7 +57,7 @@ class Training:
         return True
 
     def accuracy(self) -> float:
-        """Top-1 on the validation pictures after the last epoch, in percent.
+        """Top-1 on the validation images after the last epoch, in percent.
 
         Raises:
             CheckpointError: the training left no such figure.

@@ -1,7 +1,7 @@
 """How much of every operator works in parallel, chosen so that the pipeline is balanced and fits a board.
 
-A picture leaves when the slowest operator has worked on it, so all others may take as long. For an interval
-between pictures every operator has foldings that keep to it; which of them together take the smallest share of
+An image leaves when the slowest operator has worked on it, so all others may take as long. For an interval
+between images every operator has foldings that keep to it; which of them together take the smallest share of
 the board's scarcest resource is a small integer program, solved by HiGHS (scipy). The shortest interval with a
 share that is allowed is found by bisection over the cycles that foldings take.
 
@@ -65,7 +65,7 @@ class Plan:
 
     @property
     def interval_cycles(self) -> int:
-        """Cycles between pictures: those of the slowest operator."""
+        """Cycles between images: those of the slowest operator."""
         return max(choice.cost.cycles for choice in self.choices.values())
 
     @property
@@ -194,14 +194,14 @@ def for_interval(table: Table, target: Target, fixed: Resources, interval: int) 
     slowest = max(table, key=lambda alike: alike.quickest)
     if slowest.quickest > interval:
         raise FoldingError(
-            f"{next(iter(slowest.operators))} takes {slowest.quickest:,} cycles a picture at its fastest, more than "
-            f"{interval:,}: at most {pictures_a_second(slowest.quickest, target):,} pictures a second at "
+            f"{next(iter(slowest.operators))} takes {slowest.quickest:,} cycles an image at its fastest, more than "
+            f"{interval:,}: at most {images_per_second(slowest.quickest, target):,} images/s at "
             f"{target.clock_mhz:g} MHz"
         )
     return _plan(table, target, fixed, interval)
 
 
-def pictures_a_second(interval: int, target: Target) -> int:
+def images_per_second(interval: int, target: Target) -> int:
     """Whole ones, of one every ``interval`` cycles; asked for, they allow as many cycles."""
     return math.floor(target.clock_mhz * 1e6 / interval)
 

@@ -15,7 +15,7 @@ from hls_projects.folding.folded import Folded, FoldOptions, fold
 from hls_projects.project.pipeline import read_depths
 from hls_projects.targets import Target
 
-TIMELINE_PICTURES = 2
+TIMELINE_IMAGES = 2
 
 
 def chosen_depths(network: Network, kernels: Network, file: Path | None) -> Depths:
@@ -72,7 +72,7 @@ def fold_pipeline(
 
 
 def timed(network: Network, depths: Depths) -> Trace:
-    """A simulation that comes to its end, of as many pictures as it takes until the interval stays the same.
+    """A simulation that comes to its end, of as many images as it takes until the interval stays the same.
 
     Raises:
         NetworkError: a deadlock, its circle and its remedy.
@@ -95,7 +95,7 @@ def check_kernels(kernels: Network, depths: Depths) -> None:
 
 def timing_facts(trace: Trace, target: Target) -> dict[str, Any]:
     """The report's table of timing."""
-    short = simulate(trace.network, trace.depths, TIMELINE_PICTURES, record=False)
+    short = simulate(trace.network, trace.depths, TIMELINE_IMAGES, record=False)
     return {
         "interval_cycles": trace.interval(),
         "latency_cycles": trace.latency(),

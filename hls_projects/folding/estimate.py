@@ -16,7 +16,7 @@ JOINTS = "FIFOs and forks"
 
 
 def estimate_facts(folded: Folded, trace: Trace, target: Target) -> dict[str, Any]:
-    """What ``flows/estimate.py --json`` writes; cycles of clock."""
+    """What ``flows/estimate.py --json`` writes; cycles."""
     plan = folded.plan
     interval = plan.interval_cycles
     rows = [

@@ -39,7 +39,7 @@ class FoldOptions:
     """What a folding is to be.
 
     Args:
-        fps: pictures a second, by default as many as fit.
+        fps: images/s, by default as many as fit.
         clock_mhz: instead of the target's.
         fill: largest share of any resource.
         dense: weights that are zero take time as others do.
@@ -107,11 +107,11 @@ def fold(
             best = attempt(dataclasses.replace(options, fps=None))
         except TooSmallError as smallest:
             raise FoldingError(f"{error}; however slow, {smallest}") from smallest
-        most = folding.pictures_a_second(best.plan.interval_cycles, target)
+        most = folding.images_per_second(best.plan.interval_cycles, target)
         # A slower pipeline can need longer FIFOs.
         if most >= options.fps:
             return best
-        raise FoldingError(f"{error}; {most:,} pictures a second would fit") from error
+        raise FoldingError(f"{error}; {most:,} images/s would fit") from error
 
 
 def folded_as(model: ModelWrapper, target: Target, foldings: Mapping[str, Folding], depths: Depths) -> Folded:

@@ -1,4 +1,4 @@
-"""Reading a QONNX file that somebody else made, and running one on many pictures."""
+"""Reading a QONNX file that somebody else made, and running one on many images."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CHUNK = 50
 
 
 class QonnxError(Exception):
-    """A file that is no QONNX model of a picture classifier."""
+    """A file that is no QONNX model of an image classifier."""
 
 
 def read_qonnx(path: Path, image_shape: tuple[int, int, int]) -> ModelWrapper:
@@ -65,14 +65,14 @@ def _check_nodes(path: Path, graph: onnx.GraphProto, known: set[str]) -> None:
 
 
 def batched(model: ModelWrapper, size: int) -> ModelWrapper:
-    """The same graph for ``size`` pictures at once."""
+    """The same graph for ``size`` images at once."""
     return model.transform(ChangeBatchSize(size)).transform(InferShapes())
 
 
-def run_pictures(
+def run_images(
     model: ModelWrapper, images: np.ndarray, progress: Callable[[int], None] = lambda done: None
 ) -> np.ndarray:
-    """Execute a QONNX or lowered graph, by qonnx, on uint8 (N, H, W, C) pictures: float32 (N, classes)."""
+    """Execute a QONNX or lowered graph, by qonnx, on uint8 (N, H, W, C) images: float32 (N, classes)."""
     source, sink = model.graph.input[0].name, model.graph.output[0].name
     graphs: dict[int, ModelWrapper] = {}
     results = []

@@ -128,7 +128,7 @@ def standard_model(model: ModelWrapper) -> ModelWrapper:
 def run_standard(
     model: ModelWrapper, images: np.ndarray, progress: Callable[[int], None] = lambda done: None
 ) -> np.ndarray:
-    """Execute a QONNX graph on uint8 (N, H, W, C) pictures by onnxruntime: float32 (N, classes)."""
+    """Execute a QONNX graph on uint8 (N, H, W, C) images by onnxruntime: float32 (N, classes)."""
     standard = standard_model(model)
     source = standard.graph.input[0].name
     sessions: dict[int, onnxruntime.InferenceSession] = {}

@@ -44,7 +44,7 @@ class RangeError(Exception):
 
 @dataclass(frozen=True, eq=False)
 class TensorRange:
-    """What is known of one tensor in every picture; build it with :meth:`fixed` or :meth:`floating`.
+    """What is known of one tensor in every image; build it with :meth:`fixed` or :meth:`floating`.
 
     Args:
         kind: ``"fixed"``, ``"floating"`` or ``"real"``.

@@ -1,8 +1,8 @@
 """Linear layers that read the same stream as one, or apart: two forms of a lowered graph with the same tensors.
 
 Every output of a linear layer has its own weights and shifts, so layers side by side are a layer. As one, they keep
-the token that comes in, and what counts its clocks and rounds its sums, only once; but their outputs share a stream,
-which carries one code a clock.
+the token that comes in, and what counts its cycles and rounds its sums, only once; but their outputs share a stream,
+which carries one code a cycle.
 """
 
 from __future__ import annotations

@@ -139,7 +139,7 @@ def convert(
 
     Args:
         trace: the test bench also writes every operator's output.
-        depths: of the FIFOs; by default each holds all words of a picture.
+        depths: of the FIFOs; by default each holds all words of an image.
 
     Raises:
         ConversionError: a node that is no hardware operator, folding or shifts that its kernel has not, or

@@ -23,7 +23,7 @@ from hls_projects.operators import HardwareOperator
 
 # Slots of the core's own ports: what a register slice of AXI4-Stream holds.
 PORT_DEPTH = 2
-# Clocks from a write to the first one in which the word can be read: a FIFO's storage and its output register. One of a
+# Cycles from a write to the first one in which the word can be read: a FIFO's storage and its output register. One of a
 # single word has neither.
 FIFO_CLOCKS = 2
 # Of a hls::stream_of_blocks.
@@ -39,7 +39,7 @@ def network(graph: ModelGraph, *, kernels: bool = False) -> Network:
     """Processes and FIFOs of ``graph``, in the order of the calls in the generated C++.
 
     Args:
-        kernels: the C++ kernels instead of the twins; of these the order of the words counts, not the clocks.
+        kernels: the C++ kernels instead of the twins; of these the order of the words counts, not the cycles.
 
     Pixels come from a source that has one ready in every cycle, logits go to a sink that always takes them.
 
@@ -113,7 +113,7 @@ def _block_fifo(operator: HardwareOperator, name: str, port: str) -> Fifo:
 
 
 def _latency(layer: Layer) -> int:
-    """Clocks from the write of a process to its word at the FIFO."""
+    """Cycles from the write of a process to its word at the FIFO."""
     if layer.class_name == CLONE:
         return CLONE_CLOCKS
     operator = layer.get_attr("operator")
@@ -125,7 +125,7 @@ def _end(layer: Layer, step: type[Read] | type[Write]) -> Program:
 
 
 def _words(layer: Layer) -> int:
-    """Words a picture in a layer's output."""
+    """Words an image in a layer's output."""
     return math.prod(int(size) for size in layer.get_output_variable().shape[:-1])
 
 

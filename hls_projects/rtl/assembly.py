@@ -43,7 +43,7 @@ class Core:
         name: of the module.
         source, sink: the FIFOs at its ports.
         in_elements, in_bits: codes of a word that comes in, and bits of a code.
-        out_elements, out_bits, out_signed: the same of the one word of a picture that goes out.
+        out_elements, out_bits, out_signed: the same of the one word of an image that goes out.
     """
 
     name: str

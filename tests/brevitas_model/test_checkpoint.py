@@ -22,7 +22,7 @@ from brevitas_model.resnet import ResNet9Config
 from brevitas_model.shipped import CheckpointError, find_checkpoint
 from brevitas_model.training.recipe import Pruning
 from brevitas_model.vit import VisionTransformer, count_parameters
-from hls_projects.graphs.qonnx_file import run_pictures
+from hls_projects.graphs.qonnx_file import run_images
 from tests.support.disk import file_limit
 from tests.support.models import patterns, random_model, tiny_config
 
@@ -105,7 +105,7 @@ def test_export_of_a_loaded_model_computes_the_same_logits(weight_format: str, s
     odd = with_odd_rows(random_model(tiny_config(weight_format=weight_format, weight_scaling=scaling)))
     save_checkpoint(tmp_path / "m.safetensors", odd, {})
     graph = export(load_checkpoint(tmp_path / "m.safetensors")[0], tmp_path / "m.onnx")
-    assert (run_pictures(graph, patterns(12)) == logits_of(odd).numpy()).all()
+    assert (run_images(graph, patterns(12)) == logits_of(odd).numpy()).all()
 
 
 @pytest.mark.parametrize("weight_format, bits", [("pot4", 8), ("pot6", 5)])

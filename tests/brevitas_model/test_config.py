@@ -65,7 +65,7 @@ def test_choices_are_listed(name: str, value: object):
         ),
         (
             {"tile_size": 12, "token_order": "blocks"},
-            "tile_size 12 makes blocks of 3 x 4 patches, which do not divide the 8 x 8 patches of a picture",
+            "tile_size 12 makes blocks of 3 x 4 patches, which do not divide the 8 x 8 patches of an image",
         ),
         ({"tile_size": 32, "token_order": "blocks", "patch_size": 16}, "tile_size 32 is larger than"),
         ({"tile_size": 13, "token_order": "blocks"}, "blocks of 1 x 13 patches, which do not divide"),

@@ -1,4 +1,4 @@
-"""Export: quantizers stay visible, names are unique, and QONNX gives torch's logits on every picture."""
+"""Export: quantizers stay visible, names are unique, and QONNX gives torch's logits on every image."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from brevitas_model.export import export
 from brevitas_model.vit import VisionTransformer
-from hls_projects.graphs.qonnx_file import run_pictures
+from hls_projects.graphs.qonnx_file import run_images
 from hls_projects.lowering import lower
 from hls_projects.operators import DOMAIN, OPERATORS, ChannelSlice
 from tests.support.models import patterns, random_model, tiny_config
@@ -40,9 +40,9 @@ def test_torch_qonnx_and_lowered_agree_on_every_logit(exported: tuple[VisionTran
     images = patterns(16)
     golden = model(torch.from_numpy(images).float()).numpy()
     assert len(np.unique(golden, axis=0)) > 8
-    assert np.array_equal(run_pictures(graph, images), golden)
+    assert np.array_equal(run_images(graph, images), golden)
     lowered = lower(graph)
-    codes = run_pictures(lowered, images)
+    codes = run_images(lowered, images)
     scale = 2.0 ** next(a.i for a in lowered.graph.node[-1].attribute if a.name == "scale_log2")
     assert np.array_equal(codes, np.rint(codes)) and np.array_equal(codes * scale, golden)
 

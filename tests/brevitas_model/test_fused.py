@@ -17,7 +17,7 @@ from brevitas_model.export import export
 from brevitas_model.fused import FusedActivation, FusedPotLinear, FusedSignificantBits
 from brevitas_model.pruning import matrices
 from brevitas_model.vit import VisionTransformer
-from hls_projects.graphs.qonnx_file import run_pictures
+from hls_projects.graphs.qonnx_file import run_images
 from tests.support.models import noise, random_model, tiny_config
 
 ROWS, COLUMNS = 3, 4
@@ -280,4 +280,4 @@ def test_export_is_the_same(frozen: VisionTransformer, tmp_path: Path):
     images = noise(4)
     with torch.no_grad():
         golden = frozen.train()(torch.from_numpy(images).float()).numpy()
-    assert (run_pictures(graphs[0], images) == golden).all()
+    assert (run_images(graphs[0], images) == golden).all()

@@ -1,7 +1,7 @@
 """Every table of the shipped model against PyTorch itself, on all codes.
 
 The tables come from running the QONNX subgraph; were PyTorch's exponential or GELU to round one code
-the other way, pictures might not show it.
+the other way, images might not show it.
 """
 
 import numpy as np

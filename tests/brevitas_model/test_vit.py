@@ -40,7 +40,7 @@ def expected_parameters(c: ViTConfig) -> int:
 
 
 @torch.no_grad()
-def test_logits_of_every_picture(model: VisionTransformer):
+def test_logits_of_every_image(model: VisionTransformer):
     logits = model(pixels(3))
     assert logits.shape == (3, 10) and logits.dtype == torch.float32
     assert len({tuple(row.tolist()) for row in logits}) == 3
@@ -61,7 +61,7 @@ def test_baseline_stays_below_the_usual_vit():
 @torch.no_grad()
 def test_logits_do_not_depend_on_the_batch(model: VisionTransformer):
     batch = pixels(5)
-    alone = torch.cat([model(picture[None]) for picture in batch])
+    alone = torch.cat([model(image[None]) for image in batch])
     assert torch.equal(model(batch), alone)
     assert torch.equal(model(batch.flip(0)), alone.flip(0))
 
@@ -183,7 +183,7 @@ def test_blocks_flow_one_after_the_other():
 
 
 @torch.no_grad()
-def test_patches_in_blocks_are_those_of_the_picture():
+def test_patches_in_blocks_are_those_of_the_image():
     """Patch by patch, the embedding of the model in rows."""
     rows = random_model(tiny_config())
     blocks = VisionTransformer(tiny_config(tile_size=4, token_order="blocks")).eval()

@@ -15,7 +15,7 @@ from qonnx.core.onnx_exec import execute_onnx
 from flows import bench_csim
 from flows.benchmarking.mlp import SINK, SOURCE, SUM, Mlp, vectors
 from flows.benchmarking.simulations import DISTINCT_VECTORS, Inputs, timed
-from hls_projects.graphs.qonnx_file import run_pictures
+from hls_projects.graphs.qonnx_file import run_images
 from hls_projects.simulation import SimulationError
 from hls_projects.simulation.processes import Worker
 from tests.support.operators import naive_requantize
@@ -61,7 +61,7 @@ def test_both_graphs_are_the_network():
     qonnx = MLP.qonnx()
     found = [execute_onnx(qonnx, {SOURCE: row[None].astype(np.float32)})[SINK][0] for row in x]
     assert np.array_equal(found, MLP.execute(x))
-    assert np.array_equal(run_pictures(MLP.lowered(), x[:, :, None]), MLP.execute(x))
+    assert np.array_equal(run_images(MLP.lowered(), x[:, :, None]), MLP.execute(x))
 
 
 def test_three_simulations_give_the_same_outputs(finished: tuple[dict, str]):
@@ -106,7 +106,7 @@ def test_differences_are_counted():
 def test_crash_is_told(tmp_path: Path):
     script = "echo broken >&2; exit 3"
     worker = Worker("bench", ["sh", "-c", script], tmp_path, tmp_path, 0, 1, lambda: 0)
-    with pytest.raises(SimulationError, match="ended with 3 at picture 0: broken"):
+    with pytest.raises(SimulationError, match="ended with 3 at image 0: broken"):
         timed([worker])
 
 

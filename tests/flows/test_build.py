@@ -32,7 +32,7 @@ from flows.building.workspace import workspace
 from flows.reporting.schema import check_report
 from hls_projects import operators, simulation, targets
 from tests.brevitas_model.test_checkpoint import Malice, rewritten
-from tests.brevitas_model.training.test_data import broken_cifar, nan_pictures
+from tests.brevitas_model.training.test_data import broken_cifar, nan_images
 from tests.support import DATA, ROOT
 from tests.support.models import listing, noise, random_model, snapshot, tiny_config
 
@@ -58,7 +58,7 @@ VENDOR_REPORTS = DATA / "vendor_reports"
 def test_files_of_a_whole_build(finished_build: Path):
     names = {path.name for path in finished_build.iterdir()}
     assert names == {
-        "build.json", "target.toml", "checkpoint.safetensors", "pictures.safetensors", "model.qonnx.onnx",
+        "build.json", "target.toml", "checkpoint.safetensors", "images.safetensors", "model.qonnx.onnx",
         "lowered.onnx", "hashes.json", "hls", "vendor", "deploy", *FOLDED, *REPORTS, *LOGITS,
     }  # fmt: skip
     project = {str(path.relative_to(finished_build / "hls")) for path in (finished_build / "hls").rglob("*")}
@@ -84,7 +84,7 @@ def test_report(finished_build: Path, checkpoint: Path, report: Callable[[Path],
     assert facts["target"] == "pynq-z2" and facts["images"] == 6 and 8 < facts["max_bits"] <= 24
     assert facts["accuracy"] == {"torch": None, "qonnx": None, "csim": None}
     assert facts["mismatched_logits"] == NO_MISMATCH
-    assert [(stage["name"], stage["pictures"]) for stage in facts["stages"]] == [(name, 6) for name in STAGES]
+    assert [(stage["name"], stage["images"]) for stage in facts["stages"]] == [(name, 6) for name in STAGES]
     assert set(facts["model"]) == {"parameters", "weight_bits", "sparsity", "config"}
     assert facts["model"]["parameters"] == count_parameters(model) and facts["model"]["weight_bits"] == 4
     assert facts["model"]["config"] == json.loads(model.config.to_json())
@@ -93,13 +93,13 @@ def test_report(finished_build: Path, checkpoint: Path, report: Callable[[Path],
     assert list(facts["seconds"]) == STEP_NAMES
     assert all(isinstance(value, float) and value >= 0 for value in facts["seconds"].values())
     assert facts["versions"]["torch"] == torch.__version__.split("+")[0] and facts["versions"]["g++"]
-    assert facts["trace"] == {"pictures": 6, "operators": 21, "first_difference": None}
+    assert facts["trace"] == {"images": 6, "operators": 21, "first_difference": None}
 
 
 def test_summary_names_the_figures(finished_build: Path):
     text = (finished_build / "report.txt").read_text()
     for part in ("pynq-z2", "4-bit", "no logit differs", "qonnx / csim: 0 logits", "of 24 bits", "no labels",
-                 "21 operators on 6 pictures", "pictures a second at 100 MHz (simulated)"):  # fmt: skip
+                 "21 operators on 6 images", "images/s at 100 MHz (simulated)"):  # fmt: skip
         assert part in text
 
 
@@ -141,7 +141,7 @@ def test_accuracy_with_labels(copied: Path, report: Callable[[Path], dict]):
     logits = np.load(copied / "logits_torch.npy")
     labels = logits.argmax(axis=1)
     labels[0] = (labels[0] + 1) % 10
-    save_arrays({"images": noise(6), "labels": labels}, copied / "pictures.safetensors")
+    save_arrays({"images": noise(6), "labels": labels}, copied / "images.safetensors")
     assert build.main(["--from", "compare", "--out", str(copied)]) == 0
     assert set(report(copied)["accuracy"].values()) == {round(100 * 5 / 6, 4)}
 
@@ -200,22 +200,22 @@ def test_report_can_be_made_again(copied: Path, report: Callable[[Path], dict]):
     assert after["provenance"]["files"] == before["provenance"]["files"]
 
 
-def test_every_picture_on_the_reference(copied: Path, report: Callable[[Path], dict]):
+def test_every_image_on_the_reference(copied: Path, report: Callable[[Path], dict]):
     assert build.main(["--from", "simulate", "--csim", "reference", "--sample", "2", "--out", str(copied)]) == 0
     facts = report(copied)
-    pictures = {stage["name"]: stage["pictures"] for stage in facts["stages"]}
-    assert pictures == {"torch": 6, "qonnx": 6, "qonnx_reference": 2, "lowered": 2, "csim": 6}
+    images = {stage["name"]: stage["images"] for stage in facts["stages"]}
+    assert images == {"torch": 6, "qonnx": 6, "qonnx_reference": 2, "lowered": 2, "csim": 6}
     assert facts["stages"][-1]["title"].endswith("ap_types")
     assert facts["mismatched_logits"] == NO_MISMATCH | {"csim_reference_csim": None}
     assert np.load(copied / "logits_lowered.npy").shape == (2, 10)
 
 
-def test_pictures_only_where_asked(copied: Path):
+def test_images_only_where_asked(copied: Path):
     labels = (np.load(copied / "logits_torch.npy").argmax(axis=1) + 1) % 10
-    save_arrays({"images": noise(6), "labels": labels}, copied / "pictures.safetensors")
+    save_arrays({"images": noise(6), "labels": labels}, copied / "images.safetensors")
     assert build.main(["--from", "compare", "--out", str(copied)]) == 0
     assert "data:image/png" not in (copied / "report.html").read_text()
-    assert build.main(["--from", "report", "--show-pictures", "--out", str(copied)]) == 0
+    assert build.main(["--from", "report", "--show-images", "--out", str(copied)]) == 0
     assert (copied / "report.html").read_text().count("data:image/png") == 6
 
 
@@ -259,7 +259,7 @@ def test_damaged_weight_is_a_mismatch(copied: Path, report: Callable[[Path], dic
     counts = facts["mismatched_logits"]
     assert counts["torch_qonnx"] == counts["csim_reference_csim"] == 0
     assert counts["qonnx_csim"] == counts["lowered_csim"] > 30
-    assert f"qonnx / csim: {counts['qonnx_csim']} logits of 6 pictures" in (copied / "report.txt").read_text()
+    assert f"qonnx / csim: {counts['qonnx_csim']} logits of 6 images" in (copied / "report.txt").read_text()
     first = facts["trace"]["first_difference"]
     assert (first["operator"], first["between"]) == ("head", "lowered and csim")
     assert capsys.readouterr().err.splitlines()[-1].startswith("build: not exact: operator head is the first")
@@ -326,9 +326,9 @@ def test_trace_names_the_operator_with_wrong_semantics(
     monkeypatch.setattr(cls, "execute", off_by_one)
     assert build.main(["--from", "compare", "--trace", "--out", str(copied)]) == 1
     first = report(copied)["trace"]["first_difference"]
-    assert (first["operator"], first["between"], first["picture"]) == (name, "qonnx and lowered", 5)
+    assert (first["operator"], first["between"], first["image"]) == (name, "qonnx and lowered", 5)
     assert first["got"] == first["expected"] + 1
-    said = f"operator {name} is the first that differs (qonnx and lowered): picture 5"
+    said = f"operator {name} is the first that differs (qonnx and lowered): image 5"
     assert said in (copied / "report.txt").read_text()
 
 
@@ -392,7 +392,7 @@ def test_wrong_data_folders(refused: Refused, checkpoint: Path, tmp_path: Path):
     "array, message",
     [
         (noise(2).astype(np.int16), "holds int16"),
-        (nan_pictures(), "holds NaN"),
+        (nan_images(), "holds NaN"),
         (noise(2)[..., :1], "it must be (N, 32, 32, 3)"),
         (noise(2)[:0], "with N >= 1"),
         (np.array([None]), "not a plain .npy array"),
@@ -516,7 +516,7 @@ def test_crash_of_the_simulation(copied: Path, capsys: pytest.CaptureFixture[str
     before = snapshot(copied.parent)
     assert build.main(["--from", "simulate", "--out", str(copied)]) == 2
     said = capsys.readouterr().err.splitlines()[-1]
-    assert said.startswith("build: the C-simulation ended with 3 at picture 0") and "out of paper" in said
+    assert said.startswith("build: the C-simulation ended with 3 at image 0") and "out of paper" in said
     assert snapshot(copied.parent) == before
 
 

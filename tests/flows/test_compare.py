@@ -276,7 +276,7 @@ def test_terminal(saved: Saved, capsys: pytest.CaptureFixture[str]):
     a, b = saved("a", full_report()), saved("b", changed_report())
     assert compare.main([a, b, "--fail-if", "stages.csim.seconds>0"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[:2] == [f"A  {a}: pynq-z2, 100 pictures", f"B  {b}: pynq-z2, 100 pictures"]
+    assert lines[:2] == [f"A  {a}: pynq-z2, 100 images", f"B  {b}: pynq-z2, 100 images"]
     table = {line.split()[0]: line.split()[1:] for line in lines[3:] if line}
     assert table["accuracy.csim"] == ["71.96", "71.76", "-0.2", "worse"]
     assert table["accuracy.torch"] == ["72.16", "72.16", "0"]

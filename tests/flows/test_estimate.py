@@ -89,7 +89,7 @@ def test_figures(estimate: Estimate, capsys: pytest.CaptureFixture[str]):
     assert facts["latency_cycles"] > facts["interval_cycles"] >= facts["bottleneck_cycles"]
     assert facts["images_per_second"] == pytest.approx(facts["clock_mhz"] * 1e6 / facts["interval_cycles"], rel=1e-4)
     assert facts["images_per_second"] >= FPS and facts["evidence"] == "calibrated"
-    assert f"{facts['images_per_second']:,.0f} pictures a second on pynq-z2 at 100 MHz" in said
+    assert f"{facts['images_per_second']:,.0f} images/s on pynq-z2 at 100 MHz" in said
     assert all(row["name"] in said for row in rows)
 
 
@@ -139,14 +139,14 @@ def test_a_board_that_is_too_small(refused: Callable[..., str], estimate: Estima
     said = refused("--target", target, "--fps", 30000)
     found = re.fullmatch(
         r"estimate: small is too small: it takes ([\d,]+) LUT, ([\d,]+) more than 85% of 3,300(?: and .*)?; "
-        r"([\d,]+) pictures a second would fit",
+        r"([\d,]+) images/s would fit",
         said,
     )
     assert found, said
     taken, more, most = (int(text.replace(",", "")) for text in found.groups())
     assert taken - more == 0.85 * 3300 and more > 0
     assert estimate("--target", target, "--fps", most)["images_per_second"] >= most
-    assert refused("--target", target, "--fps", 2 * most).endswith("pictures a second would fit")
+    assert refused("--target", target, "--fps", 2 * most).endswith("images/s would fit")
 
 
 def test_a_board_that_is_too_small_for_anything(refused: Callable[..., str], tmp_path: Path):
@@ -163,7 +163,7 @@ def test_a_board_that_is_too_small_for_anything(refused: Callable[..., str], tmp
 def test_a_throughput_that_no_folding_has(refused: Callable[..., str]):
     said = refused("--fps", 10**6)
     assert re.fullmatch(
-        r"estimate: \w+ takes [\d,]+ cycles a picture at its fastest, more than 100: at most [\d,]+ pictures a second "
+        r"estimate: \w+ takes [\d,]+ cycles an image at its fastest, more than 100: at most [\d,]+ images/s "
         r"at 100 MHz",
         said,
     ), said

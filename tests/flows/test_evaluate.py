@@ -25,7 +25,7 @@ from brevitas_model.pruning import apply_masks, make_masks, matrices
 from brevitas_model.resnet import ResNet9, ResNet9Config
 from brevitas_model.shipped import CheckpointError
 from brevitas_model.training import data
-from brevitas_model.training.data import Pictures
+from brevitas_model.training.data import Dataset
 from brevitas_model.training.recipe import Pruning, Recipe, Schedule
 from brevitas_model.training.run import carry_weights, start_digest
 from brevitas_model.vit import VisionTransformer, count_parameters
@@ -37,7 +37,7 @@ from flows.evaluation.measures import Score, check_blocks, packed_bytes, unmaske
 from hls_projects.graphs.qonnx_file import QonnxError
 from tests.support.models import calibrated, listing, noise, random_model, tiny_config
 
-PICTURES = Pictures(noise(60), np.arange(60) % 10)
+IMAGES = Dataset(noise(60), np.arange(60) % 10)
 FLOAT, POT4 = tiny_config(weight_format="float"), tiny_config()
 SCHEDULE = Schedule(epochs=1, learning_rate=1e-3)
 PRUNING = Pruning(sparsity=0.5, structure="block", block=8)
@@ -88,10 +88,10 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module", autouse=True)
 def splits() -> None:
-    """CIFAR-10 of a few random pictures."""
+    """CIFAR-10 of a few random images."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(data, "VALIDATION_IMAGES", 20)
-        patch.setattr(command, "load_cifar10", lambda folder, *, train: PICTURES)
+        patch.setattr(command, "load_cifar10", lambda folder, *, train: IMAGES)
         yield
 
 
@@ -127,8 +127,8 @@ def facts(evaluated: Path) -> dict:
 
 def top1(model: torch.nn.Module) -> float:
     with torch.no_grad():
-        guesses = model(torch.from_numpy(PICTURES.images).float()).numpy().argmax(axis=1)
-    return 100.0 * float(np.mean(guesses == PICTURES.labels))
+        guesses = model(torch.from_numpy(IMAGES.images).float()).numpy().argmax(axis=1)
+    return 100.0 * float(np.mean(guesses == IMAGES.labels))
 
 
 def phase(facts: dict, phase: str, checkpoint: str) -> dict:
@@ -180,7 +180,7 @@ def test_sizes(chain: dict[str, Path], facts: dict):
     # Counted once from the model and once from the file.
     assert torch_row["bytes"] == exported_row["bytes"] < count
     assert exported_row["mismatched_logits"] == 0
-    assert "every logit equals torch's, 600 on 60 pictures" in exported_row["notes"]
+    assert "every logit equals torch's, 600 on 60 images" in exported_row["notes"]
 
 
 def test_sparsity_is_counted(chain: dict[str, Path], facts: dict):
@@ -212,8 +212,8 @@ def test_spread_of_seeds(chain: dict[str, Path], facts: dict, evaluated: Path):
 def test_confusion_and_recall(chain: dict[str, Path], facts: dict):
     model, _ = load_checkpoint(chain["pot4"])
     with torch.no_grad():
-        guesses = model(torch.from_numpy(PICTURES.images).float()).argmax(dim=1).tolist()
-    counted = Counter(zip(PICTURES.labels.tolist(), guesses, strict=True))
+        guesses = model(torch.from_numpy(IMAGES.images).float()).argmax(dim=1).tolist()
+    counted = Counter(zip(IMAGES.labels.tolist(), guesses, strict=True))
     (found,) = [entry for entry in facts["checkpoints"] if entry["name"] == "pot4"]
     assert found["confusion"] == [[counted[true, guess] for guess in range(10)] for true in range(10)]
     recall = [100 * counted[true, true] / 6 for true in range(10)]
@@ -221,16 +221,16 @@ def test_confusion_and_recall(chain: dict[str, Path], facts: dict):
 
 
 def test_files(evaluated: Path, facts: dict):
-    pictures = [f"confusion-{name}.png" for name in ("float", "pot4", "pruned", "seed1", "seed2")]
-    assert listing(evaluated) == sorted([*pictures, "evaluation.csv", "evaluation.json", "evaluation.txt"])
-    for name in pictures:
-        with Image.open(evaluated / name) as picture:
-            assert picture.format == "PNG" and min(picture.size) > 600
+    images = [f"confusion-{name}.png" for name in ("float", "pot4", "pruned", "seed1", "seed2")]
+    assert listing(evaluated) == sorted([*images, "evaluation.csv", "evaluation.json", "evaluation.txt"])
+    for name in images:
+        with Image.open(evaluated / name) as image:
+            assert image.format == "PNG" and min(image.size) > 600
     with (evaluated / "evaluation.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [float(row["accuracy"]) for row in rows] == [row["accuracy"] for row in facts["phases"]]
     text = (evaluated / "evaluation.txt").read_text()
-    assert "60 pictures of the test split" in text and "4 of 8, held" in text
+    assert "60 images of the test split" in text and "4 of 8, held" in text
     assert [line.split()[0] for line in text.splitlines() if line.startswith("exported ")] == ["exported"]
 
 
@@ -245,7 +245,7 @@ def test_confusion_figure_shows_counts_and_names():
     assert [label.get_text() for label in axes.get_yticklabels()] == [f"class{i}" for i in range(10)]
     recall = [label.get_text() for label in axes.child_axes[0].get_yticklabels()]
     assert recall[:3] == ["100.0 %", "50.0 %", "-"]
-    assert axes.get_title() == "model: 75.00 % of 4 pictures"
+    assert axes.get_title() == "model: 75.00 % of 4 images"
 
 
 def test_hand_made_zeros_of_a_float_model(tmp_path: Path):
@@ -365,8 +365,8 @@ def test_logit_that_differs(
     assert command.main([str(chain["pot4"]), "--out", str(tmp_path), "--images", "20"]) == 1
     found = json.loads((tmp_path / "evaluation.json").read_text())
     row = phase(found, "exported", "pot4")
-    assert row["mismatched_logits"] == 2 and found["pictures"] == 20
-    assert row["notes"] == ["2 of 200 logits differ from torch's, on 1 pictures"]
+    assert row["mismatched_logits"] == 2 and found["images"] == 20
+    assert row["notes"] == ["2 of 200 logits differ from torch's, on 1 images"]
 
 
 def blocks_of(*rows: list[int]) -> dict[str, np.ndarray]:
@@ -447,11 +447,11 @@ def test_runs_of_one_name_keep_apart(chain: dict[str, Path], tmp_path: Path):
 
 def test_validation_split(chain: dict[str, Path], tmp_path: Path):
     found = run(chain["float"], "--split", "validation", "--out", tmp_path / "out")
-    assert (found["split"], found["pictures"]) == ("validation", 20)
+    assert (found["split"], found["images"]) == ("validation", 20)
     model, _ = load_checkpoint(chain["float"])
     with torch.no_grad():
-        guesses = model(torch.from_numpy(PICTURES.images[-20:]).float()).argmax(dim=1).numpy()
-    assert found["phases"][0]["correct"] == int((guesses == PICTURES.labels[-20:]).sum())
+        guesses = model(torch.from_numpy(IMAGES.images[-20:]).float()).argmax(dim=1).numpy()
+    assert found["phases"][0]["correct"] == int((guesses == IMAGES.labels[-20:]).sum())
 
 
 def refused(capsys: pytest.CaptureFixture[str], *argv: object) -> str:
@@ -479,7 +479,7 @@ def test_checkpoints_that_cannot_be_evaluated(
     seven = saved(tmp_path / "seven.safetensors", random_model(tiny_config(weight_format="float", num_classes=7)))
     assert "tells 7 classes apart, the labels 10" in refused(capsys, seven, *out)
     small = saved(tmp_path / "small.safetensors", random_model(tiny_config(weight_format="float", image_size=16)))
-    assert "pictures of 16 x 16 x 3" in refused(capsys, small, *out)
+    assert "images of 16 x 16 x 3" in refused(capsys, small, *out)
     save_checkpoint(tmp_path / "odd.safetensors", random_model(FLOAT), {"recipe": {"pruning": {"sparsity": 7}}})
     assert "impossible pruning" in refused(capsys, tmp_path / "odd.safetensors", *out)
     assert not (tmp_path / "out").exists()

@@ -13,7 +13,7 @@ import torch
 from brevitas_model.checkpoint import load_checkpoint, load_masks, read_tensors, save_checkpoint
 from brevitas_model.pruning import apply_masks, make_masks, matrices
 from brevitas_model.training import data
-from brevitas_model.training.data import Pictures
+from brevitas_model.training.data import Dataset
 from brevitas_model.training.recipe import Pruning, load_recipe
 from brevitas_model.training.run import accuracy
 from flows import prune as command
@@ -21,8 +21,8 @@ from flows import train
 from flows.train import add_arguments
 from tests.support.models import noise, random_model, tiny_config
 
-PICTURES = Pictures(noise(96), np.arange(96) % 10)
-VALIDATION = PICTURES[-32:]
+IMAGES = Dataset(noise(96), np.arange(96) % 10)
+VALIDATION = IMAGES[-32:]
 RECIPE = """
 {top}
 [model]
@@ -45,9 +45,9 @@ ramp_epochs = 0
 
 @pytest.fixture(autouse=True)
 def splits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """CIFAR-10 of a few random pictures."""
+    """CIFAR-10 of a few random images."""
     monkeypatch.setattr(data, "VALIDATION_IMAGES", len(VALIDATION))
-    monkeypatch.setattr(train, "load_cifar10", lambda folder, *, train: PICTURES)
+    monkeypatch.setattr(train, "load_cifar10", lambda folder, *, train: IMAGES)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from flows.reporting.rtl_table import resources_table
 from hls_projects.dataflow import simulate
 from hls_projects.dataflow.sizing import Depths
 from hls_projects.folding.depths import chosen_depths
-from hls_projects.graphs.qonnx_file import run_pictures
+from hls_projects.graphs.qonnx_file import run_images
 from hls_projects.lowering import lower
 from hls_projects.lowering.merging import merged, separated
 from hls_projects.operators import PotLinear, ResidualAdd
@@ -32,7 +32,7 @@ from hls_projects.rtl.simulation import Program, compile_core, lint
 from hls_projects.targets import load_target
 from tests.support.models import noise, patterns, random_model, tiny_config
 
-PICTURES = 4
+IMAGES = 4
 TOLERANCE = 0.02
 FOLDING = {
     "PotLinear": {"pe": 12, "element": "bucket", "parallel_tokens": 2},
@@ -85,14 +85,14 @@ def compiled(project: Project) -> Program:
 
 
 def check(project: Project, program: Program) -> None:
-    images = patterns(PICTURES)
-    expected = run_pictures(project.model, images)
-    assert len(np.unique(expected)) > PICTURES
+    images = patterns(IMAGES)
+    expected = run_images(project.model, images)
+    assert len(np.unique(expected)) > IMAGES
     for seed in (1, 2):
         assert np.array_equal(program.run(images, stalls=seed).logits, expected)
     run = program.run(images)
     assert np.array_equal(run.logits, expected)
-    trace = simulate(pipeline.network(project.graph), project.depths, PICTURES, record=False)
+    trace = simulate(pipeline.network(project.graph), project.depths, IMAGES, record=False)
     print(f"interval {run.interval():,} / {trace.interval():,}, latency {run.latency():,} / {trace.latency():,}")
     assert run.latency() == pytest.approx(trace.latency(), rel=TOLERANCE)
     assert run.interval() == pytest.approx(trace.interval(), rel=TOLERANCE)
@@ -123,7 +123,7 @@ def test_a_folder_stands_on_its_own(tiny: Project, tmp_path: Path):
 
 @pytest.mark.verilator
 def test_a_core_that_hangs_is_told(tiny_program: Program):
-    """The first picture takes longer than the patience for its logits."""
+    """The first image takes longer than the patience for its logits."""
     with pytest.raises(TwinError, match=r"^hangs with in: \d+ of 2048 words, valid 1, ready 0, out: 0 of 2, valid 0"):
         tiny_program.run(noise(2), patience=300)
 
@@ -194,7 +194,7 @@ def quick(tiny: Project, request: pytest.FixtureRequest, monkeypatch):
     """The command without compiling again."""
     program = request.getfixturevalue("tiny_program")
     monkeypatch.setattr(command, "compile_core", lambda core, folder, work: program)
-    return ["--lowered", str(tiny.folder / "lowered.onnx"), "--pictures", "2"]
+    return ["--lowered", str(tiny.folder / "lowered.onnx"), "--images", "2"]
 
 
 @pytest.mark.verilator
@@ -202,7 +202,7 @@ def test_command(quick: list[str], tmp_path: Path, capsys: pytest.CaptureFixture
     monkeypatch.delenv("CIFAR10_ROOT", raising=False)
     assert command.main([*quick, "--out", str(tmp_path / "rtl"), "--json", str(tmp_path / "rtl.json")]) == 0
     said = capsys.readouterr()
-    assert said.out.startswith("0 of 20 logits of 2 pictures differ\n") and "random pictures" in said.err
+    assert said.out.startswith("0 of 20 logits of 2 images differ\n") and "random images" in said.err
     facts = json.loads((tmp_path / "rtl.json").read_text())
     cycles = facts["interval_cycles"]
     assert cycles["measured"] == pytest.approx(cycles["simulated"], rel=TOLERANCE)
@@ -220,13 +220,13 @@ def test_command(quick: list[str], tmp_path: Path, capsys: pytest.CaptureFixture
 @pytest.mark.verilator
 def test_mismatches_are_counted(quick: list[str], monkeypatch, capsys: pytest.CaptureFixture[str]):
     def wrong(model: ModelWrapper, images: np.ndarray) -> np.ndarray:
-        logits = run_pictures(model, images)
+        logits = run_images(model, images)
         logits[1, 2:5] += 1
         return logits
 
-    monkeypatch.setattr(command, "run_pictures", wrong)
+    monkeypatch.setattr(command, "run_images", wrong)
     assert command.main(quick) == 1
-    assert capsys.readouterr().out.startswith("3 of 20 logits of 2 pictures differ\n")
+    assert capsys.readouterr().out.startswith("3 of 20 logits of 2 images differ\n")
 
 
 @pytest.mark.parametrize(

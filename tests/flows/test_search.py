@@ -29,7 +29,7 @@ from brevitas_model.config import ConfigError, ViTConfig
 from brevitas_model.export import export
 from brevitas_model.models import build_model
 from brevitas_model.training import curves, data
-from brevitas_model.training.data import Pictures
+from brevitas_model.training.data import Dataset
 from brevitas_model.training.recipe import Recipe, load_recipe
 from brevitas_model.training.run import Run
 from brevitas_model.vit import count_parameters
@@ -55,7 +55,7 @@ from tests.support import ROOT
 from tests.support.models import noise
 
 IMAGES, VALIDATION, BATCH = 128, 40, 64
-PICTURES = Pictures(noise(IMAGES + VALIDATION), np.arange(IMAGES + VALIDATION) % 10)
+IMAGES = Dataset(noise(IMAGES + VALIDATION), np.arange(IMAGES + VALIDATION) % 10)
 SPACE = """
 embed_dim = [8, 16]
 depth = [1]
@@ -410,7 +410,7 @@ def test_price_on_a_board_is_that_of_the_estimate(tmp_path: Path):
     found = price(config)
     assert found == price(config)
     assert found.items() >= cost(config).items()
-    # A pixel a clock is as fast as a picture can come in.
+    # A pixel a clock is as fast as an image can come in.
     assert found["interval_cycles"] >= config.image_size**2
     assert all(0 < found[kind] <= 0.85 * price.target.resources[kind] for kind in KINDS)
     lowered = lower(export(random_model(config), tmp_path / "model.onnx"))
@@ -489,7 +489,7 @@ def job(folder: Path, epochs: int = 2, **more: object) -> Job:
 
 
 def local_pool() -> LocalPool:
-    return LocalPool(PICTURES[:IMAGES], PICTURES[IMAGES:])
+    return LocalPool(IMAGES[:IMAGES], IMAGES[IMAGES:])
 
 
 def test_a_job_stops_where_its_report_says_so_and_goes_on_from_there(tmp_path: Path):
@@ -543,7 +543,7 @@ class FakeRay:
 
 def over_ray(folder: Path, monkeypatch: pytest.MonkeyPatch, ray: FakeRay, **more: object) -> Outcome:
     monkeypatch.setitem(sys.modules, "ray", ray)
-    with ray_pool.ray_pool("", PICTURES[:IMAGES], PICTURES[IMAGES:]) as pool:
+    with ray_pool.ray_pool("", IMAGES[:IMAGES], IMAGES[IMAGES:]) as pool:
         (outcome,) = pool.run([job(folder, **more)])
     return outcome
 
@@ -593,16 +593,16 @@ def hasty_databases() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def no_pictures_of_curves(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_plots_of_curves(monkeypatch: pytest.MonkeyPatch) -> None:
     """They take longer than these trainings."""
-    monkeypatch.setattr(curves, "_picture", lambda history: b"")
+    monkeypatch.setattr(curves, "_plot", lambda history: b"")
 
 
 @pytest.fixture(autouse=True)
 def splits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """CIFAR-10 of a few random pictures."""
+    """CIFAR-10 of a few random images."""
     monkeypatch.setattr(data, "VALIDATION_IMAGES", VALIDATION)
-    monkeypatch.setattr(search, "load_cifar10", lambda folder, *, train: PICTURES)
+    monkeypatch.setattr(search, "load_cifar10", lambda folder, *, train: IMAGES)
 
 
 @pytest.fixture
@@ -760,7 +760,7 @@ from flows import search
 from hls_projects.folding.folded import FoldOptions
 test_search.data.VALIDATION_IMAGES = test_search.VALIDATION
 test_search.torch.set_num_threads(1)
-search.load_cifar10 = lambda folder, *, train: test_search.PICTURES
+search.load_cifar10 = lambda folder, *, train: test_search.IMAGES
 sys.exit(search.main())
 """
 
@@ -831,7 +831,7 @@ def test_rank_trains_each_model_twice_and_goes_on(tmp_path: Path, capsys: pytest
     (tmp_path / "out" / "rank.json").unlink()
     assert search.main(argv) == 0 and capsys.readouterr().out == said
     assert {path: path.stat().st_mtime_ns for path in states} == states
-    assert "holds the trainings of rank runs on 64 pictures" in refused([*argv[:-1], "100"], capsys)
+    assert "holds the trainings of rank runs on 64 images" in refused([*argv[:-1], "100"], capsys)
 
 
 def test_correlations():

@@ -14,7 +14,7 @@ import pytest
 from optuna.trial import TrialState
 
 from brevitas_model.training import data
-from brevitas_model.training.data import Pictures
+from brevitas_model.training.data import Dataset
 from flows import search
 from tests.support import ROOT
 from tests.support.models import noise
@@ -22,7 +22,7 @@ from tests.support.models import noise
 pytestmark = pytest.mark.ray
 
 VALIDATION = 200
-PICTURES = Pictures(noise(1_024 + VALIDATION), np.arange(1_024 + VALIDATION) % 10)
+IMAGES = Dataset(noise(1_024 + VALIDATION), np.arange(1_024 + VALIDATION) % 10)
 TRIALS, EPOCHS = 6, 3
 SPACE = """
 embed_dim = [32, 48]
@@ -80,7 +80,7 @@ class Killer(threading.Thread):
 
 def test_a_node_that_is_killed_loses_no_trial(cluster: object, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.setattr(data, "VALIDATION_IMAGES", VALIDATION)
-    monkeypatch.setattr(search, "load_cifar10", lambda folder, *, train: PICTURES)
+    monkeypatch.setattr(search, "load_cifar10", lambda folder, *, train: IMAGES)
     (tmp_path / "space.toml").write_text(SPACE)
     out = tmp_path / "out"
     storage = f"sqlite:///{out / 'study.db'}"

@@ -21,7 +21,7 @@ from brevitas_model.checkpoint import load_checkpoint, save_checkpoint
 from brevitas_model.export import export
 from brevitas_model.models import build_model
 from brevitas_model.training import data
-from brevitas_model.training.data import Pictures
+from brevitas_model.training.data import Dataset
 from brevitas_model.training.run import Run, accuracy
 from flows import search, sweep
 from flows import simulate as simulate_command
@@ -36,7 +36,7 @@ from tests.support import ROOT
 from tests.support.models import listing, noise, random_model, tiny_config
 
 VALIDATION = 32
-PICTURES = Pictures(noise(96 + VALIDATION), np.arange(96 + VALIDATION) % 10)
+IMAGES = Dataset(noise(96 + VALIDATION), np.arange(96 + VALIDATION) % 10)
 RECIPE = """
 start = "{start}"
 [model]
@@ -50,7 +50,7 @@ epochs = 2
 learning_rate = 1e-3
 batch_size = 32
 """
-POINTS = ["--tile-sizes", "4", "16", "--fifo-lengths", "1", "512", "smallest", "lossless", "--pictures", "4"]
+POINTS = ["--tile-sizes", "4", "16", "--fifo-lengths", "1", "512", "smallest", "lossless", "--simulated-images", "4"]
 
 
 def write_recipe(folder: Path, weight_format: str = "pot4", seed: int = 0) -> Path:
@@ -62,10 +62,10 @@ def write_recipe(folder: Path, weight_format: str = "pot4", seed: int = 0) -> Pa
 
 @pytest.fixture(autouse=True)
 def splits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """CIFAR-10 of a few random pictures, and no curves drawn of each epoch."""
-    monkeypatch.setattr("brevitas_model.training.curves._picture", lambda history: b"picture")
+    """CIFAR-10 of a few random images, and no curves drawn of each epoch."""
+    monkeypatch.setattr("brevitas_model.training.curves._plot", lambda history: b"image")
     monkeypatch.setattr(data, "VALIDATION_IMAGES", VALIDATION)
-    monkeypatch.setattr(search, "load_cifar10", lambda folder, *, train: PICTURES)
+    monkeypatch.setattr(search, "load_cifar10", lambda folder, *, train: IMAGES)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def swept(recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("sweep") / "out"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(data, "VALIDATION_IMAGES", VALIDATION)
-        patch.setattr(search, "load_cifar10", lambda folder, *, train: PICTURES)
+        patch.setattr(search, "load_cifar10", lambda folder, *, train: IMAGES)
         assert sweep.main(["--recipe", str(recipe), *POINTS, "--out", str(out)]) == 0
     return out
 
@@ -123,7 +123,7 @@ def test_every_point_is_there_and_attention_decides_what_is_trained(swept: Path)
 
 def test_accuracy_is_that_of_the_models_of_the_points(swept: Path):
     """Also where another tile size or mode was trained than the point's."""
-    validation = PICTURES[-VALIDATION:]
+    validation = IMAGES[-VALIDATION:]
     for row in read(swept)[::4]:
         point = hardware(swept, row)
         source, _ = load_checkpoint(point.checkpoint)
@@ -161,7 +161,7 @@ def test_timing_is_that_of_the_simulate_command(swept: Path, tmp_path: Path):
     rows = read(swept)
     for row in (rows[1], rows[8], rows[9]):
         checkpoint = swept / "trainings" / row["training"] / "model.safetensors"
-        options = ["--checkpoint", str(checkpoint), "--fifo-length", row["fifo_length"], "--pictures", "4"]
+        options = ["--checkpoint", str(checkpoint), "--fifo-length", row["fifo_length"], "--images", "4"]
         status = simulate_command.main([*options, "--json", str(tmp_path / "timing.json")])
         facts = json.loads((tmp_path / "timing.json").read_text())
         assert status == (row["deadlock"] == "True") == (facts["deadlock"] is not None)
@@ -286,7 +286,7 @@ from tests.flows import test_sweep
 from flows import search, sweep
 test_sweep.data.VALIDATION_IMAGES = test_sweep.VALIDATION
 test_sweep.torch.set_num_threads(1)
-search.load_cifar10 = lambda folder, *, train: test_sweep.PICTURES
+search.load_cifar10 = lambda folder, *, train: test_sweep.IMAGES
 sys.exit(sweep.main())
 """
 
@@ -378,7 +378,7 @@ def test_trade_offs_that_hold():
         "windowed, tile 4, 8, 16: interval 400 to 300 cycles (-25.0%), with 100 to 200 bits (+100.0%); "
         "200 bits give no more",
     )
-    assert "first picture 550 to 500 cycles (-9.1%)" in found[3].figures[0]
+    assert "first image 550 to 500 cycles (-9.1%)" in found[3].figures[0]
     assert "under load 700 to 600 cycles (-14.3%)" in found[3].figures[0]
     assert "interval 300 to 400 cycles (+33.3%); 1 of 3 lengths stand still" in found[3].figures[0]
 
@@ -446,7 +446,7 @@ def test_windows_know_which_training_they_need():
         (["--fifo-lengths=-4"], "must be a whole number of at least 1, not '-4'"),
         (["--modes", "local"], "argument --modes: invalid choice: 'local' (choose from"),
         (["--context-tiles", "-1"], "context_tiles must be 0 or a positive integer, not -1"),
-        (["--pictures", "1"], "--pictures must be at least 2, for an interval"),
+        (["--simulated-images", "1"], "--simulated-images must be at least 2, for an interval"),
         (["--target", "moon"], "unknown target 'moon'"),
         (["--recipe", "none"], "recipe none cannot be read"),
         (["--recipe", "vit-float"], 'trains no quantized transformer; set model.weight_format to "pot4" or "pot6"'),
@@ -466,7 +466,7 @@ def test_refusals(recipe: Path, tmp_path: Path, options: list[str], message: str
     assert not list((tmp_path / "out").glob("sweep.*"))
 
 
-def test_a_sweep_of_another_recipe_or_other_pictures(copied: Path, recipe: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_sweep_of_another_recipe_or_other_images(copied: Path, recipe: Path, capsys: pytest.CaptureFixture[str]):
     before = read(copied)
     for options in (["--set", "seed=1"], ["--images", "64"], ["--epochs", "3"]):
         assert run(recipe, copied, *options) == 2

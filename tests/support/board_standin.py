@@ -1,7 +1,7 @@
 """A stand-in for pynq on a board: overlay, DMA and reset, in front of the compiled top level.
 
 It keeps to what the hardware does where a driver could go wrong: what the processor writes is not in memory before a
-flush, a transfer ends some polls after its start, pictures wait while results are not fetched, the core runs only
+flush, a transfer ends some polls after its start, images wait while results are not fetched, the core runs only
 once it is started, and a register of a core in reset is not read.
 """
 
@@ -16,8 +16,8 @@ import numpy as np
 from hls_projects.simulation.axi import COUNTERS, AxiCore
 
 POLLS = 3  # that a transfer takes
-LATENCY = 40  # polls of either channel from a picture to its result
-IN_FLIGHT = 3  # pictures whose results are not fetched, with which no further one gets in
+LATENCY = 40  # polls of either channel from an image to its result
+IN_FLIGHT = 3  # images whose results are not fetched, with which no further one gets in
 REGISTERS = {name: {"address_offset": 0x10 + 0x10 * n} for n, name in enumerate(COUNTERS)}
 RESULT_BYTES = 48
 
@@ -107,19 +107,19 @@ class Board:
 
     Args:
         project: HLS project with the compiled core.
-        fault: what goes wrong with picture ``fault_at``, counted from the last reset, and only once.
+        fault: what goes wrong with image ``fault_at``, counted from the last reset, and only once.
     """
 
     def __init__(self, project: Path):
         self.project, self.core, self.results, self.polls = project, None, deque(), 0
-        self.fault, self.fault_at, self.pictures, self.resets = None, 0, 0, 0
+        self.fault, self.fault_at, self.images, self.resets = None, 0, 0, 0
         self.in_reset, self.started, self.dma_resetting = False, False, set()
 
     def inject(self, fault: str, at: int):
         self.fault, self.fault_at = fault, at
 
     def due(self, fault: str) -> bool:
-        if self.fault != fault or self.pictures != self.fault_at:
+        if self.fault != fault or self.images != self.fault_at:
             return False
         self.fault = None
         return True
@@ -131,7 +131,7 @@ class Board:
         if self.due("hang"):
             self.fault = "stuck"
             return False
-        if self.due("cut picture"):
+        if self.due("cut image"):
             data = data[:2048]
         if self.due("dma error"):
             self.dma.recvchannel.error = True
@@ -144,7 +144,7 @@ class Board:
         if self.due("result twice"):
             results *= 2
         self.results += [(self.polls + LATENCY, packet) for packet in results]
-        self.pictures += 1
+        self.images += 1
         return True
 
     def reset_core(self, value: int):
@@ -155,7 +155,7 @@ class Board:
             self.core.close()
         self.core, self.in_reset, self.started = AxiCore(self.project), True, False
         self.results.clear()
-        self.pictures, self.resets = 0, self.resets + 1
+        self.images, self.resets = 0, self.resets + 1
         if self.fault == "stuck":
             self.fault = None
 

@@ -1,4 +1,4 @@
-"""Small random models and pictures for the tests."""
+"""Small random models and images for the tests."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def _extremes(random: np.random.Generator, index: int) -> np.ndarray:
 
 def _stripes(random: np.random.Generator, index: int) -> np.ndarray:
     line = np.where((np.arange(32) + index // 16) // (1 + index % 8) % 2, 255, 0).astype(np.uint8)
-    picture = np.broadcast_to(line[:, None, None], (32, 32, 3))
-    return np.array(picture.transpose(1, 0, 2) if index // 8 % 2 else picture)
+    image = np.broadcast_to(line[:, None, None], (32, 32, 3))
+    return np.array(image.transpose(1, 0, 2) if index // 8 % 2 else image)
 
 
 def _gradient(random: np.random.Generator, index: int) -> np.ndarray:

@@ -82,8 +82,8 @@ def bulk(low: int, high: int, *shape: int) -> st.SearchStrategy[np.ndarray]:
     return st.integers(0, 2**32 - 1).map(build)
 
 
-def pictures(operator: HardwareOperator, count: int, seed: int = 0) -> list[np.ndarray]:
-    """Codes of every input of an operator, from pictures in which they are random to pictures of ends and zeros."""
+def images(operator: HardwareOperator, count: int, seed: int = 0) -> list[np.ndarray]:
+    """Codes of every input of an operator, from images in which they are random to images of ends and zeros."""
     random = np.random.default_rng(seed)
 
     def draw(index: int) -> np.ndarray:

@@ -25,22 +25,22 @@ FULL: dict[str, Any] = {
     "model": {"parameters": 1234, "weight_bits": 4, "sparsity": 0.25, "config": {"depth": 1, "embed_dim": 16}},
     "macs": {"weights": 4096, "attention": 512},
     "stages": [
-        {"name": "torch", "title": "PyTorch", "pictures": 100, "seconds": 1.5, "peak_memory_mib": None},
-        {"name": "qonnx", "title": "QONNX", "pictures": 100, "seconds": 2.0, "peak_memory_mib": None},
-        {"name": "lowered", "title": "Hardware operators", "pictures": 20, "seconds": 3.0, "peak_memory_mib": None},
-        {"name": "csim", "title": "C-simulation", "pictures": 100, "seconds": 4.0, "peak_memory_mib": 93.5},
+        {"name": "torch", "title": "PyTorch", "images": 100, "seconds": 1.5, "peak_memory_mib": None},
+        {"name": "qonnx", "title": "QONNX", "images": 100, "seconds": 2.0, "peak_memory_mib": None},
+        {"name": "lowered", "title": "Hardware operators", "images": 20, "seconds": 3.0, "peak_memory_mib": None},
+        {"name": "csim", "title": "C-simulation", "images": 100, "seconds": 4.0, "peak_memory_mib": 93.5},
     ],
     "comparisons": [
-        {"between": ["torch", "qonnx"], "pictures": 100, "mismatched_logits": 0, "mismatched_pictures": 0},
-        {"between": ["qonnx", "csim"], "pictures": 100, "mismatched_logits": 43, "mismatched_pictures": 7},
-        {"between": ["csim", "lowered"], "pictures": 20, "mismatched_logits": 0, "mismatched_pictures": 0},
+        {"between": ["torch", "qonnx"], "images": 100, "mismatched_logits": 0, "mismatched_images": 0},
+        {"between": ["qonnx", "csim"], "images": 100, "mismatched_logits": 43, "mismatched_images": 7},
+        {"between": ["csim", "lowered"], "images": 20, "mismatched_logits": 0, "mismatched_images": 0},
     ],
     "mismatched_logits": {"torch_qonnx": 0, "qonnx_csim": 43, "lowered_csim": 0},
     "accuracy": {"torch": 72.16, "qonnx": 72.16, "csim": 71.96},
     "classes": {
         "names": list(CIFAR10_NAMES),
         "accuracy": {"torch": [70.0] * 10, "csim": [60.0, *[70.0] * 8, None]},
-        "pictures": [10] * 9 + [0],
+        "images": [10] * 9 + [0],
         "confusion": [[6, 4, *[0] * 8], *([0] * i + [7, 3] + [0] * (8 - i) for i in range(1, 9)), [0] * 10],
     },
     "max_bits": 23,
@@ -144,12 +144,12 @@ FULL: dict[str, Any] = {
         },
     },
     "trace": {
-        "pictures": 8,
+        "images": 8,
         "operators": 20,
         "first_difference": {
             "operator": "blocks_0_attn_softmax",
             "between": "lowered and csim",
-            "picture": 17,
+            "image": 17,
             "index": [5, 12],
             "expected": 31,
             "got": -4,
@@ -196,7 +196,7 @@ def empty_report() -> dict[str, Any]:
 def exact_report() -> dict[str, Any]:
     """The full report without its differences."""
     report = full_report()
-    report["comparisons"][1] |= {"mismatched_logits": 0, "mismatched_pictures": 0}
+    report["comparisons"][1] |= {"mismatched_logits": 0, "mismatched_images": 0}
     report["mismatched_logits"]["qonnx_csim"] = 0
     report["trace"]["first_difference"] = None
     return report

@@ -1,4 +1,4 @@
-"""What the timed simulation says of one operator, in the form in which its twin's clocks are measured."""
+"""What the timed simulation says of one operator, in the form in which its twin's cycles are measured."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from hls_projects.rtl.bench import Cycles
 NO_BOUND = 1 << 30
 
 
-def simulated_cycles(operator: HardwareOperator, pictures: int) -> Cycles:
-    """When the words of ``pictures`` pictures move where nothing but the operator itself makes them wait."""
+def simulated_cycles(operator: HardwareOperator, images: int) -> Cycles:
+    """When the words of ``images`` images move where nothing but the operator itself makes them wait."""
     inputs = [math.prod(shape) // operator.in_word(index) for index, shape in enumerate(operator.input_shapes())]
     outputs = math.prod(operator.output_shape()) // operator.out_word()
     ports = [f"in{index}" for index in range(len(inputs))]
@@ -25,14 +25,14 @@ def simulated_cycles(operator: HardwareOperator, pictures: int) -> Cycles:
     ]
     sink = Process("sink", "sink", _all(outputs, Read("out")))
     fifos = (*(Fifo(name, 8, NO_BOUND) for name in ports), *blocks, Fifo("out", 8, NO_BOUND))
-    trace = simulate(Network((*sources, *processes, sink), fifos), {}, pictures)
+    trace = simulate(Network((*sources, *processes, sink), fifos), {}, images)
     sent = trace.writes["out"] + operator.output_latency()
-    return Cycles(tuple(_by_picture(trace.reads[name], pictures) for name in ports), _by_picture(sent, pictures))
+    return Cycles(tuple(_by_image(trace.reads[name], images) for name in ports), _by_image(sent, images))
 
 
 def _all(words: int, step: Read | Write) -> Program:
     return (Repeat(words, (step,)),)
 
 
-def _by_picture(cycles: np.ndarray, pictures: int) -> np.ndarray:
-    return cycles.reshape(pictures, -1)
+def _by_image(cycles: np.ndarray, images: int) -> np.ndarray:
+    return cycles.reshape(images, -1)

@@ -25,7 +25,7 @@ PINS = {
         {"M_AXI_GP0", "S_AXI_HP0", "DDR", "FIXED_IO"}, {"M_AXI_GP0_ACLK", "S_AXI_HP0_ACLK"}, set(),
         {"FCLK_CLK0", "FCLK_RESET0_N"},
     ),
-    "vit_axi:1.0": ({"pictures", "results", "s_axi_control"}, {"ap_clk"}, {"ap_rst_n"}, {"interrupt"}),
+    "vit_axi:1.0": ({"images", "results", "s_axi_control"}, {"ap_clk"}, {"ap_rst_n"}, {"interrupt"}),
     "axi_dma:7.1": (
         {"S_AXI_LITE", "M_AXI_MM2S", "M_AXI_S2MM", "M_AXIS_MM2S", "S_AXIS_S2MM"},
         {"s_axi_lite_aclk", "m_axi_mm2s_aclk", "m_axi_s2mm_aclk"}, {"axi_resetn"},
@@ -144,7 +144,7 @@ class VitisHls(Tool):
     def do_csim_design(self):
         names = {path.name for path in self.bench}
         need({f"{self.top}_test.cpp", "weights", "tb_data"} == names, f"test bench is {names}")
-        need((self.bench[-1] / "tb_input_features.dat").is_file(), "no pictures")
+        need((self.bench[-1] / "tb_input_features.dat").is_file(), "no images")
         self.done.append("csim")
         print("INFO: [SIM 211-1] CSim done with 0 errors.", flush=True)
 

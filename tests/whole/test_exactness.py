@@ -1,4 +1,4 @@
-"""Random weights, adversarial pictures: no logit differs between torch, QONNX, the lowered graph and C++."""
+"""Random weights, adversarial images: no logit differs between torch, QONNX, the lowered graph and C++."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from brevitas_model.vit import VisionTransformer
 from flows import build
 from tests.support.models import calibrated, patterns, random_model, tiny_config
 
-PICTURES = int(os.environ.get("EXACTNESS_PICTURES", "200"))
+IMAGES = int(os.environ.get("EXACTNESS_IMAGES", "200"))
 # embed_dim, depth, num_heads, mlp_ratio, patch_size, global_pool, weight_format
 SHAPES = {
     "128-3-4-2-4-token-4bits": (128, 3, 4, 2, 4, "token", "pot4"),
@@ -59,9 +59,9 @@ def with_extreme_rows(model: VisionTransformer) -> VisionTransformer:
 
 
 def exact_logits(model: VisionTransformer, folder: Path) -> np.ndarray:
-    """Logits of the C-simulation, which are those of every other stage, (PICTURES, 10)."""
+    """Logits of the C-simulation, which are those of every other stage, (IMAGES, 10)."""
     save_checkpoint(folder / "random.safetensors", model, {})
-    np.save(folder / "patterns.npy", patterns(PICTURES))
+    np.save(folder / "patterns.npy", patterns(IMAGES))
     out = folder / "out"
     status = build.main(
         ["--checkpoint", str(folder / "random.safetensors"), "--inputs", str(folder / "patterns.npy"),
@@ -70,9 +70,9 @@ def exact_logits(model: VisionTransformer, folder: Path) -> np.ndarray:
     assert status == 0
     report = json.loads((out / "report.json").read_text())
     assert set(report["mismatched_logits"].values()) == {0}
-    assert report["images"] == PICTURES and report["max_bits"] <= 24
+    assert report["images"] == IMAGES and report["max_bits"] <= 24
     logits = np.load(out / "logits_csim.npy")
-    assert logits.shape == (PICTURES, 10) and len(np.unique(logits, axis=0)) > PICTURES // 2
+    assert logits.shape == (IMAGES, 10) and len(np.unique(logits, axis=0)) > IMAGES // 2
     return logits
 
 

@@ -1,4 +1,4 @@
-"""The shipped models on real pictures."""
+"""The shipped models on real images."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ needs_cifar10 = pytest.mark.skipif(
     "CIFAR10_ROOT" not in os.environ, reason="needs CIFAR-10: set CIFAR10_ROOT to a torchvision root"
 )
 STARTING_POINT = 413_706  # parameters of the model that the project set out to beat
-# Top-1 in percent on the first thousand test pictures, and on all ten thousand.
+# Top-1 in percent on the first thousand test images, and on all ten thousand.
 ACCURACY = {"vit-pot4": (85.2, 84.70), "vit-pot6": (85.0, 84.80)}
 CHAIN = ("teacher", "vit-float", "vit-pruned", "vit-pot4-mixed", "vit-pot4", "vit-pot6")
 
@@ -53,7 +53,7 @@ def test_small_and_half_of_it_zero(name: str):
 
 @needs_cifar10
 @pytest.mark.parametrize("name", ACCURACY)
-def test_accuracy_on_a_thousand_pictures(name: str):
+def test_accuracy_on_a_thousand_images(name: str):
     model, _ = load_checkpoint(find_checkpoint(name))
     assert accuracy(model, load_cifar10(train=False)[:1000]) == pytest.approx(ACCURACY[name][0])
 
@@ -67,7 +67,7 @@ def test_main_job(name: str, tmp_path: Path):
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert set(report["mismatched_logits"].values()) == {0}
     assert report["images"] == 10_000 and report["max_bits"] <= 24
-    compared = {tuple(pair["between"]): pair["pictures"] for pair in report["comparisons"]}
+    compared = {tuple(pair["between"]): pair["images"] for pair in report["comparisons"]}
     assert compared["torch", "qonnx"] == compared["qonnx", "csim"] == 10_000
     assert compared["csim_reference", "csim"] == 100
     assert list(report["accuracy"].values()) == pytest.approx([ACCURACY[name][1]] * 3)
@@ -88,7 +88,7 @@ def test_every_folding_is_exact(fps: int | None, dense: bool, tmp_path: Path):
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     mismatched = report["mismatched_logits"]
     assert mismatched.pop("csim_reference_csim") is None and set(mismatched.values()) == {0}
-    compared = {tuple(pair["between"]): pair["pictures"] for pair in report["comparisons"]}
+    compared = {tuple(pair["between"]): pair["images"] for pair in report["comparisons"]}
     assert compared["torch", "qonnx"] == compared["qonnx", "csim"] == 200
     foldings = json.loads((tmp_path / "out" / "folding.json").read_text()).values()
     assert any(folding.get("sparse") for folding in foldings) is not dense

@@ -155,7 +155,7 @@ def check(operator: PotLinear) -> None:
     """
     name, pe = operator.onnx_node.name, operator.size("pe")
     if operator.size("simd") != 1:
-        raise ValueError(f"{name}: the twin takes one input a clock, simd 1, not {operator.size('simd')}")
+        raise ValueError(f"{name}: the twin takes one input a cycle, simd 1, not {operator.size('simd')}")
     if not 1 <= pe <= operator.size("n_out"):
         raise ValueError(f"{name}: pe {pe} is not in 1 ... {operator.size('n_out')}")
     tokens = operator.size("parallel_tokens")
@@ -388,7 +388,7 @@ def _pack(codes: list[int], width: int) -> int:
 
 
 def _drained_words(operator: PotLinear, parts: Parts) -> list[int]:
-    """The memory ``drained``; word 0 is for clocks without a drain."""
+    """The memory ``drained``; word 0 is for cycles without a drain."""
     pe = operator.size("pe")
     rows = np.ones((groups(operator) * pe, parts.powers), dtype=np.int64)
     for power in range(parts.powers):

@@ -1,4 +1,4 @@
-// Takes a stream, one word a clock or with random stalls, and logs every word and when it came.
+// Takes a stream, one word a cycle or with random stalls, and logs every word and when it came.
 //
 // A word that waits may neither change nor go away, and no more than the expected number may come.
 

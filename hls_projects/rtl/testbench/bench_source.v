@@ -1,4 +1,4 @@
-// Sends the words of the file <NAME>.hex, one a clock or with random gaps, and logs when each was taken.
+// Sends the words of the file <NAME>.hex, one a cycle or with random gaps, and logs when each was taken.
 
 /* verilator lint_off BLKSEQ */
 module bench_source #(
@@ -31,7 +31,7 @@ module bench_source #(
         if (rst) valid <= 0;
         else if (!valid || ready) begin
             got = 0;
-            // To the eyes of Verilator 5.006 $fscanf does not use `words`, and without this use it forgets it between clocks.
+            // To the eyes of Verilator 5.006 $fscanf does not use `words`, and without this use it forgets it between cycles.
             if (!stall && words != 0) got = $fscanf(words, "%h", word);
             valid <= got == 1;
             data <= word;

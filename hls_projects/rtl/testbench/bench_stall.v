@@ -1,4 +1,4 @@
-// Random stalls: never with seed 0, else in stretches of 16 clocks with none, few, many or nearly nothing else.
+// Random stalls: never with seed 0, else in stretches of 16 cycles with none, few, many or nearly nothing else.
 
 module bench_stall #(
     parameter SALT = 1
@@ -9,7 +9,7 @@ module bench_stall #(
     output wire stall
 );
     reg [31:0] state = 1;
-    reg [3:0] clocks = 0;
+    reg [3:0] cycles = 0;
     reg [3:0] density = 0;
 
     // Marsaglia's xorshift.
@@ -24,9 +24,9 @@ module bench_stall #(
     assign stall = seed != 0 && state[31:28] < density;
 
     always @(posedge clk) begin
-        clocks <= clocks + 1;
+        cycles <= cycles + 1;
         state <= rst ? (seed ^ SALT * 32'h9e3779b9) | 1 : following(state);
-        if (clocks == 0)
+        if (cycles == 0)
             case (state[25:24])
                 0: density <= 0;
                 1: density <= 3;

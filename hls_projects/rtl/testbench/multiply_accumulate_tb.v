@@ -1,5 +1,5 @@
-// Feeds multiply_accumulates with the lines of stimuli.hex, {first, add, a, d, b}, one a clock, and prints the sum
-// and the tie of one, of one with rounding and of one with rounding of two sums and the pre-adder, in every clock.
+// Feeds multiply_accumulates with the lines of stimuli.hex, {first, add, a, d, b}, one a cycle, and prints the sum
+// and the tie of one, of one with rounding and of one with rounding of two sums and the pre-adder, in every cycle.
 
 module multiply_accumulate_tb #(
     parameter integer CLOCKS = 1

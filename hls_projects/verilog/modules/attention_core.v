@@ -6,12 +6,12 @@
 //
 //   load stored     1 clock an element; a load goes into one unit of a ring, the window's units are the others
 //   load shared     1 clock an element, into one of 4 blocks, or of 2 where these are small enough for LUTs
-//   work            passes * groups * max(steps of a sum, parallel heads * lanes) clocks a query, those of
-//                   units from before the picture included
+//   work            passes * groups * max(steps of a sum, parallel heads * lanes) cycles a query, those of
+//                   units from before the image included
 //   store           1 clock an element, out of one of 4 blocks, or of 2 in LUTs
 //
-// so that a picture takes as long as the slowest of them; where a load comes in as long as the one before is
-// served, up to 4 clocks more a load. A query whose last element is taken in clock t, and its load's before, is
+// so that an image takes as long as the slowest of them; where a load comes in as long as the one before is
+// served, up to 4 cycles more a load. A query whose last element is taken in clock t, and its load's before, is
 // worked on from t + 1 to t + work if nothing else is. Its first result leaves in clock t + work + lanes + 10 +
 // PACKED, less what the last sum has waited for the lanes, and the others behind it.
 
@@ -25,7 +25,7 @@ module attention_core #(
     parameter integer STEPS = 1,
     parameter integer UNITS = 1,
     parameter integer LOAD_QUERIES = 1,
-    parameter integer PICTURE_LOADS = 1,
+    parameter integer IMAGE_LOADS = 1,
     parameter integer PACKED = 0,
     parameter integer SHARED_WIDTH = 8,
     parameter integer SHARED_SIGNED = 1,
@@ -90,7 +90,7 @@ module attention_core #(
             results_got <= 0;
         end else begin
             if (load_taken) loads_taken <= loads_taken + 1;
-            // The last element is written a clock after it is taken.
+            // The last element is written a cycle after it is taken.
             loads_put <= loads_taken;
             if (load_end) loads_got <= loads_got + 1;
             if (query_put) queries_put <= queries_put + 1;
@@ -192,7 +192,7 @@ module attention_core #(
         .STEPS(STEPS),
         .PERIOD(PERIOD),
         .LOAD_QUERIES(LOAD_QUERIES),
-        .PICTURE_LOADS(PICTURE_LOADS),
+        .IMAGE_LOADS(IMAGE_LOADS),
         .QUERY_BITS(QUERY_BITS),
         .RESULT_BITS(RESULT_BITS),
         .STORED_ADDRESS(STORED_ADDRESS),

@@ -2,7 +2,7 @@
 // is an element's address, its head and lane among the parallel ones are its place in the word.
 //
 // Keys come as key (group, lane), head, channel (step); values, BY_STEP, as key (step), head, channel (group,
-// lane). `taken` comes with the last of a load, for which there must be `room`; it is written a clock later.
+// lane). `taken` comes with the last of a load, for which there must be `room`; it is written a cycle later.
 
 module attention_load_stored #(
     parameter integer BY_STEP = 0,

@@ -1,6 +1,6 @@
 // Joins the words of attention_lanes, of which all but one are 0, and ends their rounding: half to even, saturated.
 //
-// The result comes a clock after its word, two with PACKED, where `high` tells with the word which of its two
+// The result comes a cycle after its word, two with PACKED, where `high` tells with the word which of its two
 // sums is wanted.
 
 module attention_result #(

@@ -1,9 +1,9 @@
 // What is multiplied when: of every query, for every pass over the heads and every group of lanes, the steps
 // of their sums.
 //
-// A window is UNITS loads of keys, in a ring of one more; a picture has PICTURE_LOADS of them, each served to
+// A window is UNITS loads of keys, in a ring of one more; an image has IMAGE_LOADS of them, each served to
 // LOAD_QUERIES queries. Scores go over a window's units outside of the groups, values (SUM_UNITS = UNITS)
-// within a sum. Units from before the picture are passed without `add`. Sums are PERIOD clocks apart. A
+// within a sum. Units from before the image are passed without `add`. Sums are PERIOD cycles apart. A
 // query begins when it is `ready` and then goes on without a gap, as does the next one behind it.
 //
 // The address of a sum lacks the lane and the head among the parallel ones.
@@ -18,7 +18,7 @@ module attention_sequencer #(
     parameter integer STEPS = 1,
     parameter integer PERIOD = 1,
     parameter integer LOAD_QUERIES = 1,
-    parameter integer PICTURE_LOADS = 1,
+    parameter integer IMAGE_LOADS = 1,
     parameter integer QUERY_BITS = 2,
     parameter integer RESULT_BITS = 2,
     parameter integer STORED_ADDRESS = 9,
@@ -91,11 +91,11 @@ module attention_sequencer #(
             assign sum_end = last;
         end else begin : apart
             reg waiting;
-            wire [(PAUSE > 2 ? $clog2(PAUSE) : 1)-1:0] clocks;
+            wire [(PAUSE > 2 ? $clog2(PAUSE) : 1)-1:0] cycles;
             wire last_clock;
-            wire unused_clocks = &{1'b0, clocks};
+            wire unused_clocks = &{1'b0, cycles};
             loop_counter #(.COUNT(PAUSE)) pause (
-                .clk(clk), .rst(rst), .step(waiting), .cut(1'b0), .count(clocks), .last(last_clock)
+                .clk(clk), .rst(rst), .step(waiting), .cut(1'b0), .count(cycles), .last(last_clock)
             );
             always @(posedge clk)
                 if (rst) waiting <= 1'b0;
@@ -105,15 +105,15 @@ module attention_sequencer #(
         end
     endgenerate
 
-    // The ring's unit, and whether its keys are of this picture.
+    // The ring's unit, and whether its keys are of this image.
     wire [UNIT_BITS-1:0] unit;
-    wire of_picture;
+    wire of_image;
     generate
         if (UNITS == 1) begin : whole
             reg half;
             wire unused_query = &{1'b0, query, step_unit};
             assign unit = half;
-            assign of_picture = 1'b1;
+            assign of_image = 1'b1;
             always @(posedge clk) half <= !rst && (half ^ load_end);
         end else begin : window
             reg [UNIT_BITS-1:0] oldest, place;
@@ -131,23 +131,23 @@ module attention_sequencer #(
                 end
             assign unit = place;
 
-            // Units of the window that lie before the picture.
-            wire [(PICTURE_LOADS > 2 ? $clog2(PICTURE_LOADS) : 1)-1:0] load;
+            // Units of the window that lie before the image.
+            wire [(IMAGE_LOADS > 2 ? $clog2(IMAGE_LOADS) : 1)-1:0] load;
             wire last_load;
             reg [UNIT_BITS-1:0] earlier;
             wire unused_load = &{1'b0, load, query};
-            loop_counter #(.COUNT(PICTURE_LOADS)) loads (
+            loop_counter #(.COUNT(IMAGE_LOADS)) loads (
                 .clk(clk), .rst(rst), .step(load_end), .cut(1'b0), .count(load), .last(last_load)
             );
             always @(posedge clk)
                 if (rst || (load_end && last_load)) earlier <= UNIT_BITS'(UNITS - 1);
                 else if (load_end && earlier != 0) earlier <= earlier - 1;
-            assign of_picture = UNIT_BITS'(SUM_UNITS > 1 ? 32'(sum_unit) : 32'(out_unit)) >= earlier;
+            assign of_image = UNIT_BITS'(SUM_UNITS > 1 ? 32'(sum_unit) : 32'(out_unit)) >= earlier;
         end
     endgenerate
 
     assign first = step == 0 && sum_unit == 0;
-    assign add = go && of_picture;
+    assign add = go && of_image;
     localparam integer STORED_UNIT = $clog2(STEPS) + $clog2(GROUPS);
     localparam integer STORED_PASS = STORED_UNIT + $clog2(UNITS + 1);
     assign stored_address = (STORED_ADDRESS'(pass) << STORED_PASS) | (STORED_ADDRESS'(unit) << STORED_UNIT)

@@ -3,8 +3,8 @@
 // Clock 0: `first`, `add` and `last` of a step, with the last the `address` of its sum and whether it is the
 // `last_sum` of its query. Clock 1: the step's elements, see attention_lanes. Clock 6 + n: lane n, head after
 // head, is chosen. Clock 8 + n, or 9 + n with PACKED: its `result` at the sum's address, in which head and
-// lane have been filled in. `put` comes a clock after the last result of a query. Sums must be at least as
-// many clocks apart as there are lanes.
+// lane have been filled in. `put` comes a cycle after the last result of a query. Sums must be at least as
+// many cycles apart as there are lanes.
 
 module attention_sums #(
     parameter integer PARALLEL_HEADS = 1,
@@ -35,10 +35,10 @@ module attention_sums #(
     output wire [OUT_WIDTH-1:0] result,
     output reg put
 );
-    // Control, as many clocks late as what it goes with. Resets keep the chains out of LUTs.
+    // Control, as many cycles late as what it goes with. Resets keep the chains out of LUTs.
     reg [3:1] first_at;
     reg [5:1] add_at, last_at;
-    // Sums are at least 5 clocks apart, or their places come in a chain, too.
+    // Sums are at least 5 cycles apart, or their places come in a chain, too.
     wire [ADDRESS:0] sum_at_5;
     always @(posedge clk) begin
         first_at <= rst ? 0 : {first_at[2:1], first};

@@ -1,6 +1,6 @@
 // Words of ELEMENTS elements, written element by element and read as words.
 //
-// A word is in `read_data` a clock after its address, while `read` is high; later it stays. What is read
+// A word is in `read_data` a cycle after its address, while `read` is high; later it stays. What is read
 // in the clock in which it is written is not defined.
 
 module element_ram #(

@@ -1,7 +1,7 @@
 // A FIFO for DEPTH words, at least two, and one more in its output register. With DEPTH 1 it is nothing: the word
 // lies in the register that its writer has at its output.
 //
-// A word comes out two clocks after it went in, or later; one a clock. Up to 32 words lie in shift registers, up
+// A word comes out two cycles after it went in, or later; one a cycle. Up to 32 words lie in shift registers, up
 // to 256 in distributed RAM, more in block RAM.
 
 module fifo #(

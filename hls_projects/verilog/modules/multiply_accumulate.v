@@ -1,6 +1,6 @@
 // A multiply-accumulate in a DSP48E1: sum = (first ? START : sum) + (add ? (a + d) * b : 0).
 //
-// `first` and `add` come two clocks after their a, d and b; the sum two clocks after them. `tie` tells that
+// `first` and `add` come two cycles after their a, d and b; the sum two cycles after them. `tie` tells that
 // the low SHIFT bits of the sum are 0: with START = 2^(SHIFT-1) dropping them rounds half up, and half to
 // even differs from it there only (the convergent rounding of the pattern detector, UG479). `d` needs
 // PREADD = 1. The slice is instantiated for synthesis, for what is inferred has neither the detector nor the start;

@@ -7,7 +7,7 @@
 // 2^(SHIFT-1), SHIFT <= 15, see multiply_accumulate. (Fu et al., Deep learning with INT8 optimization on
 // Xilinx devices, WP486, stops after seven products instead.)
 //
-// `first` and `add` come two clocks after a and b, the sums two clocks after them, and with the last of them
+// `first` and `add` come two cycles after a and b, the sums two cycles after them, and with the last of them
 // `last`. `wraps` is the count's next value: it is right in the clock in which the sums are.
 
 module multiply_accumulate_pair #(

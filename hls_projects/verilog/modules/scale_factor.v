@@ -3,8 +3,8 @@
 // The positive sum is m * 2^k rounded half to even, m of eight bits (significand() of fixed_point.h). Then
 // factor = table[m - 128] << (HIGHEST - k), or with ROOT table[(k odd) * 128 + m - 128] << (HIGHEST - k / 2).
 //
-// One register does it all, a shift by four or one a clock: first the sum moves left until its first bit
-// is the leading one, then the word of the table moves left. It is ready CLOCKS + 1 clocks after `load`,
+// One register does it all, a shift by four or one a cycle: first the sum moves left until its first bit
+// is the leading one, then the word of the table moves left. It is ready CLOCKS + 1 cycles after `load`,
 // whatever the sum. A sum of 0 gives some factor.
 
 module scale_factor #(
@@ -34,7 +34,7 @@ module scale_factor #(
 
     reg [REGISTER-1:0] value;
     reg signed [EXPONENT-1:0] exponent;
-    // A clock of the schedule after the other; the sum moves, then comes the word of the table.
+    // A cycle of the schedule after the other; the sum moves, then comes the word of the table.
     reg [CLOCKS-1:0] schedule;
     reg normalise, done;
     assign ready = done;

@@ -1,6 +1,6 @@
 // One stream to COPIES streams of the same words, which take a word each when they can.
 //
-// The next word comes in when every copy has gone, or goes in this clock: one a clock, one clock late.
+// The next word comes in when every copy has gone, or goes in this clock: one a cycle, one cycle late.
 
 module stream_fork #(
     parameter WIDTH = 8,

@@ -1,4 +1,4 @@
-"""Augmentation: a picture of a view is the view's alone, and targets say what the pixels show."""
+"""Augmentation: an image of a view is the view's alone, and targets say what the pixels show."""
 
 from __future__ import annotations
 
@@ -9,26 +9,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brevitas_model.training.augmentation import CROP_PADDING, View, generator, order
-from brevitas_model.training.data import Pictures
+from brevitas_model.training.data import Dataset
 from brevitas_model.training.recipe import Augmentation
 from tests.support.models import noise
 
 COUNT = 64
-PICTURES = Pictures(noise(COUNT), np.arange(COUNT) % 10)
+IMAGES = Dataset(noise(COUNT), np.arange(COUNT) % 10)
 MIXED = Augmentation(mixup=0.4, cutmix=0.4)
-# Every picture of one value of its own, so that pixels tell which of the two they come from.
-FLAT = Pictures(
-    np.arange(100, 100 + COUNT, dtype=np.uint8).repeat(32 * 32 * 3).reshape(-1, 32, 32, 3), np.arange(COUNT)
-)
+# Every image of one value of its own, so that pixels tell which of the two they come from.
+FLAT = Dataset(np.arange(100, 100 + COUNT, dtype=np.uint8).repeat(32 * 32 * 3).reshape(-1, 32, 32, 3), np.arange(COUNT))
 EVERYTHING = torch.arange(COUNT)
 
 
-def view_of(augmentation: Augmentation, number: int = 0, pictures: Pictures = PICTURES) -> View:
-    return View(pictures, augmentation, generator(0, 0, number))
+def view_of(augmentation: Augmentation, number: int = 0, dataset: Dataset = IMAGES) -> View:
+    return View(dataset, augmentation, generator(0, 0, number))
 
 
 def still(augmentation: Augmentation, number: int = 0) -> View:
-    """Flat pictures, uncropped."""
+    """Flat images, uncropped."""
     view = view_of(augmentation, number, FLAT)
     view.shift.fill_(CROP_PADDING)
     return view
@@ -36,7 +34,7 @@ def still(augmentation: Augmentation, number: int = 0) -> View:
 
 @settings(deadline=None, max_examples=30)
 @given(chosen=st.lists(st.integers(0, COUNT - 1), min_size=1, max_size=20))
-def test_a_picture_does_not_depend_on_its_batch(chosen: list[int]):
+def test_a_image_does_not_depend_on_its_batch(chosen: list[int]):
     view = view_of(MIXED)
     together = view.pixels(EVERYTHING)
     batch = torch.tensor(chosen)
@@ -57,18 +55,18 @@ def test_views_repeat():
 
 
 def test_crops_and_flips_only():
-    images = torch.from_numpy(PICTURES.images)
+    images = torch.from_numpy(IMAGES.images)
     made = view_of(Augmentation()).pixels(EVERYTHING)
     assert made.shape == images.shape and made.dtype == torch.float32
     padded = torch.nn.functional.pad(images, (0, 0, 4, 4, 4, 4)).float()
     flips, places = 0, set()
-    for index, picture in enumerate(made):
+    for index, image in enumerate(made):
         found = [
             (flip, row, column)
             for flip in (False, True)
             for row in range(9)
             for column in range(9)
-            if torch.equal(picture.flip(1) if flip else picture, padded[index, row : row + 32, column : column + 32])
+            if torch.equal(image.flip(1) if flip else image, padded[index, row : row + 32, column : column + 32])
         ]
         assert len(found) == 1
         flips += found[0][0]
@@ -80,7 +78,7 @@ def test_crops_and_flips_only():
 
 def test_without_mixing_targets_are_the_labels():
     targets = view_of(Augmentation()).targets(EVERYTHING, 10)
-    assert torch.equal(targets, torch.nn.functional.one_hot(torch.from_numpy(PICTURES.labels), 10).float())
+    assert torch.equal(targets, torch.nn.functional.one_hot(torch.from_numpy(IMAGES.labels), 10).float())
 
 
 @pytest.mark.parametrize("number", range(3))
@@ -128,10 +126,10 @@ def test_targets_are_probabilities(shares: tuple[float, float], number: int):
     assert pixels.min() >= 0 and pixels.max() <= 255
 
 
-def test_shares_of_the_pictures_are_those_asked_for():
+def test_shares_of_the_images_are_those_asked_for():
     count = 2000
-    pictures = Pictures(np.zeros((count, 4, 4, 3), dtype=np.uint8), np.zeros(count, dtype=np.int64))
-    view = view_of(Augmentation(mixup=0.2, cutmix=0.3), pictures=pictures)
+    dataset = Dataset(np.zeros((count, 4, 4, 3), dtype=np.uint8), np.zeros(count, dtype=np.int64))
+    view = view_of(Augmentation(mixup=0.2, cutmix=0.3), dataset=dataset)
     assert not (view.mixed & view.pasted).any()
     assert float(view.mixed.float().mean()) == pytest.approx(0.2, abs=0.04)
     assert float(view.pasted.float().mean()) == pytest.approx(0.3, abs=0.04)
@@ -139,7 +137,7 @@ def test_shares_of_the_pictures_are_those_asked_for():
 
 
 @pytest.mark.parametrize("count, batch_size, shown", [(70, 32, 64), (64, 32, 64), (31, 32, 0), (5, 1, 5)])
-def test_an_epoch_shows_each_picture_once(count: int, batch_size: int, shown: int):
+def test_an_epoch_shows_each_image_once(count: int, batch_size: int, shown: int):
     parts = list(order(count, batch_size, generator(0, 1, 0)))
     assert all(len(part) == batch_size for part in parts)
     flat = torch.cat([*parts, torch.zeros(0, dtype=torch.long)]).tolist()

@@ -1,4 +1,4 @@
-"""Pictures: labels that fit, and refusals that say what to do."""
+"""Dataset: labels that fit, and refusals that say what to do."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from brevitas_model.training import data
-from brevitas_model.training.data import DataError, Pictures, load_cifar10, load_inputs, train_validation_split
+from brevitas_model.training.data import DataError, Dataset, load_cifar10, load_inputs, train_validation_split
 from tests.support.models import noise
 
 ROOT = os.environ.get("CIFAR10_ROOT", "")
@@ -21,23 +21,23 @@ needs_cifar = pytest.mark.skipif(
 
 @needs_cifar
 def test_test_split():
-    pictures = load_cifar10(train=False)
-    assert pictures.images.shape == (10_000, 32, 32, 3) and pictures.images.dtype == np.uint8
-    assert np.bincount(pictures.labels).tolist() == [1000] * 10
+    dataset = load_cifar10(train=False)
+    assert dataset.images.shape == (10_000, 32, 32, 3) and dataset.images.dtype == np.uint8
+    assert np.bincount(dataset.labels).tolist() == [1000] * 10
 
 
 def test_validation_is_the_end_of_the_training_split(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(data, "VALIDATION_IMAGES", 2)
-    pictures = Pictures(noise(7), np.arange(7))
-    train, validation = train_validation_split(pictures)
+    dataset = Dataset(noise(7), np.arange(7))
+    train, validation = train_validation_split(dataset)
     assert train.labels.tolist() == [0, 1, 2, 3, 4] and validation.labels.tolist() == [5, 6]
-    assert np.array_equal(validation.images, pictures.images[5:])
+    assert np.array_equal(validation.images, dataset.images[5:])
 
 
 def test_inputs_round_trip(tmp_path: Path):
     np.save(tmp_path / "x.npy", noise(3))
-    pictures = load_inputs(tmp_path / "x.npy")
-    assert pictures.labels is None and np.array_equal(pictures.images, noise(3))
+    dataset = load_inputs(tmp_path / "x.npy")
+    assert dataset.labels is None and np.array_equal(dataset.images, noise(3))
 
 
 def test_missing_folder(tmp_path: Path):
@@ -90,7 +90,7 @@ def test_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         load_cifar10(train=False)
 
 
-def nan_pictures() -> np.ndarray:
+def nan_images() -> np.ndarray:
     images = noise(2).astype(np.float32)
     images[1, 0, 0, 0] = np.nan
     return images
@@ -101,7 +101,7 @@ def nan_pictures() -> np.ndarray:
     [
         (noise(2).astype(np.float32), "holds float32; pixels are uint8"),
         (noise(2).astype(np.int64), "holds int64"),
-        (nan_pictures(), "holds NaN"),
+        (nan_images(), "holds NaN"),
         (noise(2).transpose(0, 3, 1, 2), r"has shape \(2, 3, 32, 32\); it must be \(N, 32, 32, 3\)"),
         (noise(1)[0], r"has shape \(32, 32, 3\)"),
         (noise(2)[:0], r"has shape \(0, 32, 32, 3\)"),
@@ -122,7 +122,7 @@ def test_inputs_that_are_no_array(tmp_path: Path):
         load_inputs(tmp_path / "none.npy")
     whole = tmp_path / "whole.npy"
     np.save(whole, noise(2))
-    broken = {"cut": whole.read_bytes()[:-1], "empty": b"", "text": b"pictures", "zip": b"PK\x03\x04cut"}
+    broken = {"cut": whole.read_bytes()[:-1], "empty": b"", "text": b"images", "zip": b"PK\x03\x04cut"}
     for name, content in broken.items():
         path = tmp_path / f"{name}.npy"
         path.write_bytes(content)

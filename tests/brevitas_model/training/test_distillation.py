@@ -14,12 +14,12 @@ from brevitas_model.models import build_model
 from brevitas_model.resnet import ResNet9Config
 from brevitas_model.shipped import CheckpointError
 from brevitas_model.training.augmentation import View, generator
-from brevitas_model.training.data import Pictures
+from brevitas_model.training.data import Dataset
 from brevitas_model.training.distillation import Teacher, distillation_loss
 from brevitas_model.training.recipe import Augmentation, Distillation, Recipe, Schedule
 from tests.support.models import noise, random_model, tiny_config
 
-PICTURES = Pictures(noise(40), np.arange(40) % 10)
+IMAGES = Dataset(noise(40), np.arange(40) % 10)
 
 
 def resnet_checkpoint(path: Path, seed: int = 0, num_classes: int = 10) -> Path:
@@ -39,18 +39,18 @@ def recipe(tmp_path: Path) -> Recipe:
 
 
 def view_of(recipe: Recipe, number: int = 0) -> View:
-    return View(PICTURES, recipe.augmentation, generator(recipe.seed, 0, number))
+    return View(IMAGES, recipe.augmentation, generator(recipe.seed, 0, number))
 
 
 class Counted:
-    """Counts the pictures that a teacher is shown."""
+    """Counts the images that a teacher is shown."""
 
     def __init__(self, teacher: Teacher) -> None:
-        self.pictures = 0
+        self.dataset = 0
         teacher.model.register_forward_hook(self.count)
 
     def count(self, module: object, args: tuple[torch.Tensor], output: object) -> None:
-        self.pictures += len(args[0])
+        self.dataset += len(args[0])
 
 
 def test_answers_are_the_teachers(recipe: Recipe, tmp_path: Path):
@@ -69,12 +69,12 @@ def test_answers_are_kept(recipe: Recipe, tmp_path: Path):
     teacher = Teacher(recipe, tmp_path / "kept")
     counted = Counted(teacher)
     first = teacher.answers(0, view_of(recipe))
-    assert counted.pictures == 40
-    assert torch.equal(teacher.answers(0, view_of(recipe)), first) and counted.pictures == 40
-    assert not torch.equal(teacher.answers(1, view_of(recipe, 1)), first) and counted.pictures == 80
+    assert counted.dataset == 40
+    assert torch.equal(teacher.answers(0, view_of(recipe)), first) and counted.dataset == 40
+    assert not torch.equal(teacher.answers(1, view_of(recipe, 1)), first) and counted.dataset == 80
     another = Teacher(recipe, tmp_path / "kept")
     counted = Counted(another)
-    assert torch.equal(another.answers(0, view_of(recipe)), first) and counted.pictures == 0
+    assert torch.equal(another.answers(0, view_of(recipe)), first) and counted.dataset == 0
 
 
 @pytest.mark.parametrize("content", [b"", b"half a file", None, "other"])
@@ -87,14 +87,14 @@ def test_damaged_answers_are_made_anew(recipe: Recipe, tmp_path: Path, content: 
     else:
         path.write_bytes(path.read_bytes()[:-1] if content is None else content)
     counted = Counted(teacher)
-    assert torch.equal(teacher.answers(0, view), first) and counted.pictures == 40
-    assert torch.equal(teacher.answers(0, view), first) and counted.pictures == 40
+    assert torch.equal(teacher.answers(0, view), first) and counted.dataset == 40
+    assert torch.equal(teacher.answers(0, view), first) and counted.dataset == 40
 
 
-def test_other_number_of_pictures_is_asked_anew(recipe: Recipe, tmp_path: Path):
+def test_other_number_of_images_is_asked_anew(recipe: Recipe, tmp_path: Path):
     teacher = Teacher(recipe, tmp_path / "kept")
     teacher.answers(0, view_of(recipe))
-    fewer = View(PICTURES[:30], recipe.augmentation, generator(0, 0, 0))
+    fewer = View(IMAGES[:30], recipe.augmentation, generator(0, 0, 0))
     assert teacher.answers(0, fewer).shape == (30, 10)
 
 

@@ -1,4 +1,4 @@
-"""Training on a few hundred random pictures: it resumes bit for bit, and refuses what cannot work."""
+"""Training on a few hundred random images: it resumes bit for bit, and refuses what cannot work."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from brevitas_model.pruning import apply_masks, make_masks, matrices, removed, s
 from brevitas_model.resnet import ResNet9Config
 from brevitas_model.shipped import CheckpointError
 from brevitas_model.training import data
-from brevitas_model.training.data import Pictures
+from brevitas_model.training.data import Dataset
 from brevitas_model.training.distillation import distillation_loss
 from brevitas_model.training.recipe import Augmentation, Distillation, Pruning, Recipe, Schedule, load_recipe
 from brevitas_model.training.run import (
@@ -44,16 +44,16 @@ from tests.support import ROOT
 from tests.support.disk import file_limit
 from tests.support.models import listing, noise, random_model, tiny_config
 
-PICTURES = Pictures(noise(160), np.arange(160) % 10)
-VALIDATION = Pictures(noise(20, seed=1), np.arange(20) % 10)
+IMAGES = Dataset(noise(160), np.arange(160) % 10)
+VALIDATION = Dataset(noise(20, seed=1), np.arange(20) % 10)
 FLOAT = tiny_config(weight_format="float")
 Starts = dict[str, Path]
 
 
 @pytest.fixture(autouse=True)
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing the curves of every epoch would take most of the time; the killed runs draw them."""
-    monkeypatch.setattr("brevitas_model.training.curves._picture", lambda history: b"picture")
+    monkeypatch.setattr("brevitas_model.training.curves._plot", lambda history: b"image")
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def everything(starts: Starts, **fields: object) -> Recipe:
 
 def finish(run: Run) -> dict[str, torch.Tensor]:
     """The tensors of the result."""
-    return read_tensors(train(run, PICTURES, VALIDATION, "test"))[0]
+    return read_tensors(train(run, IMAGES, VALIDATION, "test"))[0]
 
 
 def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
@@ -112,7 +112,7 @@ def metrics(folder: Path) -> list[dict[str, object]]:
 
 def train_epoch(run: Run) -> float:
     with tqdm(disable=True) as bar:
-        return run.train_epoch(PICTURES, None, bar)
+        return run.train_epoch(IMAGES, None, bar)
 
 
 # Going on.
@@ -131,12 +131,12 @@ RECIPES: dict[str, Callable[[Starts], Recipe]] = {
 @pytest.mark.parametrize("name", RECIPES)
 def test_stopped_run_goes_on_bit_for_bit(starts: Starts, tmp_path: Path, name: str):
     recipe = RECIPES[name](starts)
-    straight = finish(Run.start(tmp_path / "straight", recipe, PICTURES))
+    straight = finish(Run.start(tmp_path / "straight", recipe, IMAGES))
     for done in range(3):
-        run = Run.resume(tmp_path / "parts", recipe) if done else Run.start(tmp_path / "parts", recipe, PICTURES)
+        run = Run.resume(tmp_path / "parts", recipe) if done else Run.start(tmp_path / "parts", recipe, IMAGES)
         assert run.epoch == done
         torch.manual_seed(12345 + done)
-        run.train(PICTURES, VALIDATION, after_epoch=lambda line: True)
+        run.train(IMAGES, VALIDATION, after_epoch=lambda line: True)
     assert same(finish(Run.resume(tmp_path / "parts", recipe)), straight)
     assert metrics(tmp_path / "parts") == metrics(tmp_path / "straight")
     assert [line["epoch"] for line in metrics(tmp_path / "parts")] == [1, 2, 3]
@@ -146,13 +146,13 @@ def test_stopped_run_goes_on_bit_for_bit(starts: Starts, tmp_path: Path, name: s
 
 def test_result_says_how_it_was_made(starts: Starts, tmp_path: Path):
     recipe = tiny_recipe(start=str(starts["float"]))
-    finish(Run.start(tmp_path, recipe, PICTURES))
+    finish(Run.start(tmp_path, recipe, IMAGES))
     _, facts = load_checkpoint(tmp_path / "model.safetensors")
     assert Recipe.from_dict(facts["recipe"]) == recipe and facts["command"] == "test"
     assert facts["start"] == start_digest(recipe)
 
 
-# Killed processes. The child plays flows/train.py on random pictures and is killed at a given place.
+# Killed processes. The child plays flows/train.py on random images and is killed at a given place.
 DRIVER = """
 import os, signal, sys
 import numpy as np, torch
@@ -162,12 +162,12 @@ from tests.support.models import noise
 from brevitas_model.training import data
 from brevitas_model.training import run as training
 from brevitas_model import (checkpoint)
-from brevitas_model.training.data import Pictures
+from brevitas_model.training.data import Dataset
 from flows import train as command
 
 data.VALIDATION_IMAGES = 20
 labels = np.concatenate([np.arange(160), np.arange(20)]) % 10
-everything = Pictures(np.concatenate([noise(160), noise(20, seed=1)]), labels)
+everything = Dataset(np.concatenate([noise(160), noise(20, seed=1)]), labels)
 command.load_cifar10 = lambda folder, *, train: everything
 
 def kill(module, name, count, wanted=lambda *args: True, before=lambda *args: None):
@@ -228,7 +228,7 @@ def test_killed_run_goes_on_bit_for_bit(starts: Starts, tmp_path: Path):
     assert child.returncode == 0, child.stderr
     ends = [line.split() for line in child.stdout.splitlines() if line.split()[0] in (*places, "-")]
     died = str(-signal.SIGKILL)
-    # state, metrics, table and picture; a half-written part more for each write that was cut; the model.
+    # state, metrics, table and image; a half-written part more for each write that was cut; the model.
     assert ends == [
         ["epoch", died, "4"], ["state", died, "5"], ["history", died, "5"], ["model", died, "6"],
         ["-", "0", "7"], ["-", "0", "5"],
@@ -257,9 +257,9 @@ def test_diverging_run_keeps_the_last_good_state(
 
 @pytest.fixture
 def splits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """CIFAR-10 of a few random pictures."""
-    together = Pictures(
-        np.concatenate([PICTURES.images, VALIDATION.images]), np.concatenate([PICTURES.labels, VALIDATION.labels])
+    """CIFAR-10 of a few random images."""
+    together = Dataset(
+        np.concatenate([IMAGES.images, VALIDATION.images]), np.concatenate([IMAGES.labels, VALIDATION.labels])
     )
     monkeypatch.setattr(data, "VALIDATION_IMAGES", 20)
     monkeypatch.setattr(command, "load_cifar10", lambda folder, *, train: together)
@@ -289,8 +289,8 @@ def test_full_disk(
     full: Callable[[], AbstractContextManager[None]],
 ):
     recipe, out = tiny_recipe(), tmp_path / "run"
-    run = Run.start(out, recipe, PICTURES)
-    run.train(PICTURES, VALIDATION, after_epoch=lambda line: True)
+    run = Run.start(out, recipe, IMAGES)
+    run.train(IMAGES, VALIDATION, after_epoch=lambda line: True)
     before = {path: path.read_bytes() for path in out.iterdir()}
     argv = [str(write_recipe(tmp_path / "r.toml", recipe)), "--out", str(out)]
     capsys.readouterr()
@@ -300,26 +300,26 @@ def test_full_disk(
     last = said.strip().splitlines()[-1]
     assert status == 2 and "Traceback" not in said
     assert last.startswith("train: ") and ("No space left" in last or "File too large" in last)
-    # The history of finished epochs is written again, its picture with another time in it.
+    # The history of finished epochs is written again, its image with another time in it.
     assert listing(out) == sorted(path.name for path in before)
     assert (out / "state.safetensors").read_bytes() == before[out / "state.safetensors"]
     assert metrics(out) == [metrics(out)[0]]
     assert command.main(argv) == 0
-    assert same(read_tensors(out / "model.safetensors")[0], finish(Run.start(tmp_path / "new", recipe, PICTURES)))
+    assert same(read_tensors(out / "model.safetensors")[0], finish(Run.start(tmp_path / "new", recipe, IMAGES)))
 
 
 # What is refused.
 
 
 def test_another_recipe_is_refused(tmp_path: Path):
-    Run.start(tmp_path, tiny_recipe(), PICTURES).save()
+    Run.start(tmp_path, tiny_recipe(), IMAGES).save()
     for other in (tiny_recipe(epochs=3), tiny_recipe(seed=1), tiny_recipe(weight_format="pot4")):
         with pytest.raises(CheckpointError, match="was made by another recipe; choose another --out"):
             Run.resume(tmp_path, other)
 
 
 def test_a_recipe_from_before_a_key_is_the_same(tmp_path: Path):
-    Run.start(tmp_path, tiny_recipe(), PICTURES).save()
+    Run.start(tmp_path, tiny_recipe(), IMAGES).save()
     state = tmp_path / "state.safetensors"
     tensors, metadata = read_tensors(state)
     recipe = json.loads(metadata["recipe"])
@@ -337,7 +337,7 @@ def test_another_start_is_refused(starts: Starts, tmp_path: Path):
     start = tmp_path / "start.safetensors"
     start.write_bytes(starts["float"].read_bytes())
     recipe = tiny_recipe(start=str(start))
-    Run.start(tmp_path / "run", recipe, PICTURES).save()
+    Run.start(tmp_path / "run", recipe, IMAGES).save()
     assert Run.resume(tmp_path / "run", recipe).epoch == 0
     start.write_bytes(starts["pruned"].read_bytes())
     with pytest.raises(CheckpointError, match=r"started from another .*start.safetensors; choose another --out"):
@@ -353,9 +353,9 @@ def test_a_start_that_is_replaced_during_the_run(starts: Starts, tmp_path: Path)
     start.write_bytes(starts["float"].read_bytes())
     recipe = tiny_recipe(start=str(start))
     digest = start_digest(recipe)
-    run = Run.start(tmp_path / "run", recipe, PICTURES)
+    run = Run.start(tmp_path / "run", recipe, IMAGES)
     start.write_bytes(starts["pruned"].read_bytes())
-    run.train(PICTURES, VALIDATION, after_epoch=lambda line: True)
+    run.train(IMAGES, VALIDATION, after_epoch=lambda line: True)
     with pytest.raises(CheckpointError, match="started from another"):
         Run.resume(tmp_path / "run", recipe)
     start.unlink()
@@ -376,13 +376,13 @@ def test_a_start_of_other_tiles(starts: Starts, tmp_path: Path, start: str, layo
     """Weights, position embeddings, masks and the scales of a quantized start are carried over as they are."""
     source, _ = load_checkpoint(starts[start])
     recipe = tiny_recipe(model=dataclasses.replace(source.config, **layout), start=str(starts[start]))
-    run = Run.start(tmp_path / "run", recipe, PICTURES)
+    run = Run.start(tmp_path / "run", recipe, IMAGES)
     assert run.model.config == recipe.model
     assert same(run.model.state_dict(), source.state_dict())
     assert same(run.masks, load_masks(starts[start], source)) and bool(run.masks) == (start == "pruned")
-    pictures = torch.from_numpy(PICTURES.images[:8]).float()
+    dataset = torch.from_numpy(IMAGES.images[:8]).float()
     with torch.no_grad():
-        differs = not torch.equal(run.model.eval()(pictures), source(pictures))
+        differs = not torch.equal(run.model.eval()(dataset), source(dataset))
     assert differs == ("attention" in layout)
     train_epoch(run)
 
@@ -393,10 +393,10 @@ def test_tokens_in_another_order_keep_their_positions(starts: Starts, tmp_path: 
     source, _ = load_checkpoint(starts[start])
     for layout in ({"tile_size": 4}, {"attention": "windowed", "tile_size": 16, "context_tiles": 0}):
         config = dataclasses.replace(source.config, token_order="blocks", **layout)
-        run = Run.start(tmp_path / "run", tiny_recipe(model=config, start=str(starts[start])), PICTURES)
-        pictures = torch.from_numpy(PICTURES.images[:8]).float()
+        run = Run.start(tmp_path / "run", tiny_recipe(model=config, start=str(starts[start])), IMAGES)
+        dataset = torch.from_numpy(IMAGES.images[:8]).float()
         with torch.no_grad():
-            assert torch.allclose(run.model.eval()(pictures), source(pictures), atol=1e-5)
+            assert torch.allclose(run.model.eval()(dataset), source(dataset), atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -415,7 +415,7 @@ def test_start_of_another_shape(starts: Starts, tmp_path: Path, model: dict[str,
     path = starts.get(start, tmp_path / f"{start}.safetensors")
     recipe = tiny_recipe(model=tiny_config(**({"weight_format": "float"} | model)), start=str(path))
     with pytest.raises(CheckpointError, match=message) as error:
-        Run.start(tmp_path / "run", recipe, PICTURES)
+        Run.start(tmp_path / "run", recipe, IMAGES)
     assert "\n" not in str(error.value) and len(str(error.value)) < 400
     assert not (tmp_path / "run").exists()
 
@@ -428,16 +428,16 @@ def test_start_of_another_shape(starts: Starts, tmp_path: Path, model: dict[str,
         ({"model": tiny_config(in_channels=1)}, "in_channels 1 does not fit"),
         ({"model": tiny_config(num_classes=9)}, "model.num_classes 9 is less than the 10 classes"),
         ({"model": ResNet9Config(width=1, num_classes=5)}, "model.num_classes 5 is less"),
-        ({"schedule": {"batch_size": 161}}, "schedule.batch_size 161 is more than the 160 training pictures"),
+        ({"schedule": {"batch_size": 161}}, "schedule.batch_size 161 is more than the 160 training images"),
     ],
 )
-def test_recipe_that_does_not_fit_the_pictures(tmp_path: Path, changes: dict[str, object], message: str):
+def test_recipe_that_does_not_fit_the_images(tmp_path: Path, changes: dict[str, object], message: str):
     with pytest.raises(ConfigError, match=message):
-        Run.start(tmp_path, tiny_recipe(**changes), PICTURES)
+        Run.start(tmp_path, tiny_recipe(**changes), IMAGES)
 
 
-def test_more_classes_than_the_pictures_have(tmp_path: Path):
-    run = Run.start(tmp_path, tiny_recipe(model=tiny_config(num_classes=12), schedule={"batch_size": 160}), PICTURES)
+def test_more_classes_than_the_images_have(tmp_path: Path):
+    run = Run.start(tmp_path, tiny_recipe(model=tiny_config(num_classes=12), schedule={"batch_size": 160}), IMAGES)
     train_epoch(run)
 
 
@@ -446,7 +446,7 @@ def test_more_classes_than_the_pictures_have(tmp_path: Path):
 
 @pytest.mark.parametrize("weight_format", ["pot4", "pot6"])
 def test_training_changes_weights_but_not_calibrated_scales(tmp_path: Path, weight_format: str):
-    run = Run.start(tmp_path, tiny_recipe(weight_format=weight_format), PICTURES)
+    run = Run.start(tmp_path, tiny_recipe(weight_format=weight_format), IMAGES)
     before = {name: tensor.clone() for name, tensor in run.model.state_dict().items()}
     assert [name for name in before if "scaling_impl" in name]
     train_epoch(run)
@@ -457,17 +457,17 @@ def test_training_changes_weights_but_not_calibrated_scales(tmp_path: Path, weig
 
 def test_scales_are_calibrated_on_the_start(starts: Starts, tmp_path: Path):
     """Quantized at once, the model still thinks as the float model did."""
-    run = Run.start(tmp_path, tiny_recipe(weight_format="pot6", start=str(starts["float"])), PICTURES)
+    run = Run.start(tmp_path, tiny_recipe(weight_format="pot6", start=str(starts["float"])), IMAGES)
     source, _ = load_checkpoint(starts["float"])
     assert torch.equal(run.model.head.weight, source.head.weight)
-    pixels = torch.from_numpy(PICTURES.images).float()
+    pixels = torch.from_numpy(IMAGES.images).float()
     with torch.no_grad():
         ours, theirs = run.model.eval()(pixels), source(pixels)
     assert torch.nn.functional.cosine_similarity(ours, theirs).mean() > 0.9
 
 
 def test_fewer_batches_than_calibration_steps(tmp_path: Path):
-    run = Run.start(tmp_path, tiny_recipe(weight_format="pot4", schedule={"batch_size": 80}), PICTURES)
+    run = Run.start(tmp_path, tiny_recipe(weight_format="pot4", schedule={"batch_size": 80}), IMAGES)
     assert all(not p.requires_grad for name, p in run.model.named_parameters() if "scaling_impl" in name)
 
 
@@ -479,7 +479,7 @@ def test_calibration_leaves_the_mode_alone():
 
 
 def test_frozen_scales_take_no_part_in_the_optimizer(tmp_path: Path):
-    run = Run.start(tmp_path, tiny_recipe(weight_format="pot4"), PICTURES)
+    run = Run.start(tmp_path, tiny_recipe(weight_format="pot4"), IMAGES)
     groups = run.optimizer.param_groups
     weights = [layer.weight for layer in matrices(run.model).values()]
     assert {id(p) for p in groups[0]["params"]} == {id(p) for p in weights} and groups[0]["weight_decay"] == 0.05
@@ -506,7 +506,7 @@ def test_schedule_rises_and_falls():
 def test_precision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str, weight_format: str):
     """bfloat16 reaches the matrix products, not the parameters, nor the validation."""
     recipe = tiny_recipe(epochs=1, weight_format=weight_format, schedule={"precision": precision})
-    run = Run.start(tmp_path, recipe, PICTURES)
+    run = Run.start(tmp_path, recipe, IMAGES)
     training, validating, product = set(), set(), torch.nn.functional.linear
 
     def seen(*args: torch.Tensor) -> torch.Tensor:
@@ -515,7 +515,7 @@ def test_precision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: s
         return made
 
     monkeypatch.setattr(torch.nn.functional, "linear", seen)
-    run.train(PICTURES, VALIDATION)
+    run.train(IMAGES, VALIDATION)
     assert training == {getattr(torch, precision)} and validating == {torch.float32}
     assert all(parameter.dtype == torch.float32 for parameter in run.model.parameters())
     kept = read_tensors(tmp_path / "state.safetensors")[0]
@@ -523,13 +523,13 @@ def test_precision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: s
 
 
 def test_position_embedding_starts_as_wide_as_asked(tmp_path: Path):
-    run = Run.start(tmp_path, tiny_recipe(pos_embed_std=0.5), PICTURES)
+    run = Run.start(tmp_path, tiny_recipe(pos_embed_std=0.5), IMAGES)
     assert float(run.model.pos_embed.detach().std()) == pytest.approx(0.5, rel=0.2)
 
 
 def test_seed_decides_the_run(tmp_path: Path):
     results = [
-        finish(Run.start(tmp_path / str(index), tiny_recipe(epochs=1, seed=seed), PICTURES))
+        finish(Run.start(tmp_path / str(index), tiny_recipe(epochs=1, seed=seed), IMAGES))
         for index, seed in enumerate((7, 7, 8))
     ]
     assert same(results[0], results[1]) and not same(results[0], results[2])
@@ -537,8 +537,8 @@ def test_seed_decides_the_run(tmp_path: Path):
 
 def test_loss_is_that_of_labels_and_teacher(tmp_path: Path):
     table = Distillation(teacher="t", weight=0.7, temperature=3.0)
-    run = Run.start(tmp_path, tiny_recipe(augmentation=Augmentation(mixup=0.5), label_smoothing=0.2), PICTURES)
-    view, chosen = run.view(PICTURES, 0), torch.tensor([5, 3, 150])
+    run = Run.start(tmp_path, tiny_recipe(augmentation=Augmentation(mixup=0.5), label_smoothing=0.2), IMAGES)
+    view, chosen = run.view(IMAGES, 0), torch.tensor([5, 3, 150])
     logits, answers = torch.randn(3, 10), torch.randn(160, 10)
     smooth = 0.8 * view.targets(chosen, 10) + 0.2 / 10
     labels = -(smooth * torch.log_softmax(logits, dim=1)).sum(dim=1).mean()
@@ -552,11 +552,11 @@ def test_teacher_is_asked_once_a_view(starts: Starts, tmp_path: Path, monkeypatc
     """Three epochs show two views; a second run finds both answered."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     recipe = everything(starts)
-    Run.start(tmp_path / "a", recipe, PICTURES).train(PICTURES, VALIDATION)
+    Run.start(tmp_path / "a", recipe, IMAGES).train(IMAGES, VALIDATION)
     kept = sorted((tmp_path / "cache").rglob("*.safetensors"))
     assert [path.name for path in kept] == ["view-0-of-160.safetensors", "view-1-of-160.safetensors"]
     times = [path.stat().st_mtime_ns for path in kept]
-    Run.start(tmp_path / "b", recipe, PICTURES).train(PICTURES, VALIDATION)
+    Run.start(tmp_path / "b", recipe, IMAGES).train(IMAGES, VALIDATION)
     assert [path.stat().st_mtime_ns for path in kept] == times
     assert metrics(tmp_path / "a") == metrics(tmp_path / "b")
 
@@ -567,7 +567,7 @@ def test_accuracy_is_the_share_of_right_guesses():
     assert guesses.shape == (20,) and model.training
     labels = guesses.numpy().copy()
     labels[:5] = (labels[:5] + 1) % 10
-    assert accuracy(model, Pictures(VALIDATION.images, labels)) == 75.0
+    assert accuracy(model, Dataset(VALIDATION.images, labels)) == 75.0
 
 
 # Pruning.
@@ -584,7 +584,7 @@ def watched(run: Run, monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
     monkeypatch.setattr(Run, "raise_sparsity", raise_and_note)
     monkeypatch.setattr("brevitas_model.training.run.RANKING_STEPS", 2)
-    run.train(PICTURES, VALIDATION)
+    run.train(IMAGES, VALIDATION)
     return seen
 
 
@@ -595,7 +595,7 @@ def test_sparsity_rises_to_the_target(
     starts: Starts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scope: str, ramp_epochs: float, start: str
 ):
     pruning = Pruning(sparsity=0.75, ramp_epochs=ramp_epochs, scope=scope)
-    run = Run.start(tmp_path, tiny_recipe(start=str(starts[start]), pruning=pruning), PICTURES)
+    run = Run.start(tmp_path, tiny_recipe(start=str(starts[start]), pruning=pruning), IMAGES)
     seen = watched(run, monkeypatch)
     assert len(seen) == 10 and seen == sorted(seen)
     assert seen[0] == (pytest.approx(0.75, abs=0.02) if not ramp_epochs else {"float": 0, "pruned": 0.5}[start])
@@ -607,7 +607,7 @@ def test_sparsity_rises_to_the_target(
 
 def test_masks_hold_through_the_quantized_phase(starts: Starts, tmp_path: Path):
     """Zeros of the start are zero codes of the result, and its masks are the same."""
-    finish(Run.start(tmp_path, everything(starts), PICTURES))
+    finish(Run.start(tmp_path, everything(starts), IMAGES))
     model, _ = load_checkpoint(tmp_path / "model.safetensors")
     masks = load_masks(tmp_path / "model.safetensors", model)
     before = load_masks(starts["pruned"], model)
@@ -651,8 +651,8 @@ def test_command_takes_overrides_and_a_start(splits: None, starts: Starts, tmp_p
         (["--set", "schedule.epoch=1"], "unknown recipe key 'schedule.epoch'"),
         (["--set", "model.num_heads=3"], "num_heads 3 does not divide embed_dim 16"),
         (["--set", "model.patch_size=5"], "patch_size 5 does not divide image_size 32"),
-        (["--set", "model.image_size=64"], "does not fit pictures of 32×32×3"),
-        (["--set", "schedule.batch_size=999"], "more than the 160 training pictures"),
+        (["--set", "model.image_size=64"], "does not fit images of 32×32×3"),
+        (["--set", "schedule.batch_size=999"], "more than the 160 training images"),
         (["--start", "nowhere.safetensors"], "nowhere.safetensors does not exist"),
         (["--start", "2024"], "checkpoint 2024 does not exist"),
         (["--set", "distillation.teacher=nobody"], "checkpoint nobody does not exist"),
@@ -691,7 +691,7 @@ def test_command_can_be_interrupted(
     assert "train: interrupted; the same command goes on after the last whole epoch" in capsys.readouterr().err
     assert len(metrics(tmp_path / "run")) == 1
     assert command.main(argv) == 0
-    straight = finish(Run.start(tmp_path / "straight", recipe, PICTURES))
+    straight = finish(Run.start(tmp_path / "straight", recipe, IMAGES))
     assert same(read_tensors(tmp_path / "run" / "model.safetensors")[0], straight)
 
 

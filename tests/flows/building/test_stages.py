@@ -1,4 +1,4 @@
-"""Which pictures a stage sees, and which logits are held against which."""
+"""Which images a stage sees, and which logits are held against which."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def test_stages_of_a_build():
     assert sampled == {"qonnx_reference", "lowered", "csim_reference"}
 
 
-def test_reference_runs_every_picture_where_it_is_asked_to():
+def test_reference_runs_every_image_where_it_is_asked_to():
     csim = stages.stages(with_torch=True, csim="reference")[-1]
     assert csim.name == "csim" and csim.run is stages.run_csim_reference and not csim.sampled
 
 
 @pytest.mark.parametrize("count, size", [(10_000, 100), (7, 3), (5, 5), (3, 9), (1, 1)])
-def test_sample_is_spread_over_the_pictures(count: int, size: int):
+def test_sample_is_spread_over_the_images(count: int, size: int):
     sample = sample_of(count, size)
     assert len(sample) == min(size, count) and sample[0] == 0 and sample[-1] < count
     assert (np.diff(sample) >= count // len(sample)).all()
@@ -38,12 +38,12 @@ def logits(count: int = 6) -> np.ndarray:
     return np.arange(count * 10, dtype=np.float32).reshape(count, 10)
 
 
-def test_a_sample_is_compared_with_its_own_pictures():
+def test_a_sample_is_compared_with_its_own_images():
     sample = np.array([0, 2, 4])
     every = logits()
     given = {"torch": every, "qonnx": every, "csim": every, "lowered": every[sample], "csim_reference": every[sample]}
     found = compare_stages(given, {"lowered", "csim_reference"}, sample)
-    assert [(tuple(pair["between"]), pair["pictures"]) for pair in found] == [
+    assert [(tuple(pair["between"]), pair["images"]) for pair in found] == [
         (("torch", "qonnx"), 6), (("qonnx", "csim"), 6), (("lowered", "csim"), 3), (("csim_reference", "csim"), 3),
     ]  # fmt: skip
     assert mismatched_logits(found) == {
@@ -51,12 +51,12 @@ def test_a_sample_is_compared_with_its_own_pictures():
     }  # fmt: skip
 
 
-def test_mismatches_are_counted_by_logit_and_by_picture():
+def test_mismatches_are_counted_by_logit_and_by_image():
     wrong = logits()
     wrong[1, :3] += 1
     wrong[5, 9] -= 1
     (found,) = compare_stages({"torch": logits(), "qonnx": wrong}, set(), np.arange(6))
-    assert (found["mismatched_logits"], found["mismatched_pictures"]) == (4, 2)
+    assert (found["mismatched_logits"], found["mismatched_images"]) == (4, 2)
 
 
 def test_a_mismatch_outside_the_sample_is_not_seen_in_it():

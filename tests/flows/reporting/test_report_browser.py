@@ -14,13 +14,13 @@ import pytest
 
 from flows.reporting.comparing import compare_reports
 from flows.reporting.comparison_page import render_comparison
-from flows.reporting.page import render_report, wrong_pictures
+from flows.reporting.page import render_report, wrong_images
 from tests.support.browser import GROUND, LUMINANCE, SCROLL, THEMES, WIDTHS, Browser
 from tests.support.reports import empty_report, exact_report, full_report, large_report
 
 pytestmark = pytest.mark.browser
 
-REPORT_SECTIONS = ["verdict", "exactness", "accuracy", "pictures", "fit", "speed", "bits", "provenance"]
+REPORT_SECTIONS = ["verdict", "exactness", "accuracy", "images", "fit", "speed", "bits", "provenance"]
 COMPARISON_SECTIONS = ["verdict", "reports", "figures", "plots", "origins", "changes"]
 # Elements that reach out of the window and are not in a box that scrolls by itself.
 OVERFLOWING = """
@@ -53,7 +53,7 @@ UNFOLDED = "return [...document.querySelectorAll('details tr:last-child')].map(e
 
 def _full() -> str:
     images = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
-    return render_report(full_report(), wrong_pictures(images, np.ones(5, int), np.eye(10)[[0] * 5]))
+    return render_report(full_report(), wrong_images(images, np.ones(5, int), np.eye(10)[[0] * 5]))
 
 
 def _comparison() -> str:

@@ -27,7 +27,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from brevitas_model.checkpoint import load_checkpoint
 from flows.reporting import facts, formatting, views
 from flows.reporting.files import write_atomically
-from flows.reporting.page import render_report, wrong_pictures
+from flows.reporting.page import render_report, wrong_images
 from flows.reporting.schema import ReportError, check_report, load_schema, read_report
 from hls_projects.graphs.ranges import analyse_ranges
 from hls_projects.targets import load_target
@@ -63,7 +63,7 @@ def test_classes_are_counted(pairs):
     found = facts.accuracy_facts({"torch": logits, "csim": logits, "lowered": logits[:-1]}, labels)
     for label in range(10):
         mine = [predicted for true, predicted in pairs if true == label]
-        assert found["pictures"][label] == len(mine)
+        assert found["images"][label] == len(mine)
         assert found["confusion"][label] == [mine.count(predicted) for predicted in range(10)]
         right = round(100 * mine.count(label) / len(mine), 4) if mine else None
         assert found["accuracy"] == {"torch": found["accuracy"]["csim"], "csim": found["accuracy"]["csim"]}
@@ -86,7 +86,7 @@ def test_no_confusion_without_the_simulation():
 
 def test_names_of_other_data_sets():
     found = facts.accuracy_facts({"csim": np.zeros((2, 12))}, np.array([0, 1]))
-    assert found["names"][11] == "class 11" and len(found["pictures"]) == len(found["confusion"]) == 12
+    assert found["names"][11] == "class 11" and len(found["images"]) == len(found["confusion"]) == 12
 
 
 # Facts: graphs
@@ -256,7 +256,7 @@ def test_every_wrong_type_is_named():
         (("model", "config", "lr"), float("inf"), "report.model.config.lr is inf, which JSON does not hold"),
         (("target",), "\ud800", "report.target is text that UTF-8 does not hold"),
         (("seconds", "\ud800"), 1.0, "a key of report.seconds is text that UTF-8 does not hold"),
-        (("classes", "pictures"), [1], "report.classes.pictures has 1 elements, not one for each of 10 names"),
+        (("classes", "images"), [1], "report.classes.images has 1 elements, not one for each of 10 names"),
         (("classes", "accuracy", "csim"), [], "report.classes.accuracy.csim has 0 elements"),
         (("classes", "confusion", 3), [1, 2], "report.classes.confusion[3] has 2 elements"),
         (("target",), ["x" * 9999], "report.target: "),
@@ -368,7 +368,7 @@ def test_every_section_is_there_in_order(make):
     ids = page.values("id")
     assert [name for name in ids if name in SECTIONS] == SECTIONS
     assert [name for name in ids if name.endswith("-heading")] == [f"{name}-heading" for name in SECTIONS]
-    assert "pictures" in ids and ids.index("verdict") < ids.index("exactness")
+    assert "images" in ids and ids.index("verdict") < ids.index("exactness")
 
 
 def test_sections_without_input_say_so():
@@ -377,7 +377,7 @@ def test_sections_without_input_say_so():
     assert all('class="missing"' in part for part in parts.values())
     text = Page(html).text
     for said in (
-        "No two stages were compared", "No stage was run", "this run has no trace", "the pictures have no labels",
+        "No two stages were compared", "No stage was run", "this run has no trace", "the images have no labels",
         "Not shown.", "no synthesis and no cost model", "another-board is not among the boards",
         "the run counted no tables and weights", "no synthesis and no cycle model", "cycle-by-cycle model",
         "carries no ranges", "knows no linear layer", "started from a QONNX file", "not run from a git checkout",
@@ -425,13 +425,13 @@ def test_a_board_of_ones_own_is_shown():
 def test_figures_of_the_full_report_are_on_the_page():
     text = Page(render_report(full_report())).text.replace(formatting.GAP, " ")
     for said in (
-        "NOT EXACT", "43 logits of 7 pictures differ between qonnx and csim",
-        "First at operator blocks_0_attn_softmax, token 5, channel 12, of picture 17",
-        "Expected code 31 , got -4", "in 7 of 100 pictures", "71.96 %", "107.9 %",
+        "NOT EXACT", "43 logits of 7 images differ between qonnx and csim",
+        "First at operator blocks_0_attn_softmax, token 5, channel 12, of image 17",
+        "Expected code 31 , got -4", "in 7 of 100 images", "71.96 %", "107.9 %",
         "BRAM36, 149.5 of 140, measured by Vivado 2023.2", "measured by Vivado 2023.2 on 7z020-clg400, Routed",
         "measured by Vitis HLS 2023.2 on xc7z020-clg400-1", "137.931 measured 96.043 measured 100",
         "Timing is not met: worst slack -0.412 ns", "pot_linear_config2_U0/weights_U",
-        "2,500.0 pictures a second", "830.0 µs", "1,234", "25.0 %", "23 of 24 bits", "94 MiB",
+        "2,500.0 images/s", "830.0 µs", "1,234", "25.0 %", "23 of 24 bits", "94 MiB",
         "measured", "simulated", "calibrated", "estimated", "ab" * 32, "0123456789abcdef0123456789abcdef01234567",
         "python flows/build.py --trace",
     ):  # fmt: skip
@@ -441,7 +441,7 @@ def test_figures_of_the_full_report_are_on_the_page():
 @pytest.mark.parametrize(
     "change, state, said",
     [
-        ({}, "exact", "No logit differs between 4 stages, on up to 100 pictures."),
+        ({}, "exact", "No logit differs between 4 stages, on up to 100 images."),
         ({"trace": None}, "exact", "No logit differs"),
         ({"comparisons": [], "mismatched_logits": {"a": None}}, "not known", "No two stages were compared."),
         ({"comparisons": [], "mismatched_logits": {"a": 3}}, "not exact", "Logits differ: a."),
@@ -459,7 +459,7 @@ def test_verdicts(change, state, said):
 def test_a_difference_in_the_head_has_no_token():
     report = full_report()
     report["trace"]["first_difference"]["index"] = [3]
-    assert "operator blocks_0_attn_softmax, channel 3, of picture" in Page(render_report(report)).text
+    assert "operator blocks_0_attn_softmax, channel 3, of image" in Page(render_report(report)).text
 
 
 def test_every_comparison_is_in_the_matrix_once():
@@ -539,8 +539,8 @@ def test_the_same_report_gives_the_same_page(tmp_path: Path):
 
 
 def test_the_page_asks_nothing_of_a_network():
-    pictures = wrong_pictures(np.zeros((1, 32, 32, 3), np.uint8), np.array([1]), np.eye(10)[:1])
-    page = Page(render_report(full_report(), pictures))
+    images = wrong_images(np.zeros((1, 32, 32, 3), np.uint8), np.array([1]), np.eye(10)[:1])
+    page = Page(render_report(full_report(), images))
     addresses = [*page.values("href"), *page.values("src")]
     assert all(address.startswith(("#", "data:")) for address in addresses) and len(addresses) > 10
     assert "http" not in "".join(map(str, page.tags)).replace("http-equiv", "")
@@ -577,46 +577,46 @@ def test_plots_and_tables_are_accessible():
 
 
 def test_the_largest_page_is_small_enough():
-    pictures = wrong_pictures(
+    images = wrong_images(
         np.random.default_rng(0).integers(0, 256, (12, 32, 32, 3), dtype=np.uint8),
         np.ones(12, int),
         np.eye(10)[[0] * 12],
     )
-    assert len(pictures) == 12
-    assert 400_000 < len(render_report(large_report(), pictures).encode()) <= 2 * 10**6
+    assert len(images) == 12
+    assert 400_000 < len(render_report(large_report(), images).encode()) <= 2 * 10**6
 
 
-# Pictures
+# Images
 
 
-def test_pictures_are_shown_only_when_asked_for():
+def test_images_are_shown_only_when_asked_for():
     report = full_report()
-    assert "Not shown. --show-pictures" in Page(render_report(report)).text
+    assert "Not shown. --show-images" in Page(render_report(report)).text
     assert "There are none." in Page(render_report(report, [])).text
-    assert "the pictures have no labels" in Page(render_report(report | {"classes": None}, [])).text
+    assert "the images have no labels" in Page(render_report(report | {"classes": None}, [])).text
     assert Page(render_report(report)).count("img") == 0
 
 
-def test_wrong_pictures_are_shown_with_both_names():
+def test_wrong_images_are_shown_with_both_names():
     images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
-    page = Page(render_report(full_report(), wrong_pictures(images, np.array([0, 3]), np.eye(10)[[0, 5]])))
-    [picture] = [attributes for tag, attributes in page.tags if tag == "img"]
-    assert picture["alt"] == "Picture 1, cat, taken for dog"
-    found = Image.open(io.BytesIO(base64.b64decode(picture["src"].removeprefix("data:image/png;base64,"))))
+    page = Page(render_report(full_report(), wrong_images(images, np.array([0, 3]), np.eye(10)[[0, 5]])))
+    [image] = [attributes for tag, attributes in page.tags if tag == "img"]
+    assert image["alt"] == "Image 1, cat, taken for dog"
+    found = Image.open(io.BytesIO(base64.b64decode(image["src"].removeprefix("data:image/png;base64,"))))
     assert np.array_equal(np.asarray(found), images[1])
 
 
-def test_the_worst_pictures_come_first():
+def test_the_worst_images_come_first():
     images = np.arange(6 * 3072, dtype=np.uint8).reshape(6, 32, 32, 3)
     logits = np.zeros((6, 10), np.float32)
     labels = np.array([1, 1, 1, 1, 1, 1])
     logits[[0, 2, 4, 5], 7] = [0.5, 3.0, 0.5, 2.0]
     logits[[1, 3], 1] = 1.0
-    found = wrong_pictures(images, labels, logits, count=3)
+    found = wrong_images(images, labels, logits, count=3)
     assert [(p.index, p.label, p.predicted, p.margin) for p in found] == [
         (2, 1, 7, 3.0),
         (5, 1, 7, 2.0),
         (0, 1, 7, 0.5),
     ]
     assert all(np.array_equal(p.image, images[p.index]) for p in found)
-    assert len(wrong_pictures(images, labels, logits)) == 4 and wrong_pictures(images, None, logits) == []
+    assert len(wrong_images(images, labels, logits)) == 4 and wrong_images(images, None, logits) == []

@@ -30,8 +30,8 @@ from hls_projects.simulation.bounded import DEADLOCK_STATUS
 from hls_projects.simulation.compiler import BLOCKS_HEADER
 from tests.support.models import noise
 
-PICTURES = 4
-# By case: packets, calls, pictures that come out, and wrong packets.
+IMAGES = 4
+# By case: packets, calls, images that come out, and wrong packets.
 CASES = {
     "back to back": (4, 4, 4, 0),
     "early TLAST, first beat": (2, 2, 1, 1),
@@ -43,19 +43,19 @@ CASES = {
     "early TLAST, three in a row": (4, 4, 1, 3),
     "missing TLAST, twice": (4, 4, 2, 1),
     "a beat too long": (2, 3, 1, 1),
-    "half a picture too long": (2, 3, 1, 1),
+    "half an image too long": (2, 3, 1, 1),
     "last beat not full": (2, 2, 1, 1),
     "right again": (2, 2, 2, 0),
 }
-PORTS = {"pictures": 1, "results": 1, "beats": 2, "pixels": 2, "whole": 64, "logits": 2}
+PORTS = {"images": 1, "results": 1, "beats": 2, "pixels": 2, "whole": 64, "logits": 2}
 
 
 @pytest.fixture(scope="module")
 def out(finished_build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A build, with four of its pictures and their logits for the test benches."""
+    """A build, with four of its images and their logits for the test benches."""
     folder = shutil.copytree(finished_build, tmp_path_factory.mktemp("board") / "out")
     codes = np.load(folder / "logits_csim.npy") / logit_scale(ModelWrapper(str(folder / "lowered.onnx")))
-    simulation.write_vectors(folder / "hls" / "tb_data", noise(PICTURES), codes[:PICTURES])
+    simulation.write_vectors(folder / "hls" / "tb_data", noise(IMAGES), codes[:IMAGES])
     np.save(folder / "codes.npy", codes.astype(np.int64))
     simulation.compile_programs(folder / "hls", [AXI_BOUNDED, AXI_SERVER])
     return folder
@@ -91,8 +91,8 @@ void vit(hls::stream<input_t> &pixels, hls::stream<result_t> &logits) {
 """
 
 
-def stub_codes(pictures: np.ndarray) -> np.ndarray:
-    sums = (pictures.reshape(-1, 1024, 3).astype(np.int64) * (np.arange(1024) % 7)[:, None]).sum(axis=1)
+def stub_codes(images: np.ndarray) -> np.ndarray:
+    sums = (images.reshape(-1, 1024, 3).astype(np.int64) * (np.arange(1024) % 7)[:, None]).sum(axis=1)
     return (sums[:, np.arange(10) % 3] + 11 * np.arange(10)) % 30011
 
 
@@ -111,7 +111,7 @@ def stubbed(hls: Path, folder: Path, flags: tuple[str, ...], old: str = "", new:
     assert not old or header.count(old) == 1
     (firmware / HEADER.name).write_text(header.replace(old, new) if old else header)
     (folder / "vit_axi_test.cpp").write_text((hls / "vit_axi_test.cpp").read_text())
-    simulation.write_vectors(folder / "tb_data", noise(PICTURES), stub_codes(noise(PICTURES)))
+    simulation.write_vectors(folder / "tb_data", noise(IMAGES), stub_codes(noise(IMAGES)))
     program = simulation.Program("stubbed", AXI_REFERENCE.sources, (*flags, "-O0"))
     simulation.compile_programs(folder, [program])
     return run_bench(folder, program)
@@ -174,12 +174,12 @@ def test_the_bench_sees_what_is_wrong(hls: Path, tmp_path: Path, old: str, new: 
 
 
 def test_order_of_the_bytes(out: Path, hls: Path):
-    """The picture's bytes as numpy has them; logits, class, number of the packet, as int32."""
+    """The image's bytes as numpy has them; logits, class, number of the packet, as int32."""
     codes = np.load(out / "codes.npy")
     core = AxiCore(hls)
     try:
-        for index, picture in enumerate(noise(PICTURES)):
-            (packet,) = core.send(picture.tobytes())
+        for index, image in enumerate(noise(IMAGES)):
+            (packet,) = core.send(image.tobytes())
             words = np.frombuffer(packet, "<i4")
             assert len(words) == 12
             np.testing.assert_array_equal(words[:10], codes[index])
@@ -189,15 +189,15 @@ def test_order_of_the_bytes(out: Path, hls: Path):
 
 
 def test_a_cut_packet_is_dropped_and_numbered(out: Path, hls: Path):
-    picture = noise(1)[0].tobytes()
+    image = noise(1)[0].tobytes()
     core = AxiCore(hls)
     try:
-        assert core.send(picture[:800]) == []
-        assert core.send(picture, last=False) == []
-        (packet,) = core.send(picture)
+        assert core.send(image[:800]) == []
+        assert core.send(image, last=False) == []
+        (packet,) = core.send(image)
         assert np.frombuffer(packet, "<i4")[11] == 2
         assert core.counters == {
-            "pictures_in": 1, "pictures_out": 1, "wrong_packets": 2, "cycles": 3 * 384, "starved": 0, "blocked": 0,
+            "images_in": 1, "images_out": 1, "wrong_packets": 2, "cycles": 3 * 384, "starved": 0, "blocked": 0,
         }  # fmt: skip
     finally:
         core.close()
@@ -205,31 +205,31 @@ def test_a_cut_packet_is_dropped_and_numbered(out: Path, hls: Path):
 
 def test_any_sequence_of_packets(out: Path, hls: Path):
     """80 packets of any length, with and without TLAST, against the rule of axi_top.h taken beat by beat."""
-    random, codes, pictures = np.random.default_rng(7), np.load(out / "codes.npy"), noise(PICTURES)
+    random, codes, images = np.random.default_rng(7), np.load(out / "codes.npy"), noise(IMAGES)
     held, is_open, n_calls, n_wrong, n_right = b"", False, 0, 0, 0
     core = AxiCore(hls)
     try:
         for _ in range(80):
-            index = int(random.integers(PICTURES))
+            index = int(random.integers(IMAGES))
             length = int(random.choice([384, 384, 1, 383, 385, 767, 768, random.integers(1, 900)]))
-            data = (pictures[index].tobytes() * 3)[: 8 * length]
+            data = (images[index].tobytes() * 3)[: 8 * length]
             last = bool(random.random() < 0.8)
             got, expected = core.send(data, last=last), []
             for beat in range(length):
                 held += data[8 * beat : 8 * beat + 8]
                 ends = last and beat == length - 1
                 if ends or len(held) == 3072:
-                    is_picture = ends and len(held) == 3072
-                    same = [n for n in range(PICTURES) if pictures[n].tobytes() == held]
-                    expected += [(n_calls, same)] if is_picture else []
-                    n_wrong += not is_picture and not is_open
+                    is_image = ends and len(held) == 3072
+                    same = [n for n in range(IMAGES) if images[n].tobytes() == held]
+                    expected += [(n_calls, same)] if is_image else []
+                    n_wrong += not is_image and not is_open
                     is_open, n_calls, held = not ends, n_calls + 1, b""
             assert [int(np.frombuffer(packet, "<i4")[11]) for packet in got] == [number for number, _ in expected]
             n_right += len(got)
             for packet, (_, same) in zip(got, expected, strict=True):
                 for n in same:
                     np.testing.assert_array_equal(np.frombuffer(packet, "<i4")[:10], codes[n])
-        assert core.counters["pictures_out"] == n_right > 20 and core.counters["wrong_packets"] == n_wrong > 20
+        assert core.counters["images_out"] == n_right > 20 and core.counters["wrong_packets"] == n_wrong > 20
     finally:
         core.close()
 
@@ -239,14 +239,14 @@ def test_any_sequence_of_packets(out: Path, hls: Path):
 
 def test_the_sizes_are_those_of_the_network(hls: Path):
     text = (hls / "firmware" / "vit_axi.h").read_text()
-    assert "picture_pixels = 1024;" in text and "picture_beats = 384;" in text
+    assert "image_pixels = 1024;" in text and "image_beats = 384;" in text
 
 
 def test_every_register_has_its_pragma(hls: Path):
     text = (hls / "firmware" / "vit_axi.cpp").read_text()
     ports = re.search(r"void vit_axi\((.*?)\) \{", text, re.DOTALL)[1]
     names = re.findall(r"&(\w+)", ports)
-    assert names[:2] == ["pictures", "results"] and len(names) == 8
+    assert names[:2] == ["images", "results"] and len(names) == 8
     pragmas = dict(re.findall(r"#pragma HLS INTERFACE \w+ port=(\w+)()", text))
     assert set(pragmas) == {*names, "return"}
 
@@ -267,13 +267,13 @@ def test_the_header_has_no_word_that_is_not_synthesized():
 
 def test_bytes_of_the_packets():
     packets = Packets(32, 32, 3, 10)
-    assert (packets.picture_bytes, packets.picture_beats, packets.result_words, packets.result_bytes) == (
+    assert (packets.image_bytes, packets.image_beats, packets.result_words, packets.result_bytes) == (
         3072, 384, 12, 48,
     )  # fmt: skip
     assert Packets(32, 32, 3, 9).result_words == 12 and Packets(32, 32, 3, 11).result_words == 14
 
 
-def test_pictures_that_do_not_fill_a_beat_are_refused():
+def test_images_that_do_not_fill_a_beat_are_refused():
     class Type:
         width, signed = 8, False
 
@@ -285,5 +285,5 @@ def test_pictures_that_do_not_fill_a_beat_are_refused():
         get_input_variables = staticmethod(lambda: [Variable(3, 3, 3)])
         get_output_variables = staticmethod(lambda: [Variable(10)])
 
-    with pytest.raises(BoardError, match="a picture of 27 bytes does not fill beats of 8"):
+    with pytest.raises(BoardError, match="an image of 27 bytes does not fill beats of 8"):
         Packets.of(Graph)

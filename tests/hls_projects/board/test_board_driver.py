@@ -23,7 +23,7 @@ from hls_projects.simulation.axi import AXI_SERVER
 from tests.support.board_standin import IN_FLIGHT, RESULT_BYTES, Board, make_pynq
 from tests.support.models import noise
 
-PICTURES = 6
+IMAGES = 6
 TIMEOUT = 0.1
 
 
@@ -75,67 +75,67 @@ def loaded(path: Path, monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
 def test_classes_and_logits_of_the_c_simulation(deploy: Path, driver, board: Board, logits: np.ndarray):
     with driver.Accelerator(deploy) as accelerator:
         assert board.resets == 1
-        np.testing.assert_array_equal(accelerator.classify(noise(PICTURES)), logits.argmax(axis=1))
-        classes, found = accelerator.run(noise(PICTURES))
+        np.testing.assert_array_equal(accelerator.classify(noise(IMAGES)), logits.argmax(axis=1))
+        classes, found = accelerator.run(noise(IMAGES))
         assert found.dtype == np.float32 and classes.dtype == np.int64
         np.testing.assert_array_equal(found, logits)
-        np.testing.assert_array_equal(accelerator.classify(noise(PICTURES)[2]), logits[2:3].argmax(axis=1))
-        assert accelerator.classify(noise(PICTURES)[:0]).shape == (0,)
+        np.testing.assert_array_equal(accelerator.classify(noise(IMAGES)[2]), logits[2:3].argmax(axis=1))
+        assert accelerator.classify(noise(IMAGES)[:0]).shape == (0,)
         counters, statistics = accelerator.counters(), accelerator.statistics
         buffers = accelerator._inputs + accelerator._outputs
     assert counters == {
-        "pictures_in": 13, "pictures_out": 13, "wrong_packets": 0, "cycles": 13 * 384, "starved": 0, "blocked": 0,
+        "images_in": 13, "images_out": 13, "wrong_packets": 0, "cycles": 13 * 384, "starved": 0, "blocked": 0,
     }  # fmt: skip
-    assert statistics.pictures == 13 and statistics.pictures_per_second > 0
+    assert statistics.images == 13 and statistics.images_per_second > 0
     assert 0 < statistics.latency_min <= statistics.latency_mean <= statistics.latency_max < statistics.seconds
     assert all(buffer.freed for buffer in buffers)
 
 
-def test_the_next_picture_goes_in_before_the_result_comes_out(deploy: Path, driver, board: Board):
-    """With one transfer after the other, no result would wait while a picture goes in."""
+def test_the_next_image_goes_in_before_the_result_comes_out(deploy: Path, driver, board: Board):
+    """With one transfer after the other, no result would wait while an image goes in."""
     waiting = []
     take = board.take
     board.take = lambda data: waiting.append(len(board.results)) or take(data)
     with driver.Accelerator(deploy) as accelerator:
-        accelerator.classify(noise(PICTURES))
+        accelerator.classify(noise(IMAGES))
     assert max(waiting) == IN_FLIGHT
 
 
 # Faults: what is injected, what is said, and whether the core counted it
 
 FAULTS = {
-    "hang": ("AcceleratorTimeout", "picture 2 of 6: no result within 0.1 s (pictures_in 2, "),
-    "lost result": ("AcceleratorError", "picture 2 of 6: the result of packet 3 came instead of that of 2"),
-    "cut picture": ("AcceleratorError", "the result of packet 3 came instead of that of 2 (pictures_in "),
-    "short result": ("AcceleratorError", "picture 2 of 6: a result of 40 bytes instead of 48"),
-    "result twice": ("AcceleratorError", "picture 3 of 6: the result of packet 2 came instead of that of 3"),
+    "hang": ("AcceleratorTimeout", "image 2 of 6: no result within 0.1 s (images_in 2, "),
+    "lost result": ("AcceleratorError", "image 2 of 6: the result of packet 3 came instead of that of 2"),
+    "cut image": ("AcceleratorError", "the result of packet 3 came instead of that of 2 (images_in "),
+    "short result": ("AcceleratorError", "image 2 of 6: a result of 40 bytes instead of 48"),
+    "result twice": ("AcceleratorError", "image 3 of 6: the result of packet 2 came instead of that of 3"),
     "dma error": ("AcceleratorError", "the DMA reports an error"),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_is_told_and_the_next_picture_is_right(
+def test_a_fault_is_told_and_the_next_image_is_right(
     deploy: Path, driver, board: Board, logits: np.ndarray, fault: str
 ):
     kind, said = FAULTS[fault]
     with driver.Accelerator(deploy, timeout=TIMEOUT) as accelerator:
         board.inject(fault, 2)
         with pytest.raises(driver.AcceleratorError) as error:
-            accelerator.classify(noise(PICTURES))
+            accelerator.classify(noise(IMAGES))
         text = str(error.value)
         assert type(error.value).__name__ == kind and said in text and "reset" in text and "\n" not in text
-        assert board.resets == 2 and accelerator.statistics.pictures == 0
-        np.testing.assert_array_equal(accelerator.run(noise(PICTURES))[1], logits)
+        assert board.resets == 2 and accelerator.statistics.images == 0
+        np.testing.assert_array_equal(accelerator.run(noise(IMAGES))[1], logits)
         assert accelerator.counters()["wrong_packets"] == 0
 
 
-def test_the_last_picture_cut_is_a_timeout_that_says_so(deploy: Path, driver, board: Board, logits: np.ndarray):
+def test_the_last_image_cut_is_a_timeout_that_says_so(deploy: Path, driver, board: Board, logits: np.ndarray):
     with driver.Accelerator(deploy, timeout=TIMEOUT) as accelerator:
-        board.inject("cut picture", PICTURES - 1)
+        board.inject("cut image", IMAGES - 1)
         with pytest.raises(
-            driver.AcceleratorTimeout, match=r"picture 5 of 6: .*pictures_in 5, pictures_out 5, wrong_packets 1"
+            driver.AcceleratorTimeout, match=r"image 5 of 6: .*images_in 5, images_out 5, wrong_packets 1"
         ):
-            accelerator.classify(noise(PICTURES))
+            accelerator.classify(noise(IMAGES))
         np.testing.assert_array_equal(accelerator.run(noise(1))[1], logits[:1])
 
 
@@ -151,8 +151,8 @@ def test_an_interrupted_batch_does_not_reach_into_the_next(deploy: Path, driver,
 
         board.take = interrupted
         with pytest.raises(KeyboardInterrupt):
-            accelerator.classify(noise(PICTURES))
-        np.testing.assert_array_equal(accelerator.run(noise(PICTURES))[1], logits)
+            accelerator.classify(noise(IMAGES))
+        np.testing.assert_array_equal(accelerator.run(noise(IMAGES))[1], logits)
 
 
 def test_a_dma_that_stays_in_reset(deploy: Path, driver, board: Board):
@@ -174,10 +174,10 @@ def test_a_dma_that_stays_in_reset(deploy: Path, driver, board: Board):
         (noise(2).transpose(0, 3, 1, 2), ValueError, r"not \(2, 3, 32, 32\)"),
     ],
 )
-def test_other_pictures_are_refused(deploy: Path, driver, board: Board, images, error, said):
+def test_other_images_are_refused(deploy: Path, driver, board: Board, images, error, said):
     with driver.Accelerator(deploy) as accelerator, pytest.raises(error, match=said):
         accelerator.classify(images)
-    assert board.pictures == 0 and board.resets == 1
+    assert board.images == 0 and board.resets == 1
 
 
 @pytest.mark.parametrize("name", ["vit.bit", "vit.hwh"])
@@ -212,7 +212,7 @@ def test_an_overlay_of_another_design(deploy: Path, driver, board: Board, monkey
     with pytest.raises(driver.AcceleratorError, match=r"vit\.bit has no dma; its \.hwh is of another design"):
         driver.Accelerator(deploy)
     monkeypatch.setitem(sys.modules, "pynq", make_pynq(board, registers={}))
-    with pytest.raises(driver.AcceleratorError, match="core has no register pictures_in"):
+    with pytest.raises(driver.AcceleratorError, match="core has no register images_in"):
         driver.Accelerator(deploy)
 
 
@@ -235,10 +235,10 @@ def resealed(deploy: Path, name: str, array: np.ndarray) -> None:
 def test_the_test_set(deploy: Path, run_script, logits: np.ndarray, capsys: pytest.CaptureFixture[str]):
     assert run_script() == 0
     text = capsys.readouterr().out
-    assert "6 pictures" in text and "logits that differ from the C-simulation: 0 of 60" in text
+    assert "6 images" in text and "logits that differ from the C-simulation: 0 of 60" in text
     cells = {line[:22].strip(): line[22:].split() for line in text.splitlines()}
-    expected = json.loads((deploy / "manifest.json").read_text())["figures"]["pictures_per_second"]
-    assert cells["accuracy, %"] == ["-", "-"] and cells["pictures a second"][1] == f"{expected:,.2f}"
+    expected = json.loads((deploy / "manifest.json").read_text())["figures"]["images_per_second"]
+    assert cells["accuracy, %"] == ["-", "-"] and cells["images/s"][1] == f"{expected:,.2f}"
     labels = logits.argmax(axis=1)
     labels[0] = (labels[0] + 1) % 10
     resealed(deploy, "test_set/labels.npy", labels)
@@ -261,7 +261,7 @@ def test_the_test_set_is_the_manifests(deploy: Path, run_script, logits: np.ndar
     resealed(deploy, "test_set/logits.npy", logits)
     board.inject("hang", 3)
     assert run_script("--timeout", "0.1") == 2
-    assert "picture 3 of 6: no result within 0.1 s" in capsys.readouterr().err
+    assert "image 3 of 6: no result within 0.1 s" in capsys.readouterr().err
     assert run_script() == 0
 
 
@@ -282,7 +282,7 @@ def test_the_notebook_runs_from_top_to_bottom(deploy: Path, driver, board: Board
             else:
                 exec(compile(ast.Module([last], []), "cell", "exec"), names)
     assert 0 in [value for value in values if isinstance(value, int)]  # logits that differ
-    assert any(isinstance(value, dict) and value.get("pictures_out") == PICTURES for value in values)
+    assert any(isinstance(value, dict) and value.get("images_out") == IMAGES for value in values)
 
 
 # The files
@@ -303,7 +303,7 @@ def test_manifest(project: Path, finished_build: Path, deploy: Path):
     files.pop("manifest.json")
     assert manifest["files"] == {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
     assert {"vit.bit", "vit.hwh", "accelerator.py", "classify.ipynb", "test_set/images.npy"} <= files.keys()
-    assert manifest["picture"] == {"dtype": "uint8", "shape": [32, 32, 3], "bytes": 3072}
+    assert manifest["image"] == {"dtype": "uint8", "shape": [32, 32, 3], "bytes": 3072}
     assert manifest["result"]["bytes"] == RESULT_BYTES and manifest["result"]["words"] == 12
     assert manifest["target"]["part"] == "xc7z020clg400-1" and manifest["quantization"]["weight_bits"] == 4
     assert manifest["quantization"]["operators"]["head"] == {

@@ -35,7 +35,7 @@ from hls_projects.dataflow import (
 from hls_projects.dataflow.activity import occupancy, stretches
 from hls_projects.dataflow.engine import library_meanwhile, load_library
 from hls_projects.dataflow.program import busy_cycles, instructions, words
-from hls_projects.dataflow.simulation import goes_on, picture_ends, shares
+from hls_projects.dataflow.simulation import goes_on, image_ends, shares
 from hls_projects.simulation import SimulationError
 from tests.support import dataflow_verilog as verilog
 from tests.support.dataflow_verilog import VerilatorError, run_verilog
@@ -70,7 +70,7 @@ def copying(wait: int) -> Network:
 
 
 def staged(depth: int) -> Network:
-    """Two stages with a block of four words between them, of which ``depth`` buffers exist; three a picture."""
+    """Two stages with a block of four words between them, of which ``depth`` buffers exist; three an image."""
     load = (Together((claim("block"), Read("a"))), Repeat(2, (Read("a"),)), Together((Read("a"), fill("block"))))
     unload = (Together((take("block"), Write("b"))), Repeat(2, (Write("b"),)), Together((Write("b"), free("block"))))
     return Network(
@@ -84,7 +84,7 @@ def staged(depth: int) -> Network:
     )
 
 
-def ticking(network: Network, depths: dict[str, int], pictures: int) -> tuple[dict, dict, set[str]]:
+def ticking(network: Network, depths: dict[str, int], images: int) -> tuple[dict, dict, set[str]]:
     """Writes and reads by FIFO and the processes that did not end, clock by clock."""
     used = {fifo.name: 0 for fifo in network.fifos}
     slots = {fifo.name: fifo.fixed_depth or depths[fifo.name] for fifo in network.fifos}
@@ -95,7 +95,7 @@ def ticking(network: Network, depths: dict[str, int], pictures: int) -> tuple[di
     left = {}
     for process in network.processes:
         found, rest = process.instructions
-        steps = [(step.delay + (rest if index == 0 else 0), step) for index, step in enumerate(found)] * pictures
+        steps = [(step.delay + (rest if index == 0 else 0), step) for index, step in enumerate(found)] * images
         left[process.name] = [(found[0].delay, found[0]), *steps[1:]]
     waited = dict.fromkeys(left, 0)
     clock = quiet = 0
@@ -164,7 +164,7 @@ def test_the_writers_register_takes_a_word_as_another_goes():
     assert stored.reads["a"].tolist() == [4, 5, 6, 7]
 
 
-def test_no_picture_comes_through_that_needs_the_registers():
+def test_no_image_comes_through_that_needs_the_registers():
     """A branch that stores four words, beside one of a FIFO with two slots and two registers."""
     fork = Together((Read("in"), Write("a"), Write("b")))
     processes = (
@@ -217,11 +217,11 @@ def test_no_bound():
 
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, 2**32), st.integers(0, 2**32), st.integers(1, 3), st.integers(4, 14))
-def test_equal_to_a_clock_that_ticks(seed: int, other: int, pictures: int, processes: int):
+def test_equal_to_a_clock_that_ticks(seed: int, other: int, images: int, processes: int):
     network = random_network(seed, processes)
     depths = random_depths(network, other)
-    trace = simulate(network, depths, pictures)
-    writes, reads, blocked = ticking(trace.network, depths, pictures)
+    trace = simulate(network, depths, images)
+    writes, reads, blocked = ticking(trace.network, depths, images)
     assert {name: cycles.tolist() for name, cycles in trace.writes.items()} == writes
     assert {name: cycles.tolist() for name, cycles in trace.reads.items()} == reads
     assert set(trace.blocked) == blocked
@@ -235,21 +235,21 @@ def test_whether_it_goes_on_is_told_without_cycles(seed: int, most: int):
     depths = random_depths(network, seed, most=most)
     trace = simulate(network, depths, 2)
     assert goes_on(network, depths) is not trace.deadlock
-    assert trace.deadlock or np.array_equal(picture_ends(network, depths, 2), trace.ends)
+    assert trace.deadlock or np.array_equal(image_ends(network, depths, 2), trace.ends)
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 3))
-def test_what_is_not_recorded_changes_nothing_else(seed: int, pictures: int):
+def test_what_is_not_recorded_changes_nothing_else(seed: int, images: int):
     network = random_network(seed)
     depths = random_depths(network, seed, most=8)
-    kept, other = (simulate(network, depths, pictures, record=record) for record in (True, False))
+    kept, other = (simulate(network, depths, images, record=record) for record in (True, False))
     assert not other.writes and not other.reads
     assert (kept.stalls, kept.blocked, kept.last) == (other.stalls, other.blocked, other.last)
     assert kept.completions().tolist() == other.completions().tolist()
     sinks = [process for process in network.processes if process.is_sink]
-    for picture, end in enumerate(kept.completions()):
-        lasts = [kept.reads[p][(picture + 1) * count - 1] for sink in sinks for (p, _), count in sink.words.items()]
+    for image, end in enumerate(kept.completions()):
+        lasts = [kept.reads[p][(image + 1) * count - 1] for sink in sinks for (p, _), count in sink.words.items()]
         assert end == max(lasts)
     for name in kept.writes:
         assert kept.slots(name) == kept.occupancy(name).max(initial=0)
@@ -327,7 +327,7 @@ def test_stalls_and_work_fill_the_time():
     "parts, message",
     [
         (([("x", (Write("a"),))], ["a"]), "FIFO a has 1 writers and 0 readers"),
-        (([("x", (Write("a"), Write("a"))), ("y", (Read("a"),))], ["a"]), "a is given 2 words a picture, of which 1"),
+        (([("x", (Write("a"), Write("a"))), ("y", (Read("a"),))], ["a"]), "a is given 2 words an image, of which 1"),
         (([("x", (Write("a"),)), ("x", (Read("a"),))], ["a"]), "x is the name of two parts"),
         (([("x", (Write("b"),)), ("y", (Read("a"),))], ["a"]), "process x uses b, which is no FIFO"),
     ],

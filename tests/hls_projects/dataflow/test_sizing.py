@@ -27,7 +27,7 @@ from hls_projects.dataflow.sizing import Monotone, groups, measure, shrink, size
 from hls_projects.dataflow.steady import paced
 from tests.support.random_networks import random_depths, random_network
 
-MANY_PICTURES = 60
+MANY_IMAGES = 60
 
 
 def residual(words: int = 8, *, together: bool = False) -> Network:
@@ -101,8 +101,8 @@ def test_what_is_said_to_free_a_deadlock_does(seed: int):
 
 def settled_interval(network: Network, depths: dict[str, int]) -> float:
     """Mean of many, after as many; no bound at all where the network stands still."""
-    trace = simulate(network, depths, 2 * MANY_PICTURES, record=False)
-    return np.inf if trace.deadlock else np.diff(trace.completions())[MANY_PICTURES - 1 :].mean()
+    trace = simulate(network, depths, 2 * MANY_IMAGES, record=False)
+    return np.inf if trace.deadlock else np.diff(trace.completions())[MANY_IMAGES - 1 :].mean()
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -168,7 +168,7 @@ def test_a_paced_source_sends_evenly_and_catches_up():
 
 
 def test_a_slow_process_behind_slack_is_waited_for():
-    """The slow arm of a fork starts ahead of the other by more than it loses in the first pictures."""
+    """The slow arm of a fork starts ahead of the other by more than it loses in the first images."""
     network = Network(
         (
             Process("source", "source", (Write("in"),)),
@@ -188,10 +188,10 @@ def test_a_slow_process_behind_slack_is_waited_for():
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 4))
-def test_one_picture_decides_about_a_deadlock(seed: int, pictures: int):
+def test_one_image_decides_about_a_deadlock(seed: int, images: int):
     network = random_network(seed)
     depths = random_depths(network, seed + 1)
-    assert simulate(network, depths, 1).deadlock == simulate(network, depths, pictures).deadlock
+    assert simulate(network, depths, 1).deadlock == simulate(network, depths, images).deadlock
 
 
 def test_a_circle_that_no_depth_frees():

@@ -109,7 +109,7 @@ def test_the_most_that_would_fit_is_that_of_the_better_form(lowered: ModelWrappe
 
     monkeypatch.setattr(folded._Form, "merged_cycles", STREAM)
     monkeypatch.setattr(folded, "_fold", outcome)
-    with pytest.raises(FoldingError, match=r"^small; 100,000 pictures a second would fit$"):
+    with pytest.raises(FoldingError, match=r"^small; 100,000 images/s would fit$"):
         fold(lowered, PYNQ, FoldOptions(fps=CLOCKS_A_SECOND / (STREAM - 1)), lambda *networks: {})
 
 

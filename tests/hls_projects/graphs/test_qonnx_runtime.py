@@ -15,7 +15,7 @@ from qonnx.core.onnx_exec import execute_onnx
 from qonnx.util.basic import qonnx_make_model
 
 from hls_projects.graphs import qonnx_runtime
-from hls_projects.graphs.qonnx_file import QonnxError, run_pictures
+from hls_projects.graphs.qonnx_file import QonnxError, run_images
 from hls_projects.graphs.qonnx_runtime import run_standard, standard_model
 from tests.support.models import noise, patterns
 
@@ -207,10 +207,10 @@ def test_other_kinds_are_refused(name):
 
 @pytest.mark.parametrize("batch, parts", [(50, [7]), (3, [3, 6, 7]), (7, [7]), (1, list(range(1, 8)))])
 def test_logits_are_those_of_qonnx(qonnx, monkeypatch, batch, parts):
-    pictures = np.concatenate([noise(3), patterns(4)])
+    images = np.concatenate([noise(3), patterns(4)])
     monkeypatch.setattr(qonnx_runtime, "BATCH", batch)
     seen = []
-    found = run_standard(qonnx, pictures, seen.append)
-    expected = run_pictures(qonnx, pictures)
+    found = run_standard(qonnx, images, seen.append)
+    expected = run_images(qonnx, images)
     assert found.dtype == np.float32 and np.array_equal(found.view(np.uint32), expected.view(np.uint32))
     assert seen == parts and len(np.unique(found, axis=0)) > 4

@@ -110,18 +110,18 @@ def assert_sound(tensor: TensorRange, values: np.ndarray, name: str = "") -> Non
         assert np.max(np.abs(codes)) <= 2**tensor.bits, name
 
 
-def check_model(model: ModelWrapper, pictures: np.ndarray) -> dict[str, TensorRange]:
-    """Every tensor of the graph on every picture lies within its range."""
+def check_model(model: ModelWrapper, images: np.ndarray) -> dict[str, TensorRange]:
+    """Every tensor of the graph on every image lies within its range."""
     found = analyse_ranges(model)
-    for picture in pictures:
-        context = execute_onnx(model, {model.graph.input[0].name: picture}, return_full_exec_context=True)
+    for image in images:
+        context = execute_onnx(model, {model.graph.input[0].name: image}, return_full_exec_context=True)
         for name, tensor in found.items():
             assert_sound(tensor, context[name], name)
     return found
 
 
-def pictures(shape: list[int]) -> np.ndarray:
-    """Random pictures and the extreme ones: black, white, and saturated noise."""
+def images(shape: list[int]) -> np.ndarray:
+    """Random images and the extreme ones: black, white, and saturated noise."""
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (2, *shape))
     saturated = 255 * rng.integers(0, 2, (2, *shape))
@@ -144,7 +144,7 @@ def test_every_tensor_of_the_model_is_annotated_and_fits(exported: ModelWrapper)
 
 
 def test_values_of_the_model_lie_in_their_ranges(exported: ModelWrapper) -> None:
-    check_model(exported, pictures(exported.get_tensor_shape("pixels")))
+    check_model(exported, images(exported.get_tensor_shape("pixels")))
 
 
 def test_annotation_survives_saving(exported: ModelWrapper, tmp_path: Path) -> None:

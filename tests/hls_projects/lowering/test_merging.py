@@ -14,7 +14,7 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 
 from brevitas_model.export import export
-from hls_projects.graphs.qonnx_file import run_pictures
+from hls_projects.graphs.qonnx_file import run_images
 from hls_projects.lowering import lower
 from hls_projects.lowering.merging import joined, merged, merged_layers, separated, slices_of
 from hls_projects.operators import ChannelSlice, Head, PotLinear
@@ -23,7 +23,7 @@ from tests.support.operators import mixed_codes
 
 PARTS = ["blocks_0_attn_q", "blocks_0_attn_k", "blocks_0_attn_v"]
 WHOLE = "blocks_0_attn_qkv"
-PICTURES = 12
+IMAGES = 12
 FORMATS = ("pot4", "pot6")
 
 
@@ -63,10 +63,10 @@ def test_one_layer_and_a_slice_for_each_that_it_replaces(apart: ModelWrapper):
 
 
 def test_the_same_logits(apart: ModelWrapper):
-    images = patterns(PICTURES)
-    expected = run_pictures(apart, images)
-    assert len(np.unique(expected, axis=0)) == PICTURES
-    np.testing.assert_array_equal(run_pictures(merged(apart), images), expected)
+    images = patterns(IMAGES)
+    expected = run_images(apart, images)
+    assert len(np.unique(expected, axis=0)) == IMAGES
+    np.testing.assert_array_equal(run_images(merged(apart), images), expected)
 
 
 @pytest.mark.parametrize("codes", ["mixed", "lowest", "highest"])
@@ -74,7 +74,7 @@ def test_the_same_codes(apart: ModelWrapper, codes: str):
     made = merged(apart)
     whole = operator_of(made, WHOLE)
     dtype = whole.in_dtype()
-    shape = PICTURES, *whole.input_shapes()[0]
+    shape = IMAGES, *whole.input_shapes()[0]
     ends = {"lowest": dtype.min(), "highest": dtype.max()}
     x = mixed_codes(dtype.name, *shape) if codes == "mixed" else np.full(shape, int(ends[codes]))
     together = whole.execute(x)

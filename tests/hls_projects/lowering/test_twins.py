@@ -24,7 +24,7 @@ KINDS = (
     PatchReader, PositionEmbedding, IntegerLayerNorm, IntegerSoftmax, ResidualAdd, ActivationTable, TokenPooling,
     ChannelSlice,
 )  # fmt: skip
-PICTURES = 2
+IMAGES = 2
 
 
 @pytest.mark.verilator
@@ -34,7 +34,7 @@ def test_lowered_operators(kind: type, lowered: ModelWrapper) -> None:
     assert operators
     for operator in operators:
         cases = [
-            mixed_codes(operator.in_dtype(index).name, PICTURES, *shape, seed=index)
+            mixed_codes(operator.in_dtype(index).name, IMAGES, *shape, seed=index)
             for index, shape in enumerate(operator.input_shapes())
         ]
         for stalls in (0, 1):

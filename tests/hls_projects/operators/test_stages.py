@@ -37,7 +37,7 @@ from tests.support.simulated_cycles import simulated_cycles
 
 INT8 = ["INT8", "INT8"]
 GLOBAL, TILES = Window.whole(6, tile_size=2), Window.of_tiles(6, tile_size=2, context_tiles=1)
-PICTURES = 5
+IMAGES = 5
 
 
 def linear(cls, n_tokens, n_in, n_out, *, zeros=0, **attributes):
@@ -79,7 +79,7 @@ def embedding(n_prefix):
     return make_operator(PositionEmbedding, ["INT8"], "INT8", table=np.ones((4 + n_prefix) * 3), **sizes)
 
 
-# Cycles of the stages of the kernel for a picture.
+# Cycles of the stages of the kernel for an image.
 CASES = {
     "activation_table": (
         make_operator(ActivationTable, ["INT8"], "INT8", n_tokens=3, n_in=5, n_codes=256, table=np.zeros(256)),
@@ -109,7 +109,7 @@ CASES = {
         make_operator(TokenPooling, ["INT8"], "INT8", n_tokens=4, n_in=1, average=0, multiplier=1, out_shift=0),
         [4],
     ),
-    # Three clocks for the mean; the root of 19 bits whose half exponents are -4 to 5.
+    # Three cycles for the mean; the root of 19 bits whose half exponents are -4 to 5.
     "integer_layer_norm": (norm(4, 6), [4 * 6, 4 * (3 + 4 + 6), 4 * ((6 + 1 + 9) + 1 + 6)]),
     # Sums of 255 to 1530, to 1020 and of 255.
     "integer_softmax": (softmax(GLOBAL, 2), [12 * 6, 12 * (3 + 6), 12 * ((4 + 1 + 3) + 1 + 6)]),
@@ -228,8 +228,8 @@ def test_stages_are_the_processes_of_the_kernel(cls):
 
 
 @all_cases
-def test_stages_work_on_different_pictures_at_once(name):
-    """Between sources and a sink that never wait, pictures come as often as the slowest stage takes."""
+def test_stages_work_on_different_images_at_once(name):
+    """Between sources and a sink that never wait, images come as often as the slowest stage takes."""
     operator, _ = CASES[name]
     slowest = max(busy_cycles(stage.program) for stage in operator.stages())
-    assert simulated_cycles(operator, PICTURES).interval() == slowest
+    assert simulated_cycles(operator, IMAGES).interval() == slowest

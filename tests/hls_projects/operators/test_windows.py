@@ -17,21 +17,21 @@ from brevitas_model.checkpoint import save_checkpoint
 from brevitas_model.config import ConfigError
 from brevitas_model.training.recipe import load_recipe
 from flows import build
-from hls_projects.graphs.qonnx_file import run_pictures
+from hls_projects.graphs.qonnx_file import run_images
 from hls_projects.lowering import LoweringError, lower
 from hls_projects.operators import AttentionScores, AttentionValues, HardwareOperator, IntegerSoftmax
 from hls_projects.operators.window import Window
 from tests.support.models import patterns, random_model, tiny_config
 
 WINDOWED = tiny_config(attention="windowed", tile_size=4, context_tiles=1, token_order="blocks")
-PICTURES = 4
+IMAGES = 4
 
 
 @pytest.fixture(scope="module")
 def windowed_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("windowed")
     save_checkpoint(folder / "windowed.safetensors", random_model(WINDOWED), {})
-    np.save(folder / "patterns.npy", patterns(PICTURES))
+    np.save(folder / "patterns.npy", patterns(IMAGES))
     given = ["--checkpoint", str(folder / "windowed.safetensors"), "--inputs", str(folder / "patterns.npy")]
     assert build.main([*given, "--trace", "--out", str(folder / "out")]) == 0
     return folder / "out"
@@ -56,7 +56,7 @@ def test_every_stage_agrees_on_every_logit(windowed_build: Path):
     # Four tiles of four tokens, of which the first sees one tile and the others two; q·k and p·v.
     assert report["macs"]["attention"] == 2 * (4 * 4 + 3 * 4 * 8) * 16
     logits = np.load(windowed_build / "logits_csim.npy")
-    assert len(np.unique(logits, axis=0)) > PICTURES // 2
+    assert len(np.unique(logits, axis=0)) > IMAGES // 2
 
 
 def test_operators_hold_the_window(windowed_build: Path):
@@ -84,7 +84,7 @@ def test_trace_names_slot_and_token(
         first["operator"]
         == {AttentionScores: "blocks_0_attn_scores", IntegerSoftmax: "blocks_0_attn_softmax"}[operator]
     )
-    assert (first["picture"], first["index"], first["got"]) == (PICTURES - 1, [5, 11], first["expected"] + 1)
+    assert (first["image"], first["index"], first["got"]) == (IMAGES - 1, [5, 11], first["expected"] + 1)
 
 
 # Masks
@@ -171,13 +171,13 @@ def test_a_mask_of_no_window_is_refused(windowed: ModelWrapper, change: Callable
 @pytest.mark.parametrize("stored, tile_size", [(None, 8), ("1", 1), ("5", 5), ("64", 16)])
 def test_tiles_of_global_attention_order_the_work_only(qonnx: ModelWrapper, stored: str | None, tile_size: int):
     """The file says the tile; without it there is a default, and never more than the tokens."""
-    expected = run_pictures(lower(qonnx), patterns(2))
+    expected = run_images(lower(qonnx), patterns(2))
     del qonnx.model.metadata_props[:]
     if stored:
         qonnx.set_metadata_prop("tile_size", stored)
     lowered = lower(qonnx)
     assert [op.window for op in attention(lowered)] == [Window.whole(16, tile_size)] * 3
-    assert np.array_equal(run_pictures(lowered, patterns(2)), expected)
+    assert np.array_equal(run_images(lowered, patterns(2)), expected)
 
 
 @pytest.mark.parametrize("stored", ["0", "-4", "eight", "4.0"])

@@ -44,7 +44,7 @@ class Project:
     folder: Path
     network: Network
     kernels: Network
-    pictures: np.ndarray
+    images: np.ndarray
     codes: np.ndarray
 
 
@@ -52,11 +52,11 @@ def compiled(lowered: Path, folder: Path) -> Project:
     """The model in the file ``lowered`` with bounded FIFOs, compiled, and what it must compute."""
     graph = convert(lowered, load_target("pynq-z2"), folder)
     simulation.compile_programs(folder, [simulation.BOUNDED])
-    model, pictures = ModelWrapper(str(lowered)), noise(2)
-    context = {model.graph.input[0].name: pictures.astype(np.float32)}
-    codes = execute_onnx(batched(model, len(pictures)), context)[model.graph.output[0].name]
+    model, images = ModelWrapper(str(lowered)), noise(2)
+    context = {model.graph.input[0].name: images.astype(np.float32)}
+    codes = execute_onnx(batched(model, len(images)), context)[model.graph.output[0].name]
     networks = pipeline.network(graph), pipeline.network(graph, kernels=True)
-    return Project(folder, *networks, pictures, codes.astype(np.int64))
+    return Project(folder, *networks, images, codes.astype(np.int64))
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def folded_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def run(project: Project, work: Path, depths: dict[str, int]) -> np.ndarray | None:
-    return simulation.simulate_bounded(project.folder, work, project.pictures, project.codes.shape[1], depths)
+    return simulation.simulate_bounded(project.folder, work, project.images, project.codes.shape[1], depths)
 
 
 def test_processes_are_the_calls_of_the_cpp(project: Project):

@@ -11,7 +11,7 @@ from hls_projects.verilog.twin import Memory, Twin
 from tests.support.operators import make_operator
 
 verilator = pytest.mark.verilator
-PICTURES = np.arange(-8, 8).reshape(2, 2, 4)
+IMAGES = np.arange(-8, 8).reshape(2, 2, 4)
 
 # A register, and places for what goes wrong with it.
 MODULE = """module stage #(parameter WIDTH = 8) (
@@ -31,7 +31,7 @@ endmodule
 
 
 class Changed(ActivationTable):
-    """One code of the second picture is another one."""
+    """One code of the second image is another one."""
 
     def execute(self, x):
         right = super().execute(x)
@@ -60,9 +60,9 @@ def run_stage(tmp_path, inputs, outputs, *, ready=FREE, valid="in_valid && in_re
 @verilator
 @pytest.mark.parametrize("stalls", [0, 5])
 def test_a_wrong_word_is_named(stalls):
-    check_twin(table(), PICTURES, stalls=stalls)
+    check_twin(table(), IMAGES, stalls=stalls)
     with pytest.raises(TwinError, match=r"^word 14 of 16 is 0x2a, not 0x2e$"):
-        check_twin(table(Changed), PICTURES, stalls=stalls)
+        check_twin(table(Changed), IMAGES, stalls=stalls)
 
 
 @verilator

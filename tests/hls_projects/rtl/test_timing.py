@@ -1,4 +1,4 @@
-"""What the operators say of their clocks is what their twins take, word for word."""
+"""What the operators say of their cycles is what their twins take, word for word."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from hls_projects.rtl.bench import check_twin
 from tests.support.operators import limits, make_operator
 from tests.support.simulated_cycles import simulated_cycles
 
-PICTURES = 3
+IMAGES = 3
 INT8 = ["INT8", "INT8"]
 
 
@@ -31,7 +31,7 @@ def codes(operator):
     random = np.random.default_rng(0)
     for index, shape in enumerate(operator.input_shapes()):
         low, high = limits(operator.in_dtype(index))
-        yield random.integers(low, high + 1, (PICTURES, *shape))
+        yield random.integers(low, high + 1, (IMAGES, *shape))
 
 
 def reader(block_height):
@@ -106,10 +106,10 @@ OPERATORS = {
 
 @pytest.mark.verilator
 @pytest.mark.parametrize("name", OPERATORS)
-def test_clocks(name):
+def test_cycles(name):
     operator = OPERATORS[name]
     moved = check_twin(operator, *codes(operator)).from_first()
-    simulated = simulated_cycles(operator, PICTURES).from_first()
-    # Keys that the queries wait for are there a clock later than those that wait.
+    simulated = simulated_cycles(operator, IMAGES).from_first()
+    # Keys that the queries wait for are there a cycle later than those that wait.
     late = int(isinstance(operator, AttentionScores | AttentionValues))
     assert np.abs(moved - simulated).max() <= late

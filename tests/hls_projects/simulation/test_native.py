@@ -1,4 +1,4 @@
-"""The fast simulation of a small network that misbehaves when a picture asks for it."""
+"""The fast simulation of a small network that misbehaves when an image asks for it."""
 
 from __future__ import annotations
 
@@ -68,11 +68,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def pictures(count: int, **orders: int) -> np.ndarray:
-    """Noise; ``picture7=251`` gives an order to the network with picture 7."""
+def images(count: int, **orders: int) -> np.ndarray:
+    """Noise; ``image7=251`` gives an order to the network with image 7."""
     made = np.random.default_rng(count).integers(0, 251, (count, *SHAPE), dtype=np.uint8)
     for name, order in orders.items():
-        made[int(name.removeprefix("picture")), 0, 0, 0] = order
+        made[int(name.removeprefix("image")), 0, 0, 0] = order
     return made
 
 
@@ -96,7 +96,7 @@ def processes(project: Path) -> set[str]:
 
 @pytest.mark.parametrize("workers", [1, 2, 3, 7, None])
 def test_results_come_back_in_order(project, tmp_path, workers):
-    seen, made = [], pictures(5)
+    seen, made = [], images(5)
     codes, memory = simulate_native(project, tmp_path / "work", made, 2, seen.append, workers=workers)
     assert codes.dtype == np.int64 and np.array_equal(codes, expected(made)) and seen[-1] == 5
     assert 500 < memory < 100_000
@@ -104,7 +104,7 @@ def test_results_come_back_in_order(project, tmp_path, workers):
 
 def test_relative_folders(project, tmp_path, monkeypatch):
     monkeypatch.chdir(project.parent)
-    made = pictures(3)
+    made = images(3)
     codes, _ = simulate_native(Path("hls"), Path("work"), made, 2, workers=2)
     assert np.array_equal(codes, expected(made))
 
@@ -112,26 +112,26 @@ def test_relative_folders(project, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "order, message",
     [
-        (251, "was ended by SIGSEGV at picture 7: it said nothing"),
-        (252, "has not finished picture 7 within 0.5 s"),
-        (253, "ended with 3 at picture 7: read of an empty FIFO: pixels"),
-        (254, "ended with 3 at picture 7: read of an empty FIFO: logits"),
+        (251, "was ended by SIGSEGV at image 7: it said nothing"),
+        (252, "has not finished image 7 within 0.5 s"),
+        (253, "ended with 3 at image 7: read of an empty FIFO: pixels"),
+        (254, "ended with 3 at image 7: read of an empty FIFO: logits"),
     ],
 )
-def test_failure_names_the_picture(project, tmp_path, order, message):
-    """Of ten pictures in three workers, 7 is the first of the last one and 8 the second."""
+def test_failure_names_the_image(project, tmp_path, order, message):
+    """Of ten images in three workers, 7 is the first of the last one and 8 the second."""
     with pytest.raises(SimulationError, match=f"^the C-simulation {message}$"):
-        simulate_native(project, tmp_path, pictures(10, picture7=order), 2, workers=3, timeout=0.5)
-    later = message.replace("picture 7", "picture 8")
+        simulate_native(project, tmp_path, images(10, image7=order), 2, workers=3, timeout=0.5)
+    later = message.replace("image 7", "image 8")
     with pytest.raises(SimulationError, match=f"^the C-simulation {later}$"):
-        simulate_native(project, tmp_path, pictures(10, picture8=order), 2, workers=3, timeout=0.5)
+        simulate_native(project, tmp_path, images(10, image8=order), 2, workers=3, timeout=0.5)
     assert not processes(project)
 
 
 def test_words_that_are_left(project, tmp_path):
-    """The network leaves pixels of a picture that is larger than it knows."""
+    """The network leaves pixels of an image that is larger than it knows."""
     large = np.zeros((1, 4, 8, 3), np.uint8)
-    with pytest.raises(SimulationError, match=r"ended with 3 at picture .: words are left in pixels"):
+    with pytest.raises(SimulationError, match=r"ended with 3 at image .: words are left in pixels"):
         simulate_native(project, tmp_path, large, 2, workers=1)
 
 
@@ -144,22 +144,22 @@ def test_kill_by_somebody_else(project, tmp_path):
 
     thread = threading.Thread(target=kill)
     thread.start()
-    with pytest.raises(SimulationError, match="was ended by SIGKILL at picture 2: it said nothing"):
-        simulate_native(project, tmp_path, pictures(4, picture2=252), 2, workers=1)
+    with pytest.raises(SimulationError, match="was ended by SIGKILL at image 2: it said nothing"):
+        simulate_native(project, tmp_path, images(4, image2=252), 2, workers=1)
     thread.join()
     assert not processes(project)
 
 
 def test_full_disk(project, tmp_path):
     (tmp_path / "native1.bin").symlink_to("/dev/full")
-    with pytest.raises(SimulationError, match=r"ended with 4 at picture 3: cannot write \S+native1.bin: No space left"):
-        simulate_native(project, tmp_path, pictures(6), 2, workers=2)
+    with pytest.raises(SimulationError, match=r"ended with 4 at image 3: cannot write \S+native1.bin: No space left"):
+        simulate_native(project, tmp_path, images(6), 2, workers=2)
 
 
 def test_files_that_cannot_be_used(project, tmp_path):
     """The driver alone, with arguments of its own."""
-    program, made = NATIVE.path(project), tmp_path / "pictures.bin"
-    pictures(3).tofile(made)
+    program, made = NATIVE.path(project), tmp_path / "images.bin"
+    images(3).tofile(made)
 
     def run(*arguments: object) -> tuple[int, str]:
         done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, check=False)
@@ -174,7 +174,7 @@ def test_files_that_cannot_be_used(project, tmp_path):
         assert status == 4 and str(tmp_path) in said
 
 
-def test_memory_does_not_grow_with_the_pictures(project, tmp_path):
-    _, few = simulate_native(project, tmp_path, pictures(50), 2, workers=1)
-    _, many = simulate_native(project, tmp_path, pictures(20_000), 2, workers=1)
+def test_memory_does_not_grow_with_the_images(project, tmp_path):
+    _, few = simulate_native(project, tmp_path, images(50), 2, workers=1)
+    _, many = simulate_native(project, tmp_path, images(20_000), 2, workers=1)
     assert many - few < 1024

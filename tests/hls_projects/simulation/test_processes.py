@@ -54,9 +54,9 @@ def script(path: Path, text: str) -> Path:
 
 
 def workers(tmp_path: Path, text: str, count: int, in_all: int) -> list[Worker]:
-    """``in_all`` pictures; a worker runs the script with the number of its first picture and how many it has.
+    """``in_all`` images; a worker runs the script with the number of its first image and how many it has.
 
-    A line in ``results<first>`` is a finished picture.
+    A line in ``results<first>`` is a finished image.
     """
     program = script(tmp_path / "program", text)
 
@@ -78,7 +78,7 @@ def workers(tmp_path: Path, text: str, count: int, in_all: int) -> list[Worker]:
 
 
 ALL = "for i in $(seq $2); do echo $i >> results$1; done"
-# The second of two workers finishes one picture of its three.
+# The second of two workers finishes one image of its three.
 ONE_THEN = "[ $1 = 0 ] && exec sleep 60; echo >> results$1; "
 
 
@@ -102,15 +102,15 @@ def test_progress_ends_with_all(tmp_path, started, count):
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("echo broken >&2; exit 3", r"^the C-simulation ended with 3 at picture 4: broken$"),
-        ("kill -SEGV $$", r"^the C-simulation was ended by SIGSEGV at picture 4: it said nothing$"),
-        ("kill -KILL $$", r"^the C-simulation was ended by SIGKILL at picture 4: it said nothing$"),
-        ("exit 0", r"^the C-simulation gave 1 of 3 results from picture 3 on$"),
-        ("seq 100 >> results$1", r"^the C-simulation gave 101 of 3 results from picture 3 on$"),
+        ("echo broken >&2; exit 3", r"^the C-simulation ended with 3 at image 4: broken$"),
+        ("kill -SEGV $$", r"^the C-simulation was ended by SIGSEGV at image 4: it said nothing$"),
+        ("kill -KILL $$", r"^the C-simulation was ended by SIGKILL at image 4: it said nothing$"),
+        ("exit 0", r"^the C-simulation gave 1 of 3 results from image 3 on$"),
+        ("seq 100 >> results$1", r"^the C-simulation gave 101 of 3 results from image 3 on$"),
     ],
 )  # fmt: skip
-def test_failure_names_the_picture_and_ends_all(tmp_path, started, text, message):
-    """The second worker has the pictures 3 to 5 and fails after the first of them."""
+def test_failure_names_the_image_and_ends_all(tmp_path, started, text, message):
+    """The second worker has the images 3 to 5 and fails after the first of them."""
     with pytest.raises(SimulationError, match=message):
         run_workers(workers(tmp_path, ONE_THEN + text, 2, 6), lambda done: None, timeout=0.5)
     assert nothing_runs(started, 2)
@@ -118,7 +118,7 @@ def test_failure_names_the_picture_and_ends_all(tmp_path, started, text, message
 
 def test_hang(tmp_path, started):
     text = f"[ $1 = 0 ] && {{ {ALL}; exit; }}; echo >> results$1; exec sleep 60"
-    with pytest.raises(SimulationError, match=r"^the C-simulation has not finished picture 4 within 0.5 s$"):
+    with pytest.raises(SimulationError, match=r"^the C-simulation has not finished image 4 within 0.5 s$"):
         run_workers(workers(tmp_path, text, 2, 6), lambda done: None, timeout=0.5)
     assert nothing_runs(started, 2)
 
@@ -128,13 +128,13 @@ def test_kill_by_somebody_else(tmp_path, started):
         if done == 1:
             started[1].send_signal(signal.SIGKILL)
 
-    with pytest.raises(SimulationError, match="was ended by SIGKILL at picture 4: it said nothing"):
+    with pytest.raises(SimulationError, match="was ended by SIGKILL at image 4: it said nothing"):
         run_workers(workers(tmp_path, ONE_THEN + "exec sleep 60", 2, 6), kill)
     assert nothing_runs(started, 2)
 
 
 def test_slow_is_not_hanging(tmp_path):
-    """The limit is for one picture, not for all."""
+    """The limit is for one image, not for all."""
     slow = "for i in $(seq $2); do sleep 0.5; echo $i >> results$1; done"
     run_workers(workers(tmp_path, slow, 1, 4), lambda done: None, timeout=1.2)
 
@@ -201,16 +201,16 @@ def test_reference_results_come_back_in_order(tmp_path, count):
     assert codes.dtype == np.int64 and np.array_equal(codes, expected(5)) and seen[-1] == 5
 
 
-def test_reference_workers_get_their_pictures(tmp_path):
+def test_reference_workers_get_their_images(tmp_path):
     simulate_reference(reference(tmp_path, ECHO), tmp_path / "work", pixels(3), expected(3), workers=2)
     second = np.loadtxt(tmp_path / "work" / "worker1" / "tb_data" / "tb_input_features.dat")
     assert np.array_equal(second, pixels(3)[2].reshape(-1))
 
 
-def test_reference_failure_names_the_picture(tmp_path):
+def test_reference_failure_names_the_image(tmp_path):
     text = f"{ECHO}; [ $(basename $PWD) = worker1 ] || exit 0; head -1 tb_data/tb_output_predictions.dat > r; "
     project = reference(tmp_path, text + "mv r tb_data/csim_results.log; exit 3")
-    with pytest.raises(SimulationError, match="ended with 3 at picture 4: it said nothing"):
+    with pytest.raises(SimulationError, match="ended with 3 at image 4: it said nothing"):
         simulate_reference(project, tmp_path / "work", pixels(6), expected(6), workers=2)
 
 
@@ -221,14 +221,14 @@ def test_trace_is_in_the_order_of_the_workers(tmp_path):
     assert read_trace(tmp_path, "layer", (2, 2))[:, 1, 1].tolist() == list(range(11))
 
 
-def test_vectors_are_one_picture_a_line(tmp_path):
+def test_vectors_are_one_image_a_line(tmp_path):
     write_vectors(tmp_path / "tb", pixels(2), expected(2))
     lines = (tmp_path / "tb" / "tb_input_features.dat").read_text().splitlines()
     assert [int(value) for value in lines[1].split()] == pixels(2)[1].reshape(-1).tolist()
     assert np.array_equal(np.loadtxt(tmp_path / "tb" / "tb_output_predictions.dat"), expected(2))
 
 
-# The fast simulation's own files; its program gets pictures, results, bytes of a picture, first and count.
+# The fast simulation's own files; its program gets images, results, bytes of an image, first and count.
 
 
 def native(tmp_path: Path, text: str) -> Path:
@@ -238,7 +238,7 @@ def native(tmp_path: Path, text: str) -> Path:
 
 def test_native_short_output(tmp_path):
     text = "head -c $((8 * ($5 - ($4 > 0)))) /dev/zero > $2; echo 1000"
-    with pytest.raises(SimulationError, match="gave 2 of 3 results from picture 3 on"):
+    with pytest.raises(SimulationError, match="gave 2 of 3 results from image 3 on"):
         simulate_native(native(tmp_path, text), tmp_path / "work", pixels(6), 2, workers=2)
 
 
@@ -253,5 +253,5 @@ def test_native_forgets_an_earlier_run(tmp_path):
     project = native(tmp_path, "head -c $((8 * $5)) /dev/zero > $2; echo 1")
     simulate_native(project, tmp_path / "work", pixels(6), 2, workers=2)
     native(tmp_path, "exit 0")
-    with pytest.raises(SimulationError, match=r"gave 0 of 3 results from picture [03] on"):
+    with pytest.raises(SimulationError, match=r"gave 0 of 3 results from image [03] on"):
         simulate_native(project, tmp_path / "work", pixels(6), 2, workers=2)

@@ -51,7 +51,7 @@ def test_requantize(width, shift, out_dtype, has_half):
 
 @pytest.mark.parametrize("depth", [2, 3, 8, 31, 32, 33, 128, 200])
 def test_fifo(depth):
-    """Words in order, one a clock; DEPTH of them and one more while none leaves."""
+    """Words in order, one a cycle; DEPTH of them and one more while none leaves."""
     for stalls in range(3):
         taken, sent = run_module("fifo_gate", {"DEPTH": depth}, WORDS, 8, WORDS, 8, stalls=stalls)
         if not stalls:
@@ -63,7 +63,7 @@ def test_fifo(depth):
 
 
 def test_fifo_of_one_word():
-    """Its writer's register: what comes goes in the same clock."""
+    """Its writer's register: what comes goes in the same cycle."""
     for stalls in range(3):
         taken, sent = run_module("fifo_gate", {"DEPTH": 1}, WORDS, 8, WORDS, 8, stalls=stalls)
         assert list(taken) == list(sent)

@@ -17,14 +17,14 @@ BENCH = "multiply_accumulate_tb"
 CELLS = Path("/usr/share/yosys/xilinx/cells_sim.v")
 CLOCKS = 3000
 # From a, d and b, and from first and add, to the sum.
-DATA_CLOCKS, CONTROL_CLOCKS = 4, 2
+DATA_CYCLES, CONTROL_CLOCKS = 4, 2
 WIDTHS = (1, 1, 25, 25, 18)
 
 pytestmark = pytest.mark.verilator
 
 
 def stimuli() -> list[tuple[int, int, int, int, int]]:
-    """(first, add, a, d, b) of every clock."""
+    """(first, add, a, d, b) of every cycle."""
     rng = random.Random(0)
 
     def value(bits: int) -> int:
@@ -34,13 +34,13 @@ def stimuli() -> list[tuple[int, int, int, int, int]]:
     def row(first: bool) -> tuple[int, int, int, int, int]:
         return int(first), rng.randint(0, 1), value(8), value(8) << 16, value(9)
 
-    return [row(clock <= DATA_CLOCKS or rng.random() < 0.1) for clock in range(CLOCKS)]
+    return [row(clock <= DATA_CYCLES or rng.random() < 0.1) for clock in range(CLOCKS)]
 
 
 def expected(start: int, shift: int, preadd: int) -> list[tuple[int, int]]:
-    """Sum and tie for the data of every clock."""
+    """Sum and tie for the data of every cycle."""
     rows, total, result = stimuli(), 0, []
-    for data, control in zip(rows, rows[DATA_CLOCKS - CONTROL_CLOCKS :], strict=False):
+    for data, control in zip(rows, rows[DATA_CYCLES - CONTROL_CLOCKS :], strict=False):
         (_, _, a, d, b), (first, add, *_) = data, control
         total = (start if first else total) + add * (a + preadd * d) * b
         result.append((total % (1 << 48), int(shift > 0 and total % (1 << shift) == 0)))
@@ -48,7 +48,7 @@ def expected(start: int, shift: int, preadd: int) -> list[tuple[int, int]]:
 
 
 def simulate(work: Path, options: Sequence[str]) -> list[list[tuple[int, int]]]:
-    """Sum and tie of the three multiply-accumulates, after every clock."""
+    """Sum and tie of the three multiply-accumulates, after every cycle."""
     work.mkdir()
     words = (
         "".join(f"{number % (1 << width):0{width}b}" for number, width in zip(row, WIDTHS, strict=True))
@@ -83,6 +83,6 @@ def test_sums_and_ties(tmp_path, instantiated):
     right = [expected(0, 0, 0), expected(1 << 7, 8, 0), expected((1 << 23) + (1 << 7), 8, 1)]
     for got, model in zip((plain, rounded, pair), right, strict=True):
         # After the edge that ends clock n the sum has the data of clock n - 3.
-        sums = got[DATA_CLOCKS - 1 :]
-        assert len(sums) == CLOCKS - DATA_CLOCKS + 1
+        sums = got[DATA_CYCLES - 1 :]
+        assert len(sums) == CLOCKS - DATA_CYCLES + 1
         assert sums == model[: len(sums)]

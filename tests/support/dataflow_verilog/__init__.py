@@ -117,4 +117,4 @@ def _network(index: int, trace: Trace, numbers: dict[tuple[int, str], int], code
             }
         )
         code += [(i.delay << MAX_PORTS) | sum(1 << ports.index(end) for end in i.ends) for i in found]
-    return {"fifos": fifos, "processes": processes, "pictures": trace.pictures}
+    return {"fifos": fifos, "processes": processes, "images": trace.images}

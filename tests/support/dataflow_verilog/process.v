@@ -1,8 +1,8 @@
-// A sequential process that carries out `length` instructions of a program, `pictures` times.
+// A sequential process that carries out `length` instructions of a program, `images` times.
 //
 // An instruction is {delay, ports}, 32 + 32 bits: wait `delay` cycles, then move a word at every one of the
 // `ports` in the first cycle in which all of their FIFOs allow it. `rest` cycles pass after the last one of
-// a picture. The program lies outside: `place` asks for an instruction. Port p is bit p of the busses; at
+// an image. The program lies outside: `place` asks for an instruction. Port p is bit p of the busses; at
 // one that is read `in_valid` says that the FIFO allows it, at one that is written `out_ready`, and the other
 // is 0. Both come from registers of the FIFO, or from what reads it, so that one port may wait for the other without
 // a loop.
@@ -14,7 +14,7 @@ module process #(
     input wire clock,
     input wire [31:0] length,
     input wire [31:0] rest,
-    input wire [31:0] pictures,
+    input wire [31:0] images,
     output reg [31:0] place,
     /* verilator lint_off UNUSEDSIGNAL */
     input wire [63:0] instruction,
@@ -25,7 +25,7 @@ module process #(
     input wire [PORTS-1:0] out_ready
 );
     /* verilator no_inline_module */ // inlined a hundred times it takes a minute to compile
-    reg [31:0] picture = 0;
+    reg [31:0] image = 0;
     reg [31:0] waited = 0;
     reg [31:0] extra = 0;
     initial place = 0;
@@ -33,7 +33,7 @@ module process #(
     wire [PORTS-1:0] ports = instruction[PORTS-1:0];
     wire last = place == length - 1;
 
-    wire ready = waited == instruction[63:32] + extra && picture != pictures;
+    wire ready = waited == instruction[63:32] + extra && image != images;
     wire done = ready && (ports & ~(in_valid | out_ready)) == 0;
     assign in_ready = done ? ports & in_valid : 0;
     assign out_valid = done ? ports & out_ready : 0;
@@ -43,7 +43,7 @@ module process #(
             waited <= 0;
             extra <= last ? rest : 0;
             place <= last ? 0 : place + 1;
-            if (last) picture <= picture + 1;
+            if (last) image <= image + 1;
         end else if (!ready) waited <= waited + 1;
     end
 endmodule

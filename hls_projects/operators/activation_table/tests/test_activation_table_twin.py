@@ -1,4 +1,4 @@
-"""The twin in Verilog sends every code through the table, a word a clock."""
+"""The twin in Verilog sends every code through the table, a word a cycle."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.verilator
 
 @pytest.mark.parametrize("types", [("INT8", "INT8"), ("UINT8", "INT8"), ("INT4", "UINT8")])
 @pytest.mark.parametrize("stalls", [0, 1])
-def test_every_code_at_a_word_a_clock(types, stalls):
+def test_every_code_at_a_word_a_cycle(types, stalls):
     low, high = limits(DataType[types[0]])
     random = np.random.default_rng(3)
     table = random.integers(*limits(DataType[types[1]]), high - low + 1, endpoint=True)

@@ -1,4 +1,4 @@
-// Any function of one code, from a table: out = table[in - lowest code], one word a clock.
+// Any function of one code, from a table: out = table[in - lowest code], one word a cycle.
 
 module activation_table #(
     parameter IN_WIDTH = 8,

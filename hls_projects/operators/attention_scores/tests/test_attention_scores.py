@@ -15,12 +15,12 @@ from tests.support.kernel_bench import check_kernel
 from tests.support.operators import (
     WINDOW_MACS,
     codes,
+    images,
     kernel_settings,
     limits,
     make_operator,
     naive_requantize,
     naive_slots,
-    pictures,
     windowed,
 )
 
@@ -75,7 +75,7 @@ def test_groups_of_several_heads_and_keys():
     sizes = asdict(Window.of_tiles(8, tile_size=2, context_tiles=1)) | {"n_heads": 4, "head_dim": 3, "out_shift": 8}
     folding = {"parallel_heads": 2, "parallel_keys": 2}
     operator = make_operator(AttentionScores, ["INT8", "INT8"], "INT8", **sizes, **folding)
-    q, k = pictures(operator, 8)
+    q, k = images(operator, 8)
     np.testing.assert_array_equal(check_kernel(operator, q, k), naive(operator, q, k))
 
 

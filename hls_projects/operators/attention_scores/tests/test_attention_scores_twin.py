@@ -10,7 +10,7 @@ import pytest
 from hls_projects.operators import AttentionScores
 from hls_projects.operators.window import Window
 from hls_projects.rtl.bench import check_twin
-from tests.support.operators import limits, make_operator, pictures, windowed
+from tests.support.operators import images, limits, make_operator, windowed
 
 INT8 = ["INT8", "INT8"]
 TINY = windowed(
@@ -46,7 +46,7 @@ def sizes(window, heads, channels, shift=8):
 
 
 def interval(operator):
-    """Clocks a picture when every stage runs all the time: the slowest stage's."""
+    """Cycles an image when every stage runs all the time: the slowest stage's."""
     tokens, heads, channels, window, load = (
         operator.size(name) for name in ("n_tokens", "n_heads", "head_dim", "n_window", "load_size")
     )
@@ -61,9 +61,9 @@ OPERATORS += [folded(INT8, "INT8", sizes(*shape), folding) for *shape, folding i
 
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_codes(operator):
-    """Random pictures and extreme ones, back to back, at full speed and with gaps and stalls."""
+    """Random images and extreme ones, back to back, at full speed and with gaps and stalls."""
     for seed in range(3):
-        check_twin(operator, *pictures(operator, 6, seed), stalls=seed)
+        check_twin(operator, *images(operator, 6, seed), stalls=seed)
 
 
 @pytest.mark.parametrize("packed", [0, 1])
@@ -77,21 +77,21 @@ def test_extremes(packed):
 
 @pytest.mark.parametrize("operator", OPERATORS[-4:])
 def test_interval(operator):
-    cycles = check_twin(operator, *pictures(operator, 5))
+    cycles = check_twin(operator, *images(operator, 5))
     assert cycles.interval() == interval(operator)
 
 
 @pytest.mark.parametrize(
-    "folding, clocks", [((3, 8, 1), 64 * 8 * 32), ((3, 4, 0), 64 * 16 * 32), ((3, 16, 1), 64 * 4 * 48)]
+    "folding, expected_cycles", [((3, 8, 1), 64 * 8 * 32), ((3, 4, 0), 64 * 16 * 32), ((3, 16, 1), 64 * 4 * 48)]
 )
-def test_interval_of_reference(folding, clocks):
+def test_interval_of_reference(folding, expected_cycles):
     """Global attention of 3 heads of 32 channels over 64 tokens."""
     operator = folded(INT8, "INT8", sizes(REFERENCE, 3, 32), folding)
-    cycles = check_twin(operator, *pictures(operator, 3))
-    assert cycles.interval() == clocks == interval(operator)
+    cycles = check_twin(operator, *images(operator, 3))
+    assert cycles.interval() == expected_cycles == interval(operator)
     # The keys have to come first; then a query is worked on, and the last sums leave the pipeline.
     keys, lanes, pipeline = 64 * 96, 3 * folding[1], 10 + folding[2]
-    assert cycles.latency() == keys + clocks // 64 - max(lanes - 32, 0) + lanes + pipeline
+    assert cycles.latency() == keys + cycles // 64 - max(lanes - 32, 0) + lanes + pipeline
 
 
 @pytest.mark.parametrize(

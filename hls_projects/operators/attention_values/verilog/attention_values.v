@@ -46,7 +46,7 @@ module attention_values #(
         .STEPS(LOAD_SIZE),
         .UNITS(N_WINDOW / LOAD_SIZE),
         .LOAD_QUERIES(LOAD_SIZE),
-        .PICTURE_LOADS(N_TOKENS / LOAD_SIZE),
+        .IMAGE_LOADS(N_TOKENS / LOAD_SIZE),
         .PACKED(PACKED),
         .SHARED_WIDTH(P_WIDTH),
         .SHARED_SIGNED(P_SIGNED),

@@ -16,10 +16,10 @@ TOKENS, CASES = 3, 8
 CONFIGS = [("INT8", 9, 3, 0), ("INT8", 9, 3, 3), ("INT8", 9, 3, 6), ("UINT4", 5, 1, 2), ("INT8", 4, 4, 0)]
 
 
-def naive(operator: ChannelSlice, pictures: list) -> list:
+def naive(operator: ChannelSlice, images: list) -> list:
     first = operator.size("first")
     kept = range(first, first + operator.size("n_out"))
-    return [[[token[channel] for channel in kept] for token in picture] for picture in pictures]
+    return [[[token[channel] for channel in kept] for token in image] for image in images]
 
 
 @pytest.mark.parametrize("config", CONFIGS)

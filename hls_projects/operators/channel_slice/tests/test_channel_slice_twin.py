@@ -1,4 +1,4 @@
-"""The twin in Verilog keeps the operator's channels, and takes a word a clock, kept or dropped."""
+"""The twin in Verilog keeps the operator's channels, and takes a word a cycle, kept or dropped."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hls_projects.operators import ChannelSlice
 from hls_projects.rtl.bench import check_twin
 from tests.support.operators import make_operator, mixed_codes
 
-TOKENS, PICTURES = 3, 6
+TOKENS, IMAGES = 3, 6
 
 
 @pytest.mark.verilator
@@ -24,9 +24,9 @@ TOKENS, PICTURES = 3, 6
         ("INT6", 1, 1, 0),
     ],
 )
-def test_slices_at_a_word_a_clock(dtype, n_in, n_out, first):
+def test_slices_at_a_word_a_cycle(dtype, n_in, n_out, first):
     operator = make_operator(ChannelSlice, [dtype], dtype, n_tokens=TOKENS, n_in=n_in, n_out=n_out, first=first)
-    x = mixed_codes(dtype, PICTURES, TOKENS, n_in)
+    x = mixed_codes(dtype, IMAGES, TOKENS, n_in)
     for seed in (1, 2):
         check_twin(operator, x, stalls=seed)
     cycles = check_twin(operator, x)

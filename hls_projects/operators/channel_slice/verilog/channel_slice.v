@@ -1,4 +1,4 @@
-// The channels FIRST to FIRST + N_OUT - 1 of every token of N_IN, a word a clock; the others are dropped.
+// The channels FIRST to FIRST + N_OUT - 1 of every token of N_IN, a word a cycle; the others are dropped.
 
 module channel_slice #(
     parameter N_IN = 288,

@@ -1,4 +1,4 @@
-"""The twin in Verilog normalises like the operator, in the clocks that its stages take."""
+"""The twin in Verilog normalises like the operator, in the cycles that its stages take."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hls_projects.rtl.bench import check_twin
 from tests.support.operators import limits, make_operator, mixed_codes
 
 pytestmark = pytest.mark.verilator
-TOKENS, PICTURES = 3, 10
+TOKENS, IMAGES = 3, 10
 MORE = {
     "reference": ("INT8", {
         "n_in": 96, "mean_multiplier": 171, "mean_shift": 9, "x_shift": 5, "mean_align": 0,
@@ -42,7 +42,7 @@ def norm(name, table=None):
     return make_operator(IntegerLayerNorm, [dtype], "INT8", n_tokens=TOKENS, inverse_table=table, **sizes)
 
 
-def clocks(operator):
+def stage_cycles(operator):
     """Of the mean in stage B, and ``CLOCKS`` of ``scale_factor.v`` in stage C."""
     parameters = operator.twin().parameters
     factor = (max(parameters["SQUARES_WIDTH"], 8) - 4) // 4 + 3 + 1 + parameters["SHIFTS"]
@@ -53,13 +53,13 @@ def clocks(operator):
 def test_any_tokens(name):
     dtype, sizes = CONFIGS[name]
     operator = norm(name)
-    x = mixed_codes(dtype, PICTURES, TOKENS, sizes["n_in"], seed=4)
+    x = mixed_codes(dtype, IMAGES, TOKENS, sizes["n_in"], seed=4)
     # Small variances have exponents below 0.
     x[1:4] = np.random.default_rng(2).integers(3, 6, x[1:4].shape)
     for stalls in (0, 1, 2):
         cycles = check_twin(operator, x, stalls=stalls)
         if not stalls:
-            mean, factor = clocks(operator)
+            mean, factor = stage_cycles(operator)
             assert cycles.interval() == TOKENS * (sizes["n_in"] + max(mean + 4, factor + 1))
             assert cycles.latency() == 2 * sizes["n_in"] + mean + factor + 8
 

@@ -7,7 +7,7 @@
 //                     OUT_SHIFT - HIGHEST + floor(exponent / 2))
 //
 // Three stages at a time, on three tokens: A stores the codes and adds them, B centres them and adds the
-// squares, C multiplies. A word a clock; between two tokens B takes MEAN_CLOCKS + 4 clocks, C
+// squares, C multiplies. A word a cycle; between two tokens B takes MEAN_CLOCKS + 4 clocks, C
 // CLOCKS + 1 (scale_factor.v).
 
 module integer_layer_norm #(
@@ -67,7 +67,7 @@ module integer_layer_norm #(
         else if (take && a_last) sum_waits <= 1;
     end
 
-    // Stage B. The mean first, then a code a clock. The squares are complete and C has not begun with them.
+    // Stage B. The mean first, then a code a cycle. The squares are complete and C has not begun with them.
     reg b_busy, b_reading;
     reg squares_wait;
     wire mean_ready;

@@ -1,7 +1,7 @@
-// requantize(sum * MULTIPLIER, SHIFT), one bit of the multiplier a clock.
+// requantize(sum * MULTIPLIER, SHIFT), one bit of the multiplier a cycle.
 //
 // The lowest bit comes first, and the product moves right by one with each: what leaves it on the right
-// matters only as whether it was all zero. The mean is ready CLOCKS + 1 clocks after `load`, in a register
+// matters only as whether it was all zero. The mean is ready CLOCKS + 1 cycles after `load`, in a register
 // of the user by then.
 
 module layer_norm_mean #(
@@ -32,7 +32,7 @@ module layer_norm_mean #(
     reg signed [WIDTH-1:0] product;
     reg signed [SUM_WIDTH-1:0] multiplicand;
     reg [CLOCKS-1:0] multiplier;
-    // As many ones as clocks are left; after the last bit of the multiplier one for the user's register.
+    // As many ones as cycles are left; after the last bit of the multiplier one for the user's register.
     reg [CLOCKS:0] left;
     assign ready = !left[0];
     wire adding = left[1];

@@ -1,4 +1,4 @@
-"""The twin in Verilog gives the operator's probabilities, in the clocks that its stages take."""
+"""The twin in Verilog gives the operator's probabilities, in the cycles that its stages take."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hls_projects.rtl.bench import check_twin
 from tests.support.operators import make_operator, mixed_codes
 
 pytestmark = pytest.mark.verilator
-PICTURES = 6
+IMAGES = 6
 RECIPROCALS = np.array([round(2**15 / mantissa) for mantissa in range(128, 256)])
 # Type, heads, window and the exponential of the maximum, with sums of 3 to 19 bits.
 CONFIGS = [
@@ -38,7 +38,7 @@ def softmax(dtype, heads, window, top, slope=1 / 16, out_dtype="UINT8"):
     )  # fmt: skip
 
 
-def factor_clocks(operator):
+def factor_cycles(operator):
     """``CLOCKS`` of ``scale_factor.v``."""
     parameters = operator.twin().parameters
     return (max(parameters["SUM_WIDTH"], 8) - 4) // 4 + 3 + 1 + parameters["SHIFTS"]
@@ -47,16 +47,16 @@ def factor_clocks(operator):
 @pytest.mark.parametrize("config", CONFIGS)
 def test_rows_without_a_pause(config):
     dtype, heads, window, _ = config
-    pictures = PICTURES if window.n_tokens < 64 else 2
-    scores = mixed_codes(dtype, pictures, window.n_tokens, heads * window.n_window)
+    images = IMAGES if window.n_tokens < 64 else 2
+    scores = mixed_codes(dtype, images, window.n_tokens, heads * window.n_window)
     for slope in (0.0, 1 / 64, 1 / 16, 1.0):
         operator = softmax(*config, slope=slope)
         for stalls in (0, 1, 2):
             cycles = check_twin(operator, scores, stalls=stalls)
             if not stalls:
-                row = window.n_window + factor_clocks(operator) + 1
+                row = window.n_window + factor_cycles(operator) + 1
                 assert cycles.interval() == window.n_tokens * heads * row
-                assert cycles.latency() == 2 * window.n_window + factor_clocks(operator) + 7
+                assert cycles.latency() == 2 * window.n_window + factor_cycles(operator) + 7
 
 
 @pytest.mark.parametrize("config", CONFIGS[:-1])

@@ -4,13 +4,13 @@
 // out[s] = requantize(e[s] * reciprocal_table[mantissa - 128], OUT_SHIFT - HIGHEST + exponent)
 //
 // Three stages at a time, on three rows: A stores the scores and finds their maximum, B looks up the
-// exponentials and adds them, C multiplies. A word a clock; between two rows B takes 3 clocks, C
+// exponentials and adds them, C multiplies. A word a cycle; between two rows B takes 3 clocks, C
 // CLOCKS + 1 (scale_factor.v). Slots before the first key do not count and give 0.
 
 module integer_softmax #(
     parameter N_WINDOW = 64,
     // Slots without a key in the rows of the first tile; LOAD_SIZE fewer in every next one. ROWS are the
-    // rows of a tile, TILES those of a picture.
+    // rows of a tile, TILES those of an image.
     parameter SKIP = 0,
     parameter LOAD_SIZE = 64,
     parameter ROWS = 24,

@@ -1,5 +1,5 @@
 // Which slots of the rows of integer_softmax.v have a key: all but the first SKIP in the first tile of a
-// picture, and LOAD_SIZE fewer of these in every next tile.
+// image, and LOAD_SIZE fewer of these in every next tile.
 
 module softmax_window #(
     parameter SKIP = 8,

@@ -9,7 +9,7 @@ from hls_projects.operators import PatchReader
 from hls_projects.rtl.bench import check_twin
 from tests.support.operators import make_operator, mixed_codes
 
-PICTURES = 4
+IMAGES = 4
 
 
 @pytest.mark.verilator
@@ -33,10 +33,10 @@ def test_a_pixel_in_while_a_code_leaves(image_size, patch_size, block, channels)
         block_height=block[0], block_width=block[1],
         table=np.random.default_rng(1).integers(-128, 128, channels * 256),
     )  # fmt: skip
-    pictures = mixed_codes("UINT8", PICTURES, image_size, image_size, channels)
+    images = mixed_codes("UINT8", IMAGES, image_size, image_size, channels)
     for seed in (1, 2):
-        check_twin(operator, pictures, stalls=seed)
-    cycles = check_twin(operator, pictures)
+        check_twin(operator, images, stalls=seed)
+    cycles = check_twin(operator, images)
     rows = image_size // patch_size // block[0]
     row_pixels = image_size * image_size // rows
     assert cycles.interval() == rows * row_pixels * channels

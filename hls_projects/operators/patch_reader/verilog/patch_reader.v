@@ -1,7 +1,7 @@
 // Pixels in raster order to patches, each value sent through its channel's table.
 //
-// The pixels of a row of blocks, BLOCK_HEIGHT * PATCH_SIZE lines of the picture, come into one half of a
-// RAM, a pixel a clock, while those of the row before leave from the other half, a code a clock.
+// The pixels of a row of blocks, BLOCK_HEIGHT * PATCH_SIZE lines of the image, come into one half of a
+// RAM, a pixel a cycle, while those of the row before leave from the other half, a code a cycle.
 
 module patch_reader #(
     parameter IMAGE_SIZE = 32,

@@ -1,4 +1,4 @@
-"""The twin in Verilog adds its table like the operator, a word a clock, stored tokens among them."""
+"""The twin in Verilog adds its table like the operator, a word a cycle, stored tokens among them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hls_projects.operators import PositionEmbedding
 from hls_projects.rtl.bench import check_twin
 from tests.support.operators import make_operator, mixed_codes
 
-PICTURES = 5
+IMAGES = 5
 
 
 @pytest.mark.verilator
@@ -23,13 +23,13 @@ PICTURES = 5
         ("INT4", "INT8", 64, 1, 12, 3, 0),
     ],
 )
-def test_sums_at_a_word_a_clock(in_dtype, out_dtype, patches, prefix, channels, in_shift, out_shift):
+def test_sums_at_a_word_a_cycle(in_dtype, out_dtype, patches, prefix, channels, in_shift, out_shift):
     table = np.random.default_rng(5).integers(-500, 500, (prefix + patches) * channels)
     operator = make_operator(
         PositionEmbedding, [in_dtype], out_dtype, n_patches=patches, n_prefix=prefix, n_in=channels,
         in_shift=in_shift, out_shift=out_shift, table=table,
     )  # fmt: skip
-    x = mixed_codes(in_dtype, PICTURES, patches, channels)
+    x = mixed_codes(in_dtype, IMAGES, patches, channels)
     for seed in (1, 2):
         check_twin(operator, x, stalls=seed)
     cycles = check_twin(operator, x)

@@ -1,10 +1,10 @@
-// Adds a stored word to every word, after N_STORED words that are stored only; one word a clock. These
+// Adds a stored word to every word, after N_STORED words that are stored only; one word a cycle. These
 // leave when the first word that comes in is there.
 //
 // out = requantize((in << IN_SHIFT) + table, OUT_SHIFT), in = 0 for the stored ones
 
 module position_embedding #(
-    // Words of a picture that come out, and those before the first one that comes in.
+    // Words of an image that come out, and those before the first one that comes in.
     parameter N_WORDS = 6144,
     parameter N_STORED = 0,
     parameter IN_WIDTH = 8,

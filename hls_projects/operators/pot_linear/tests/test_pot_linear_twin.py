@@ -1,4 +1,4 @@
-"""The twin in Verilog against the operator's numpy semantics, and its clocks against their formulas."""
+"""The twin in Verilog against the operator's numpy semantics, and its cycles against their formulas."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hls_projects.rtl.bench import check_twin
 from tests.support.operators import limits, make_operator
 from tests.support.simulated_cycles import simulated_cycles
 
-TOKENS, INPUTS, OUTPUTS, PICTURES = 2, 32, 20, 4
+TOKENS, INPUTS, OUTPUTS, IMAGES = 2, 32, 20, 4
 BIAS, ACC_SHIFT, OUT_SHIFT = 2**13, 1, 9
 KINDS = [("shift", 0), ("bucket", 0), ("dsp", 0), ("bucket", 1)]
 
@@ -54,7 +54,7 @@ def layer(rng, n_in=INPUTS, n_out=OUTPUTS, *, formats=(3, 0, "INT8", "INT8"), sp
     return linear(codes, formats=formats, sparse=sparse, **shifts, **attributes)
 
 
-def pictures(rng, operator: PotLinear, count: int = PICTURES) -> np.ndarray:
+def images(rng, operator: PotLinear, count: int = IMAGES) -> np.ndarray:
     """Random codes, but all at a limit in two of the tokens."""
     low, high = limits(operator.in_dtype())
     x = rng.integers(low, high + 1, (count, *operator.input_shapes()[0]))
@@ -72,7 +72,7 @@ def test_any_layer(element, sparse, formats):
     for seed in range(4):
         rng = np.random.default_rng(seed)
         operator = layer(rng, formats=formats, sparse=sparse, element=element, pe=6)
-        check_twin(operator, pictures(rng, operator), stalls=seed)
+        check_twin(operator, images(rng, operator), stalls=seed)
 
 
 @pytest.mark.verilator
@@ -83,16 +83,16 @@ def test_two_tokens(element, sparse):
     for seed in range(4):
         rng = np.random.default_rng(seed)
         operator = layer(rng, formats=formats, sparse=sparse, element=element, pe=7, parallel_tokens=2, n_tokens=4)
-        check_twin(operator, pictures(rng, operator), stalls=seed)
+        check_twin(operator, images(rng, operator), stalls=seed)
 
 
 @pytest.mark.verilator
 def test_results_of_two_tokens_fill_their_queues():
-    """A token of 70 results leaves in more clocks than six groups take: the next pair's have to wait."""
+    """A token of 70 results leaves in more cycles than six groups take: the next pair's have to wait."""
     rng = np.random.default_rng(5)
     operator = layer(rng, 6, 70, element="dsp", pe=12, parallel_tokens=2, n_tokens=8, result_buffers=2)
     for seed in range(3):
-        check_twin(operator, pictures(rng, operator), stalls=seed)
+        check_twin(operator, images(rng, operator), stalls=seed)
 
 
 @pytest.mark.verilator
@@ -102,7 +102,7 @@ def test_full_queues_of_two_tokens_hold_the_work_up():
         np.random.default_rng(1), 48, 96, element="bucket", sparse=1, pe=24, parallel_tokens=2, n_tokens=8,
         result_buffers=2,
     )  # fmt: skip
-    measured = check_twin(operator, pictures(np.random.default_rng(2), operator, 3)).interval()
+    measured = check_twin(operator, images(np.random.default_rng(2), operator, 3)).interval()
     assert measured == pytest.approx(simulated_cycles(operator, 3).interval(), rel=0.01)
 
 
@@ -124,16 +124,16 @@ def test_full_queues_of_two_tokens_hold_the_work_up():
         # Drained beside the next chunk's work: three chunks whose last one has one group, of two tokens and of one.
         ((48, 45), {"element": "bucket", "sparse": 1, "pe": 9, "parallel_tokens": 2}),
         ((48, 45), {"element": "bucket", "sparse": 1, "pe": 9}),
-        # Results are read out in more clocks than the work takes, and leave in more than they are read out.
+        # Results are read out in more cycles than the work takes, and leave in more than they are read out.
         ((32, 280), {"element": "bucket", "sparse": 1, "pe": 70, "parallel_tokens": 2, "result_buffers": 2}),
     ],
 )
-def test_clocks(sizes, folding):
-    """As few tokens a picture as can be, so that the interval is one of tokens; its words are those of any stalls."""
+def test_cycles(sizes, folding):
+    """As few tokens an image as can be, so that the interval is one of tokens; its words are those of any stalls."""
     rng = np.random.default_rng(sum(sizes))
     operator = layer(rng, *sizes, **folding)
     operator.set_nodeattr("n_tokens", operator.size("parallel_tokens"))
-    x = pictures(rng, operator, 12)
+    x = images(rng, operator, 12)
     moved, simulated = check_twin(operator, x), simulated_cycles(operator, len(x))
     np.testing.assert_array_equal(moved.from_first(), simulated.from_first())
     for seed in (3, 4):
@@ -148,9 +148,9 @@ def test_dense_interval(element, drain, least, pe):
 
 
 @pytest.mark.parametrize(
-    "sizes, folding, clocks",
+    "sizes, folding, expected_cycles",
     [
-        # Ten groups in chunks of two; of the last two the second waits 5 clocks until 20 results are read out.
+        # Ten groups in chunks of two; of the last two the second waits 5 cycles until 20 results are read out.
         ((96, 96), {"pe": 10}, 10 * (48 + 7) + 5),
         # Every drain but the first of two tokens waits until the 58 results before it are nearly read out.
         ((96, 288), {"pe": 29}, 2 * 48 + 7 + 9 * 58),
@@ -161,12 +161,12 @@ def test_dense_interval(element, drain, least, pe):
         ((96, 96), {"pe": 10, "sparse": 0}, 10 * (96 + 7)),
     ],
 )
-def test_interval_of_two_tokens(sizes, folding, clocks):
+def test_interval_of_two_tokens(sizes, folding, expected_cycles):
     """Nothing waits but the work, not even where 192 results of a token leave after those of the other one."""
     operator = layer(
         np.random.default_rng(0), *sizes, **{"element": "bucket", "sparse": 1, "parallel_tokens": 2, **folding}
     )
-    assert simulated_cycles(operator, 4).interval() == clocks == operator.cycles()
+    assert simulated_cycles(operator, 4).interval() == expected_cycles == operator.cycles()
 
 
 @pytest.mark.parametrize("tokens", [1, 2])
@@ -186,14 +186,14 @@ def test_cycles_are_those_of_the_simulation(n_in, n_out, tokens):
 def test_one_element(element):
     rng = np.random.default_rng(1)
     operator = layer(rng, 5, 7, element=element)
-    check_twin(operator, pictures(rng, operator), stalls=1)
+    check_twin(operator, images(rng, operator), stalls=1)
 
 
 @pytest.mark.verilator
 @pytest.mark.parametrize("element", layout.ELEMENTS)
 def test_layer_of_zeros(element):
     operator = linear(np.full((3, 4), 8), element=element, pe=2, bias=np.array([-512, 0, 5000]))
-    check_twin(operator, pictures(np.random.default_rng(0), operator))
+    check_twin(operator, images(np.random.default_rng(0), operator))
 
 
 @pytest.mark.verilator
@@ -214,7 +214,7 @@ def test_no_rounding():
     operator = layer(np.random.default_rng(2), formats=(3, 0, "INT8", "INT16"), element="bucket", pe=7)
     operator = linear(operator.array("codes"), formats=(3, 0, "INT8", "INT16"), element="bucket", pe=7,
                       out_shift=np.zeros(OUTPUTS))  # fmt: skip
-    check_twin(operator, pictures(np.random.default_rng(0), operator))
+    check_twin(operator, images(np.random.default_rng(0), operator))
 
 
 @pytest.mark.verilator
@@ -227,8 +227,8 @@ def test_head(element, sparse):
                       out_shift=rng.integers(0, 2, 10))  # fmt: skip
     operator.set_nodeattr("n_tokens", 1)
     assert timing.powers(operator) == 5
-    check_twin(operator, pictures(rng, operator, 9), stalls=2)
-    check_twin(operator, pictures(rng, operator, 9))
+    check_twin(operator, images(rng, operator, 9), stalls=2)
+    check_twin(operator, images(rng, operator, 9))
 
 
 def test_refusals():

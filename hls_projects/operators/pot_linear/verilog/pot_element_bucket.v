@@ -1,14 +1,14 @@
 // A processing element: sums of activations by the power of two of their weight, in a small RAM.
 //
-// step:  bucket[exponent] += sign * odd * x, one clock; `first` starts a bucket anew, place 0 takes the zeros
-// drain: sum = bucket[1] + (bucket[2] << 1) + ..., lowest first, one clock a bucket: what is settled leaves the
+// step:  bucket[exponent] += sign * odd * x, one cycle; `first` starts a bucket anew, place 0 takes the zeros
+// drain: sum = bucket[1] + (bucket[2] << 1) + ..., lowest first, one cycle a bucket: what is settled leaves the
 //        adder's low end for `low`, so that it needs no more bits than a bucket
 // Both are additions to the word read from the RAM, of x and of half the sum so far, of which one is zero: one
 // look-up table a bit adds all three. An odd factor of up to 7 (FACTOR_BITS) costs one more addition, of 2x, 4x
 // or -8x to x; the sign of the last is turned in the weight's code.
 //
 // word: first | sign | odd factor: 1, 3, 5, -7 | place, which is the power of two + 1
-// `run`, `drain` and `last` come with the bucket's addition, with the word or (FACTOR_BITS) a clock after it; x is zero
+// `run`, `drain` and `last` come with the bucket's addition, with the word or (FACTOR_BITS) a cycle after it; x is zero
 // while the buckets are drained.
 
 module pot_element_bucket #(

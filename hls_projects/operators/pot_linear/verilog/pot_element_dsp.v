@@ -1,7 +1,7 @@
 // A processing element: weight times activation and accumulation in one DSP48E1.
 //
 // word: the weight, a signed integer in units of the smallest power of two
-// `run` and `last` come with the accumulation, 1 clock after the word; `last`, a clock without a step, takes the sum
+// `run` and `last` come with the accumulation, 1 clock after the word; `last`, a cycle without a step, takes the sum
 // and clears it.
 
 module pot_element_dsp #(

@@ -5,7 +5,7 @@
 // last is turned in the weight's code.
 //
 // word: zero weight | sign | odd factor: 1, 3, 5, -7 | power of two
-// `run` and `last` come with the accumulation, 1, + 1 (FACTOR_BITS) clocks after the word; `last`, a clock without
+// `run` and `last` come with the accumulation, 1, + 1 (FACTOR_BITS) cycles after the word; `last`, a cycle without
 // a step, takes the sum and clears it.
 
 module pot_element_shift #(

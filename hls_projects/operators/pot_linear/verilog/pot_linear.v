@@ -1,4 +1,4 @@
-// Linear layer with power-of-two weights: PE outputs at a time of TOKENS tokens, an input a clock for all of them.
+// Linear layer with power-of-two weights: PE outputs at a time of TOKENS tokens, an input a cycle for all of them.
 //
 // in:      a code a word, N_IN words a token
 // out:     a code a word, N_OUT words a token; with OUT_WORDS the N_OUT codes of a token in one word
@@ -81,7 +81,7 @@ module pot_linear #(
     localparam CHANNELS = ALL_BANKS * PE;
     localparam CHANNEL_WIDTH = CHANNELS > 1 ? $clog2(CHANNELS) : 1;
 
-    // Clocks from a step to its addition, and how many of them are between the memories and the leaves.
+    // Cycles from a step to its addition, and how many of them are between the memories and the leaves.
     localparam ADDITION = (BUCKET ? 2 : 3) + (FACTOR_BITS > 0 && ELEMENT != 2 ? 1 : 0);
     localparam DELAY = ADDITION - 2;
 

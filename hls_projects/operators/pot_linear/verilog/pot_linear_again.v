@@ -1,6 +1,6 @@
-// A token as often as it has chunks of outputs: the words of a full block of a RAM, in order, one a clock.
+// A token as often as it has chunks of outputs: the words of a full block of a RAM, in order, one a cycle.
 //
-// The RAM answers `address` a clock later.
+// The RAM answers `address` a cycle later.
 
 module pot_linear_again #(
     parameter WORDS = 96,

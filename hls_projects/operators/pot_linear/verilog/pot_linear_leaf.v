@@ -32,7 +32,7 @@ module pot_linear_leaf #(
 ) (
     input wire clk,
     input wire rst,
-    // A clock before the elements' last stage.
+    // A cycle before the elements' last stage.
     input wire run,
     input wire drain,
     input wire last,
@@ -44,12 +44,12 @@ module pot_linear_leaf #(
     input wire [CODES*WORD_WIDTH-1:0] words,
     // Dense: the activation, with the words.
     input wire [TOKENS*X_WIDTH-1:0] x,
-    // Sparse: which half of the elements' RAM is read, a clock before the words, and what is written.
+    // Sparse: which half of the elements' RAM is read, a cycle before the words, and what is written.
     input wire half,
     input wire write,
     input wire [INDEX_WIDTH:0] write_address,
     input wire [TOKENS*X_WIDTH-1:0] write_data,
-    // Read-out; `move` brings the results to it a clock later (RESULTS = 2).
+    // Read-out; `move` brings the results to it a cycle later (RESULTS = 2).
     input wire move,
     input wire advance,
     input wire select_in,

@@ -2,7 +2,7 @@
 //
 // With two TOKENS a block has a word of each at every address, the first token's words come first. `write` has a bit
 // for each of them. `write` and `address` are of the clock in which the word is taken. A block is free again the clock after `release_`,
-// and full the clock after its last word, or with LATE one clock later.
+// and full the clock after its last word, or with LATE one cycle later.
 
 module pot_linear_load #(
     parameter WORDS = 96,

@@ -1,4 +1,4 @@
-// A RAM with a port to write and one to read a clock later, as block RAM or as look-up tables; a word has a part for
+// A RAM with a port to write and one to read a cycle later, as block RAM or as look-up tables; a word has a part for
 // each of TOKENS tokens, which are written on their own.
 
 module pot_linear_memory #(

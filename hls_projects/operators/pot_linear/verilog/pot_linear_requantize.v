@@ -1,9 +1,9 @@
-// result = requantize((sum << shift[n]) + bias[n], OUT_SHIFT), half to even and saturated, one a clock.
+// result = requantize((sum << shift[n]) + bias[n], OUT_SHIFT), half to even and saturated, one a cycle.
 //
 // constants[n] = shift[n] | bias[n]. The shift brings every channel to one common right shift. It is its two low bits,
 // 0 to 2, and twice the bits above. The bias is on the same grid and has a half of the result's unit in it, so that
 // the sum rounds half up: a tie, whose low bits are all zero, goes to the even code by its last bit.
-// Two clocks after the sum; the constants are read in the clock before it. The sums of TOKENS tokens come in turns.
+// Two cycles after the sum; the constants are read in the clock before it. The sums of TOKENS tokens come in turns.
 
 module pot_linear_requantize #(
     parameter TOKENS = 1,

@@ -1,7 +1,7 @@
-// The steps of a token, one a clock: chunks of outputs, blocks of inputs, banks of outputs, inputs of a block.
+// The steps of a token, one a cycle: chunks of outputs, blocks of inputs, banks of outputs, inputs of a block.
 //
 // A bank is a group of as many outputs as there are elements. Dense has one bank a chunk and one block, the token.
-// After the last block of a bank its buckets are drained, or its sums taken, in DRAIN clocks of which the last waits
+// After the last block of a bank its buckets are drained, or its sums taken, in DRAIN cycles of which the last waits
 // until the results of the bank before are read out.
 //
 // BESIDE: chunks have two banks, the last one may have one, and use one half of the buckets and the other in turns. So
@@ -41,7 +41,7 @@ module pot_linear_sequence #(
     output reg [ADDRESS_WIDTH-1:0] address,
     output reg [STEP_WIDTH-1:0] step,
     output reg half,
-    // A clock later.
+    // A cycle later.
     output reg run,
     output reg drain,
     output reg last,

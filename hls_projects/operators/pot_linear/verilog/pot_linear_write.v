@@ -1,9 +1,9 @@
-// The results of a bank, one a clock: moves the selection of the elements along and queues the finished codes.
+// The results of a bank, one a cycle: moves the selection of the elements along and queues the finished codes.
 //
 // The elements can have new results when the last one is selected. They are told so three selections before, which from
 // then on do not stop, for that long it takes until new results come. With two RESULTS an element's result waits beside
 // the one that is read out, until `move` brings it there.
-// A code is in the queue at most seven clocks after its selection; a selection is made while the queue holds four
+// A code is in the queue at most seven cycles after its selection; a selection is made while the queue holds four
 // codes or fewer, so that sixteen places do. The last layer's codes leave together, in one word (WORDS).
 //
 // With two TOKENS codes come in turns, the first token's and the second's, and leave a token at a time: the second's
@@ -23,7 +23,7 @@ module pot_linear_write #(
 ) (
     input wire clk,
     input wire rst,
-    // The elements have results in the next clock.
+    // The elements have results in the next cycle.
     input wire taken,
     // Its only zero is at the selected element.
     input wire [PE-1:0] select,

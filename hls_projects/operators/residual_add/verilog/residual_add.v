@@ -1,4 +1,4 @@
-// Sum of two streams with scales of their own, one word a clock.
+// Sum of two streams with scales of their own, one word a cycle.
 //
 // out = requantize((in0 << IN0_SHIFT) + (in1 << IN1_SHIFT), OUT_SHIFT)
 

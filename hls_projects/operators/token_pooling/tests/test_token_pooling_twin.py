@@ -8,7 +8,7 @@ from hls_projects.operators import TokenPooling
 from hls_projects.rtl.bench import check_twin
 from tests.support.operators import make_operator, mixed_codes
 
-PICTURES = 6
+IMAGES = 6
 
 
 @pytest.mark.verilator
@@ -24,12 +24,12 @@ PICTURES = 6
         ("UINT8", "UINT8", 1, 2, 0, 1, 0),
     ],
 )
-def test_pooling_at_a_word_a_clock(in_dtype, out_dtype, tokens, channels, average, multiplier, out_shift):
+def test_pooling_at_a_word_a_cycle(in_dtype, out_dtype, tokens, channels, average, multiplier, out_shift):
     operator = make_operator(
         TokenPooling, [in_dtype], out_dtype, n_tokens=tokens, n_in=channels, average=average,
         multiplier=multiplier, out_shift=out_shift,
     )  # fmt: skip
-    x = mixed_codes(in_dtype, PICTURES, tokens, channels)
+    x = mixed_codes(in_dtype, IMAGES, tokens, channels)
     for seed in (1, 2):
         check_twin(operator, x, stalls=seed)
     cycles = check_twin(operator, x)

@@ -1,4 +1,4 @@
-// All tokens to one: their average, or the first one. A word in a clock; the results leave while the
+// All tokens to one: their average, or the first one. A word in a cycle; the results leave while the
 // words of the last token, or of the first, come in.
 //
 // average: out = requantize(sum of the tokens * MULTIPLIER, OUT_SHIFT); else of the first token alone
