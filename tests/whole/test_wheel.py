@@ -39,7 +39,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_file_of_the_packages_is_in_it(wheel: Path):
     paths = (path for package in PACKAGES for path in (ROOT / package).rglob("*") if path.is_file())
-    tree = {str(path.relative_to(ROOT)): path for path in paths if "__pycache__" not in path.parts}
+    tree = {str(path.relative_to(ROOT)): path for path in paths if not {"__pycache__", "tests"} & set(path.parts)}
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
         assert held == tree.keys()
