@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hls_projects.errors import InputError
+
 SHIPPED_CHECKPOINTS = Path(__file__).parent / "checkpoints"
 
 
-class CheckpointError(Exception):
+class CheckpointError(InputError):
     """A checkpoint that is missing, damaged or does not fit its model."""
 
 

@@ -32,7 +32,8 @@ from flows.benchmarking.mlp import Mlp
 from flows.benchmarking.simulations import Inputs, Ours, Simulation, Took, make_simulations
 from flows.building.provenance import commit, versions
 from flows.command_line import INTERRUPTED, CommandParser
-from hls_projects.simulation import SimulationError, compiler
+from hls_projects.errors import InputError
+from hls_projects.simulation import compiler
 from hls_projects.targets import load_target
 
 TARGET = "pynq-z2"
@@ -255,7 +256,7 @@ def main(argv: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return run(settings)
-    except (SimulationError, OSError) as error:
+    except (InputError, OSError) as error:
         print(f"bench_csim: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

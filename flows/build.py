@@ -18,25 +18,16 @@ from collections.abc import Callable
 
 from brevitas_model.config import ConfigError
 from brevitas_model.shipped import CheckpointError
-from brevitas_model.training.data import DataError
 from flows.building import steps
-from flows.building.hashes import HashesError, write_hashes
+from flows.building.hashes import write_hashes
 from flows.building.settings import Settings, parse_settings
 from flows.building.steps import Build
-from flows.building.workspace import WorkspaceError, workspace
+from flows.building.workspace import workspace
 from flows.command_line import INTERRUPTED
-from flows.reporting.schema import ReportError
-from hls_projects.board import BoardError
-from hls_projects.cost import CostError
 from hls_projects.dataflow import NetworkError
+from hls_projects.errors import InputError
 from hls_projects.folding.choices import FoldingError
-from hls_projects.graphs.qonnx_file import QonnxError
-from hls_projects.graphs.ranges import RangeError
 from hls_projects.lowering import LoweringError
-from hls_projects.project.conversion import ConversionError
-from hls_projects.simulation import SimulationError
-from hls_projects.targets import TargetError
-from hls_projects.vendor_reports import VendorReportError
 
 STEPS: list[tuple[str, Callable[[Build], None]]] = [
     ("load", steps.load),  # checkpoint or QONNX file, images, target
@@ -53,23 +44,23 @@ STEPS: list[tuple[str, Callable[[Build], None]]] = [
     ("report", steps.report),  # report.html, report.json and the summary
 ]
 BAD_INPUT = (
-    BoardError,
+    InputError,
     CheckpointError,
     ConfigError,
-    ConversionError,
-    CostError,
-    DataError,
+    InputError,
+    InputError,
+    InputError,
     FoldingError,
-    HashesError,
+    InputError,
     LoweringError,
     NetworkError,
-    QonnxError,
-    RangeError,
-    ReportError,
-    SimulationError,
-    TargetError,
-    VendorReportError,
-    WorkspaceError,
+    InputError,
+    InputError,
+    InputError,
+    InputError,
+    InputError,
+    InputError,
+    InputError,
     OSError,
 )
 TOOL_FAILED = 3

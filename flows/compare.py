@@ -19,7 +19,8 @@ from flows.reporting.comparing import Comparison, Row, Rule, as_json, compare_re
 from flows.reporting.comparison_page import letters, render_comparison
 from flows.reporting.files import write_atomically
 from flows.reporting.formatting import figure, signed
-from flows.reporting.schema import ReportError, read_report
+from flows.reporting.schema import read_report
+from hls_projects.errors import InputError
 
 FAIL_IF_HELP = """fail with status 1 if a figure's change, last report minus first, is that: a dotted path in
 report.json, one of < <= > >=, a number; may be given again. Elements of lists go by their name
@@ -31,7 +32,7 @@ class _Parser(CommandParser):
     """Leaves it to :func:`main` to say what is wrong, in one line."""
 
     def error(self, message: str) -> NoReturn:
-        raise ReportError(f"{message}; see --help")
+        raise InputError(f"{message}; see --help")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -42,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
             _write(options.html, render_comparison(comparison))
         if options.json:
             _write(options.json, json.dumps(as_json(comparison), indent=2) + "\n")
-    except ReportError as error:
+    except InputError as error:
         print(f"compare: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     print(as_text(comparison))
@@ -61,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _compare(options: argparse.Namespace) -> Comparison:
     if len(options.reports) < 2:
-        raise ReportError("one report has nothing to be compared with; give two or more")
+        raise InputError("one report has nothing to be compared with; give two or more")
     rules = [Rule.parse(text) for text in options.fail_if]
     reports = [read_report(Path(name)) for name in options.reports]
     return compare_reports(options.reports, reports, rules, across_models=options.across_models)
@@ -71,7 +72,7 @@ def _write(path: Path, text: str) -> None:
     try:
         write_atomically(path, text)
     except OSError as error:
-        raise ReportError(f"cannot write {path}: {error.strerror}; nothing of it was left behind") from error
+        raise InputError(f"cannot write {path}: {error.strerror}; nothing of it was left behind") from error
 
 
 def as_text(comparison: Comparison) -> str:

@@ -25,21 +25,21 @@ from brevitas_model.shipped import CheckpointError, find_checkpoint
 from flows.building.cached_graphs import folded_once, lowered_graph
 from flows.building.settings import SHIPPED_CHECKPOINT, above_zero, add_folding, options_of, plot_file
 from flows.command_line import CommandParser, guarded
-from hls_projects.cost import KINDS, CostError
+from hls_projects.cost import KINDS
 from hls_projects.dataflow import NetworkError
+from hls_projects.errors import InputError
 from hls_projects.folding import choices as folding
 from hls_projects.folding.choices import FoldingError
 from hls_projects.folding.depths import timed
 from hls_projects.folding.estimate import estimate_facts
 from hls_projects.folding.folded import at_clock
 from hls_projects.lowering import LoweringError
-from hls_projects.project.conversion import ConversionError, read_lowered
-from hls_projects.simulation import SimulationError
-from hls_projects.targets import TARGET_HELP, TargetError, load_target, target_names
+from hls_projects.project.conversion import read_lowered
+from hls_projects.targets import TARGET_HELP, load_target, target_names
 
 BAD_INPUT = (
-    CheckpointError, ConfigError, ConversionError, CostError, FoldingError, LoweringError, NetworkError,
-    SimulationError, TargetError, OSError,
+    CheckpointError, ConfigError, InputError, FoldingError, LoweringError, NetworkError,
+    InputError, OSError,
 )  # fmt: skip
 
 

@@ -19,15 +19,15 @@ from pathlib import Path
 
 from brevitas_model.config import ConfigError
 from brevitas_model.shipped import CheckpointError
-from brevitas_model.training.data import DataError, Dataset, load_cifar10, train_validation_split
+from brevitas_model.training.data import Dataset, load_cifar10, train_validation_split
 from flows.command_line import CommandParser, guarded
-from flows.evaluation.files import OutputError, prepare, write_evaluation
+from flows.evaluation.files import prepare, write_evaluation
 from flows.evaluation.lineage import Family, shipped_chain
 from flows.evaluation.phases import evaluate
 from flows.evaluation.table import as_text
-from hls_projects.graphs.qonnx_file import QonnxError
+from hls_projects.errors import InputError
 
-BAD_INPUT = (CheckpointError, ConfigError, DataError, OutputError, QonnxError, OSError)
+BAD_INPUT = (CheckpointError, ConfigError, InputError, OSError)
 
 
 def _parser() -> argparse.ArgumentParser:

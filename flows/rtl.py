@@ -29,14 +29,14 @@ from qonnx.core.modelwrapper import ModelWrapper
 from brevitas_model.config import ConfigError
 from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError, find_checkpoint
-from brevitas_model.training.data import IMAGE_SHAPE, DataError, load_cifar10, load_inputs
+from brevitas_model.training.data import IMAGE_SHAPE, load_cifar10, load_inputs
 from flows.building.cached_graphs import folded_once, lowered_graph
 from flows.building.settings import SHIPPED_CHECKPOINT, add_folding, options_of, positive
 from flows.command_line import CommandParser, guarded
 from flows.reporting.rtl_table import resources_table, timing_table
-from hls_projects.cost import CostError
 from hls_projects.dataflow import Network, NetworkError, Trace, explain, simulate
 from hls_projects.dataflow.sizing import Depths
+from hls_projects.errors import InputError
 from hls_projects.folding import choices as folding
 from hls_projects.folding.choices import FoldingError
 from hls_projects.folding.depths import chosen_depths
@@ -44,18 +44,16 @@ from hls_projects.folding.folded import with_foldings
 from hls_projects.graphs.qonnx_file import run_images
 from hls_projects.lowering import LoweringError
 from hls_projects.project import pipeline
-from hls_projects.project.conversion import ConversionError, make_graph, read_lowered
+from hls_projects.project.conversion import make_graph, read_lowered
 from hls_projects.rtl import whole
-from hls_projects.rtl.assembly import FILES, Assembly, AssemblyError, write_rtl
+from hls_projects.rtl.assembly import FILES, Assembly, write_rtl
 from hls_projects.rtl.bench import TwinError
 from hls_projects.rtl.simulation import Run, compile_core, lint
-from hls_projects.rtl.synthesis import SynthesisError
-from hls_projects.simulation import SimulationError
-from hls_projects.targets import TARGET_HELP, Target, TargetError, load_target, target_names
+from hls_projects.targets import TARGET_HELP, Target, load_target, target_names
 
 BAD_INPUT = (
-    AssemblyError, CheckpointError, ConfigError, ConversionError, CostError, DataError, FoldingError, LoweringError,
-    NetworkError, SimulationError, SynthesisError, TargetError, OSError,
+    InputError, CheckpointError, ConfigError, InputError, FoldingError, LoweringError,
+    NetworkError, InputError, OSError,
 )  # fmt: skip
 
 
@@ -100,10 +98,10 @@ def write(found: Folded, folder: Path) -> Assembly:
     """Write the Verilog of the model to ``folder``, whole or not at all.
 
     Raises:
-        AssemblyError: ``folder`` holds something else; an operator without a twin.
+        InputError: ``folder`` holds something else; an operator without a twin.
     """
     if folder.exists() and not (folder / FILES).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise AssemblyError(f"{folder} exists and is not a folder of this command; choose another one")
+        raise InputError(f"{folder} exists and is not a folder of this command; choose another one")
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as part:
         made = Path(part) / folder.name

@@ -27,14 +27,12 @@ from safetensors import SafetensorError
 
 from brevitas_model.config import ConfigError
 from brevitas_model.shipped import CheckpointError
-from brevitas_model.training.data import DataError, Dataset, load_cifar10, train_validation_split
+from brevitas_model.training.data import Dataset, load_cifar10, train_validation_split
 from brevitas_model.training.recipe import Recipe, load_recipe
-from brevitas_model.training.run import TrainingError
 from flows.command_line import CommandParser, guarded
 from flows.searching import hardware
 from flows.searching.cost import OBJECTIVE, cost
 from flows.searching.driver import Search, trial_recipe
-from flows.searching.errors import SearchError
 from flows.searching.jobs import LocalPool, Pool
 from flows.searching.lease import Lease
 from flows.searching.ledger import Ledger
@@ -46,11 +44,11 @@ from flows.searching.results import front_table, write_report
 from flows.searching.sampler import PointSampler
 from flows.searching.space import SearchSpace, load_space
 from flows.searching.storage import one_line_failures
-from hls_projects.cost import CostError
-from hls_projects.targets import TARGET_HELP, TargetError, load_target
+from hls_projects.errors import InputError
+from hls_projects.targets import TARGET_HELP, load_target
 
 BAD_INPUT = (
-    SearchError, ConfigError, CheckpointError, DataError, SafetensorError, TargetError, TrainingError, CostError,
+    InputError, ConfigError, CheckpointError, InputError, SafetensorError, InputError,
     OSError,
 )  # fmt: skip
 GOES_ON = "the same command goes on after the last whole epochs"

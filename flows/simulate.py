@@ -26,22 +26,21 @@ from brevitas_model.shipped import CheckpointError, find_checkpoint
 from flows.building.cached_graphs import folded_once, lowered_graph
 from flows.building.settings import SHIPPED_CHECKPOINT, add_folding, options_of, plot_file, positive
 from flows.command_line import CommandParser, guarded
-from hls_projects.cost import CostError
 from hls_projects.dataflow import Deadlock, Network, NetworkError, Sizing, Trace, explain, settled, simulate, size_fifos
 from hls_projects.dataflow.activity import occupancy, stretches
 from hls_projects.dataflow.program import busy_cycles
 from hls_projects.dataflow.sizing import Depths
+from hls_projects.errors import InputError
 from hls_projects.folding.choices import FoldingError
 from hls_projects.folding.depths import chosen_depths
 from hls_projects.lowering import LoweringError
 from hls_projects.project import pipeline
-from hls_projects.project.conversion import ConversionError, make_graph
-from hls_projects.simulation import SimulationError
-from hls_projects.targets import TARGET_HELP, Target, TargetError, load_target, target_names
+from hls_projects.project.conversion import make_graph
+from hls_projects.targets import TARGET_HELP, Target, load_target, target_names
 
 BAD_INPUT = (
-    *(CheckpointError, ConfigError, ConversionError, CostError, FoldingError, LoweringError, NetworkError),
-    *(SimulationError, TargetError, OSError),
+    *(CheckpointError, ConfigError, InputError, FoldingError, LoweringError, NetworkError),
+    *(InputError, OSError),
 )
 MOST_SHOWN = 10
 

@@ -29,13 +29,10 @@ from brevitas_model.config import ConfigError, ViTConfig
 from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError
 from brevitas_model.training import data
-from brevitas_model.training.data import DataError
 from brevitas_model.training.recipe import Recipe, load_recipe
-from brevitas_model.training.run import TrainingError
 from flows.building.settings import positive
 from flows.command_line import CommandParser, guarded
 from flows.search import add_training_arguments, pool, splits
-from flows.searching.errors import SearchError
 from flows.searching.lock import lock_folder
 from flows.sweeping.claims import claims
 from flows.sweeping.modes import MODES, mode_config, trained_config
@@ -44,15 +41,15 @@ from flows.sweeping.table import Row, csv_text, table
 from flows.sweeping.timings import LOSSLESS, SMALLEST, Hardware, Length, Timings
 from flows.sweeping.trainings import Training, make_trainings, train_all
 from hls_projects.dataflow import NetworkError
+from hls_projects.errors import InputError
 from hls_projects.lowering import LoweringError
-from hls_projects.project.conversion import ConversionError
-from hls_projects.targets import Target, TargetError, load_target, target_names
+from hls_projects.targets import Target, load_target, target_names
 
 TILE_SIZES = (4, 8, 16, 32, 64)
 FIFO_LENGTHS: tuple[Length, ...] = (2, 64, 1024, 16384, SMALLEST, LOSSLESS)
 BAD_INPUT = (
-    CheckpointError, ConfigError, ConversionError, DataError, LoweringError, NetworkError, OSError, SearchError,
-    TargetError, TrainingError,
+    CheckpointError, ConfigError, InputError, LoweringError, NetworkError, OSError, InputError,
+    InputError,
 )  # fmt: skip
 # With these a pipeline with FIFOs of up to an image's tokens has filled.
 IMAGES = 8

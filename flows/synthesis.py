@@ -21,12 +21,12 @@ from typing import Any
 from brevitas_model.files import write_whole
 from flows.command_line import CommandParser, guarded
 from flows.reporting.formatting import figure
-from flows.reporting.schema import ReportError
 from flows.reporting.synthesis import ESTIMATED, KINDS, Figure, Row, side_by_side, synthesis_facts
-from hls_projects.targets import TARGET_HELP, Target, TargetError, load_target, target_names
-from hls_projects.vendor_reports import VendorReportError, VendorReports, check_part, read_folder
+from hls_projects.errors import InputError
+from hls_projects.targets import TARGET_HELP, Target, load_target, target_names
+from hls_projects.vendor_reports import VendorReports, check_part, read_folder
 
-BAD_INPUT = (ReportError, TargetError, VendorReportError, OSError)
+BAD_INPUT = (InputError, OSError)
 EVIDENCE = ("measured", "simulated", "calibrated", ESTIMATED)
 COLUMNS = ("resource", "estimate", "C synthesis", "implementation", "available")
 
@@ -35,14 +35,14 @@ def read_estimate(path: Path, target: Target) -> dict[str, Any]:
     """``resources`` and ``timing`` as in a report, from a file of flows/estimate.py.
 
     Raises:
-        ReportError: no such file, damaged, a key that is missing or wrong, or the estimate of another board.
+        InputError: no such file, damaged, a key that is missing or wrong, or the estimate of another board.
     """
     try:
         estimate = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ReportError(f"{path} cannot be read: {error.strerror}") from error
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
-        raise ReportError(f"{path} is damaged or not JSON: {error}") from error
+        raise InputError(f"{path} is damaged or not JSON: {error}") from error
     keys = ("interval_cycles", "latency_cycles", "clock_mhz")
     timing = {key: _number(estimate, (key,), path) for key in keys} | {"evidence": _evidence(estimate, path)}
     return {"timing": timing, "resources": _resources(estimate, target, path)}
@@ -54,7 +54,7 @@ def _resources(estimate: dict[str, Any], target: Target, path: Path) -> dict[str
     for kind in (kind for kind in KINDS if kind != "URAM" or (isinstance(given, dict) and kind in given)):
         used, available = (_number(estimate, ("resources", kind, key), path) for key in ("used", "available"))
         if available != target.resources.get(kind, 0):
-            raise ReportError(
+            raise InputError(
                 f"{path} is the estimate of a board with {available:,} {kind}, not of {target.name}; "
                 "give the same --target to both commands"
             )
@@ -69,17 +69,17 @@ def _number(estimate: Any, place: tuple[str, ...], path: Path) -> int | float:
     value = estimate
     for key in place:
         if not isinstance(value, dict) or key not in value:
-            raise ReportError(f"{path}: {'.'.join(place)} is missing; flows/estimate.py --json writes it")
+            raise InputError(f"{path}: {'.'.join(place)} is missing; flows/estimate.py --json writes it")
         value = value[key]
     if type(value) not in (int, float) or not math.isfinite(value) or value < 0:
-        raise ReportError(f"{path}: {'.'.join(place)} is {str(value)[:40]!r}, not a number of at least 0")
+        raise InputError(f"{path}: {'.'.join(place)} is {str(value)[:40]!r}, not a number of at least 0")
     return value
 
 
 def _evidence(facts: dict[str, Any], path: Path, default: str = ESTIMATED) -> str:
     found = facts.get("evidence", default)
     if found not in EVIDENCE:
-        raise ReportError(f"{path}: evidence is {str(found)[:40]!r}, not one of {', '.join(EVIDENCE)}")
+        raise InputError(f"{path}: evidence is {str(found)[:40]!r}, not one of {', '.join(EVIDENCE)}")
     return found
 
 

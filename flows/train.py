@@ -17,12 +17,13 @@ from pathlib import Path
 
 from brevitas_model.config import ConfigError
 from brevitas_model.shipped import CheckpointError
-from brevitas_model.training.data import DataError, Dataset, load_cifar10, train_validation_split
+from brevitas_model.training.data import Dataset, load_cifar10, train_validation_split
 from brevitas_model.training.recipe import SHIPPED_RECIPES, Recipe, load_recipe
-from brevitas_model.training.run import Run, TrainingError, train
+from brevitas_model.training.run import Run, train
 from flows.command_line import CommandParser, guarded
+from hls_projects.errors import InputError
 
-BAD_INPUT = (ConfigError, CheckpointError, DataError, TrainingError, OSError)
+BAD_INPUT = (ConfigError, CheckpointError, InputError, OSError)
 
 
 def add_arguments(parser: argparse.ArgumentParser, default: str | None = None) -> None:

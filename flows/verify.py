@@ -15,8 +15,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from flows.building.hashes import Difference, HashesError, difference, hash_files, read_hashes
+from flows.building.hashes import Difference, difference, hash_files, read_hashes
 from flows.command_line import CommandParser, guarded
+from hls_projects.errors import InputError
 
 
 def check(folder: Path) -> Difference:
@@ -47,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("out", type=Path, metavar="OUT", help="output folder of a build")
     parser.add_argument("other", type=Path, metavar="OTHER", nargs="?", help="output folder of another build")
     args = parser.parse_args(argv)
-    return guarded("verify", lambda: run(args.out, args.other), (HashesError, OSError))
+    return guarded("verify", lambda: run(args.out, args.other), (InputError, OSError))
 
 
 if __name__ == "__main__":

@@ -20,10 +20,11 @@ from brevitas_model.shipped import CheckpointError
 from flows.building.provenance import PACKAGES, ROOT
 from hls_projects.cost import MODEL
 from hls_projects.dataflow.engine import ENGINE, library_meanwhile
+from hls_projects.errors import InputError
 from hls_projects.folding.depths import fold_pipeline
 from hls_projects.folding.folded import Folded, FoldOptions, at_clock, folded_as
 from hls_projects.lowering import lower
-from hls_projects.project.conversion import ConversionError, read_lowered
+from hls_projects.project.conversion import read_lowered
 from hls_projects.simulation.compiler import cache_dir
 from hls_projects.targets import Target
 
@@ -40,7 +41,7 @@ def lowered_graph(checkpoint: Path) -> ModelWrapper:
         CheckpointError, ConfigError, LoweringError: a checkpoint that has no lowered graph.
     """
     # One that is missing, or damaged, is made again.
-    with contextlib.suppress(ConversionError):
+    with contextlib.suppress(InputError):
         return read_lowered(_lowered_file(checkpoint))
     # Not at the top: torch and Brevitas take seconds to import, which a graph that is kept does not need.
     from brevitas_model.checkpoint import load_checkpoint

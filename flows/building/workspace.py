@@ -13,11 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from hls_projects.errors import InputError
+
 MARKER = "build.json"
-
-
-class WorkspaceError(Exception):
-    """An output folder that must not, or cannot, be written."""
 
 
 def read_marker(folder: Path) -> dict[str, Any] | None:
@@ -37,21 +35,21 @@ def workspace(out: Path, *, keep: bool) -> Iterator[Path]:
         keep: start from a copy of what ``out`` holds.
 
     Raises:
-        WorkspaceError: ``out`` cannot be written, holds something no build wrote, or is being
+        InputError: ``out`` cannot be written, holds something no build wrote, or is being
             written by another build.
     """
     out = out.resolve()
     if out.exists() and not (out.is_dir() and (read_marker(out) is not None or not any(out.iterdir()))):
-        raise WorkspaceError(f"{out} exists and no build wrote it; choose another --out")
+        raise InputError(f"{out} exists and no build wrote it; choose another --out")
     if keep and read_marker(out) is None:
-        raise WorkspaceError(f"{out} holds no earlier build to go on from; leave --from out")
+        raise InputError(f"{out} holds no earlier build to go on from; leave --from out")
     with contextlib.ExitStack() as stack:
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
             stack.enter_context(_lock(out))
             work = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
         except OSError as error:
-            raise WorkspaceError(f"cannot write beside {out}: {error.strerror}; choose another --out") from error
+            raise InputError(f"cannot write beside {out}: {error.strerror}; choose another --out") from error
         stack.callback(shutil.rmtree, work, ignore_errors=True)
         work.chmod(0o755)
         if keep:
@@ -96,7 +94,7 @@ def _lock(out: Path) -> Iterator[None]:
         except (BlockingIOError, FileNotFoundError):
             mine = False
         if not mine:
-            raise WorkspaceError(f"another build writes to {out}; wait for it or choose another --out")
+            raise InputError(f"another build writes to {out}; wait for it or choose another --out")
         try:
             yield
         finally:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TextIO
 
-from flows.searching.errors import SearchError
+from hls_projects.errors import InputError
 
 LOCK = "driver.lock"
 
@@ -19,7 +19,7 @@ def lock_folder(out: Path, owner: str) -> TextIO:
         owner: whose trainings these are, in words; kept in the folder.
 
     Raises:
-        SearchError: another process holds ``out``, or another owner's trainings lie there.
+        InputError: another process holds ``out``, or another owner's trainings lie there.
     """
     out.mkdir(parents=True, exist_ok=True)
     file = (out / LOCK).open("a+")
@@ -27,12 +27,12 @@ def lock_folder(out: Path, owner: str) -> TextIO:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         file.close()
-        raise SearchError(f"another process trains in {out}; wait for it or choose another --out") from error
+        raise InputError(f"another process trains in {out}; wait for it or choose another --out") from error
     file.seek(0)
     there = file.read().strip()
     if there not in ("", owner):
         file.close()
-        raise SearchError(f"{out} holds the trainings of {there}, not of {owner}; choose another --out")
+        raise InputError(f"{out} holds the trainings of {there}, not of {owner}; choose another --out")
     if not there:
         file.write(owner)
         file.flush()

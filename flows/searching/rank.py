@@ -22,9 +22,9 @@ from brevitas_model.files import write_whole
 from brevitas_model.training.recipe import Recipe
 from flows.searching.cost import OBJECTIVE, cost
 from flows.searching.driver import trial_recipe
-from flows.searching.errors import SearchError
 from flows.searching.jobs import History, Job, Pool
 from flows.searching.space import read_toml
+from hls_projects.errors import InputError
 
 FEWEST = 6
 SHIPPED = Path(__file__).with_name("rank.toml")
@@ -98,14 +98,14 @@ class Ranking:
         """Train what is not trained yet; returns the facts, which are also in ``out/rank.json``.
 
         Raises:
-            SearchError: a run failed.
+            InputError: a run failed.
         """
         self.finished: dict[str, int] = {}
         accuracies: dict[str, float] = {}
         with tqdm(total=len(self.recipes) * sum(self.epochs), unit="epoch", desc="rank") as self.bar:
             for outcome in pool.run(self.jobs()):
                 if outcome.reason is not None:
-                    raise SearchError(f"run {outcome.job.name} failed: {outcome.reason}")
+                    raise InputError(f"run {outcome.job.name} failed: {outcome.reason}")
                 accuracies[outcome.job.name] = outcome.history[-1]["validation_accuracy"]
         short, long = ([accuracies[f"{name} {epochs}"] for name in self.recipes] for epochs in self.epochs)
         facts = self.facts(short, long)

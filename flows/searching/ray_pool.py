@@ -22,8 +22,9 @@ from brevitas_model.training.curves import write_history
 from brevitas_model.training.data import Dataset
 from brevitas_model.training.recipe import Recipe
 from brevitas_model.training.run import Run
-from flows.searching.errors import SearchError, one_line
+from flows.searching.errors import one_line
 from flows.searching.jobs import STATE, History, Job, Outcome
+from hls_projects.errors import InputError
 
 # Workers that a job may lose before it counts as failed.
 MOST_DEATHS = 3
@@ -61,7 +62,7 @@ class RayPool:
         address: of a running cluster; "" takes the one of this machine, or starts one.
 
     Raises:
-        SearchError: no Ray, or no cluster at ``address``.
+        InputError: no Ray, or no cluster at ``address``.
     """
 
     def __init__(self, address: str, dataset: Dataset, validation: Dataset) -> None:
@@ -69,12 +70,12 @@ class RayPool:
         try:
             import ray
         except ImportError as error:
-            raise SearchError("--ray needs the package ray; pip install 'potstream[ray]'") from error
+            raise InputError("--ray needs the package ray; pip install 'potstream[ray]'") from error
         self.ray = ray
         try:
             ray.init(address or None, log_to_driver=False, configure_logging=False)
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-            raise SearchError(f"no Ray cluster at {address or 'this machine'}: {one_line(error)}") from error
+            raise InputError(f"no Ray cluster at {address or 'this machine'}: {one_line(error)}") from error
         # Ray itself must not try again: a death has to be counted.
         self.task = ray.remote(num_cpus=1, max_retries=0, scheduling_strategy="SPREAD")(train_epoch)
         self.splits = ray.put(dataset), ray.put(validation)

@@ -24,7 +24,8 @@ from hls_projects.calibration.fit import Sample, fit, report
 from hls_projects.calibration.grid import FAMILIES, Family, Point
 from hls_projects.calibration.table import Row, digest
 from hls_projects.cost import MODEL
-from hls_projects.rtl.synthesis import SynthesisError, synthesise
+from hls_projects.errors import InputError
+from hls_projects.rtl.synthesis import synthesise
 from hls_projects.verilog.sources import sources
 
 
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for family in families:
             measure(family, options.most, options.jobs, options.folder)
         model = fit_model(options.folder, options.model)
-    except (SynthesisError, ValueError, OSError) as error:
+    except (InputError, ValueError, OSError) as error:
         print(f"calibrate: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from hls_projects.dataflow.network import Network
+from hls_projects.errors import InputError
 from hls_projects.simulation.compiler import Program, compile_programs
-from hls_projects.simulation.processes import SimulationError
 
 ENGINE = Program(
     name="engine.so",
@@ -50,7 +50,7 @@ def load_library() -> ctypes.CDLL:
     """The functions of engine.cpp.
 
     Raises:
-        SimulationError: no g++, or it refuses the simulation.
+        InputError: no g++, or it refuses the simulation.
     """
     with tempfile.TemporaryDirectory() as folder:
         compile_programs(Path(folder), [ENGINE])
@@ -68,7 +68,7 @@ def library_meanwhile() -> Iterator[None]:
     """Have the functions of engine.cpp compiled beside other work; what is wrong is told when they are asked for."""
 
     def compile_library() -> None:
-        with contextlib.suppress(SimulationError):
+        with contextlib.suppress(InputError):
             load_library()
 
     thread = threading.Thread(target=compile_library)
@@ -102,7 +102,7 @@ def run_network(
         edges: bounds of the stretches of time for which to tell what the processes do, ascending, or none.
 
     Raises:
-        SimulationError: no g++, or it refuses the simulation.
+        InputError: no g++, or it refuses the simulation.
     """
     code = network.code
     kept, masks = _kept(depths, images * network.words_by_fifo, record)

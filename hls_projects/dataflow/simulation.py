@@ -123,7 +123,7 @@ def simulate(network: Network, depths: Mapping[str, int | None], images: int, *,
         record: keep the cycles of all words; without them it is faster and takes next to no memory.
 
     Raises:
-        SimulationError: no g++ to compile the simulation with.
+        InputError: no g++ to compile the simulation with.
     """
     plain = network.without_registers
     if plain is not network and not goes_on(plain, depths):

@@ -26,6 +26,7 @@ from scipy import sparse
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from hls_projects.cost import KINDS, Cost, Resources
+from hls_projects.errors import InputError
 from hls_projects.operators import HardwareOperator
 from hls_projects.operators.base import Folding
 from hls_projects.targets import Target
@@ -35,7 +36,7 @@ GAP = 0.01
 SECONDS_A_PROGRAM = 2.0
 
 
-class FoldingError(ValueError):
+class FoldingError(InputError):
     """A folding that is not one of the network's, or a board that none fits."""
 
 

@@ -17,8 +17,9 @@ from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.base import CustomOp
 
-from hls_projects.cost import Cost, CostError, Demand, resources
+from hls_projects.cost import Cost, Demand, resources
 from hls_projects.dataflow.program import Program, Read, Repeat, Together, Wait, Write, busy_cycles, claim, fill
+from hls_projects.errors import InputError
 from hls_projects.integer import smallest_dtype
 from hls_projects.verilog.twin import Twin
 
@@ -153,7 +154,7 @@ class HardwareOperator(CustomOp):
         """Cycles of the slowest stage, and resources by the calibration (:mod:`hls_projects.cost`).
 
         Raises:
-            CostError: the operator was not calibrated.
+            InputError: the operator was not calibrated.
         """
         return Cost(self.cycles(), resources(self.demand()))
 
@@ -163,7 +164,7 @@ class HardwareOperator(CustomOp):
 
     def demand(self) -> Demand:
         """What the twin's resources follow from; cheap, for a solver asks often."""
-        raise CostError(f"{type(self).__name__} does not declare what its resources follow from")
+        raise InputError(f"{type(self).__name__} does not declare what its resources follow from")
 
     def constants(self) -> dict[str, int]:
         """Constants of the kernel's configuration that follow from sizes and arrays."""

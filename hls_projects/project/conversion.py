@@ -31,16 +31,13 @@ from qonnx.custom_op.registry import getCustomOp
 
 from hls_projects import PROJECT, SHARED_HEADERS
 from hls_projects.dataflow.sizing import Depths
+from hls_projects.errors import InputError
 from hls_projects.operators import OPERATORS, HardwareOperator
 from hls_projects.project.pipeline import set_depths
 from hls_projects.simulation.compiler import BLOCKS_HEADER
 from hls_projects.targets import Target
 
 BACKEND = "Vitis"
-
-
-class ConversionError(Exception):
-    """hls4ml lost or refused an operator."""
 
 
 def cpp_type(dtype: BaseDataType) -> str:
@@ -142,7 +139,7 @@ def convert(
         depths: of the FIFOs; by default each holds all words of an image.
 
     Raises:
-        ConversionError: a node that is no hardware operator, folding or shifts that its kernel has not, or
+        InputError: a node that is no hardware operator, folding or shifts that its kernel has not, or
             an operator that left no call in the generated C++.
     """
     graph = make_graph(lowered, target, out_dir, trace=trace)
@@ -154,14 +151,14 @@ def read_lowered(path: Path) -> ModelWrapper:
     """The lowered graph in a file.
 
     Raises:
-        ConversionError: no such file, or not an ONNX file.
+        InputError: no such file, or not an ONNX file.
     """
     if not path.is_file():
-        raise ConversionError(f"{path} does not exist")
+        raise InputError(f"{path} does not exist")
     try:
         return ModelWrapper(str(path))
     except (DecodeError, ParseError) as error:
-        raise ConversionError(f"{path} is not an ONNX file") from error
+        raise InputError(f"{path} is not an ONNX file") from error
 
 
 def make_graph(lowered: Path, target: Target, out_dir: Path, *, trace: bool = False) -> ModelGraph:
@@ -225,22 +222,22 @@ def _check_calls(graph: ModelGraph) -> None:
     """hls4ml skips a layer that has no template without a word."""
     for layer in graph.get_layers():
         if not isinstance(layer, Input) and not layer.get_attr("function_cpp"):
-            raise ConversionError(f"hls4ml made no call of {layer.class_name} (node {layer.name})")
+            raise InputError(f"hls4ml made no call of {layer.class_name} (node {layer.name})")
 
 
 def _check_operators(model: ModelWrapper) -> None:
     known = {operator.__name__ for operator in OPERATORS}
     for node in model.graph.node:
         if node.op_type not in known:
-            raise ConversionError(f"node {node.name}: {node.op_type} is not a hardware operator")
+            raise InputError(f"node {node.name}: {node.op_type} is not a hardware operator")
         try:
             getCustomOp(node).check_folding()
         except ValueError as error:
-            raise ConversionError(str(error)) from error
+            raise InputError(str(error)) from error
         try:
             getCustomOp(node).types()
         except ValueError as error:
-            raise ConversionError(f"node {node.name}: no kernel holds its shifts: {error}") from error
+            raise InputError(f"node {node.name}: no kernel holds its shifts: {error}") from error
 
 
 @contextlib.contextmanager

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hls_projects.simulation.processes import SimulationError, signals_held
+from hls_projects.errors import InputError
+from hls_projects.simulation.processes import signals_held
 
 CACHED_PROGRAMS = 64
 # hls::stream_of_blocks, which Vitis HLS has of its own.
@@ -44,11 +45,11 @@ def compiler() -> str:
     """Path of g++.
 
     Raises:
-        SimulationError: there is none.
+        InputError: there is none.
     """
     path = shutil.which("g++")
     if path is None:
-        raise SimulationError("no g++ on the path; install one (Debian and Ubuntu: apt-get install g++)")
+        raise InputError("no g++ on the path; install one (Debian and Ubuntu: apt-get install g++)")
     return path
 
 
@@ -64,7 +65,7 @@ def compile_programs(project: Path, programs: Iterable[Program]) -> None:
     A program whose preprocessed source, flags and compiler were seen before comes from the cache.
 
     Raises:
-        SimulationError: no g++, or what it says against a source.
+        InputError: no g++, or what it says against a source.
     """
     gxx = compiler()
     missing = {}
@@ -115,8 +116,8 @@ def _end(process: subprocess.Popen) -> None:
     process.stderr.close()
 
 
-def _refusal(said: str) -> SimulationError:
-    return SimulationError(f"g++ refused a simulation: {said[:2000].strip()}")
+def _refusal(said: str) -> InputError:
+    return InputError(f"g++ refused a simulation: {said[:2000].strip()}")
 
 
 def _from_cache(key: str, program: Path) -> bool:

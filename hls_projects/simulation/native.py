@@ -56,7 +56,7 @@ def simulate_native(
         Logit codes, int64 (N, n_logits), and the largest resident memory of a worker in KiB.
 
     Raises:
-        SimulationError: a worker that crashed, hung, was killed or left images out, with the
+        InputError: a worker that crashed, hung, was killed or left images out, with the
             image that it was at.
     """
     work = work.resolve()

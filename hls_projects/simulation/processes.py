@@ -14,13 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
+from hls_projects.errors import InputError
+
 POLL_SECONDS = 0.2
 IMAGE_TIMEOUT = 120.0
 Progress = Callable[[int], None]
-
-
-class SimulationError(Exception):
-    """A simulation that could not be compiled or did not run to its end."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +51,9 @@ class Worker:
         if status:
             ending = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with {status}"
             said = self.log("stderr").read_text(errors="replace")[-500:].strip() or "it said nothing"
-            raise SimulationError(f"the C-simulation {ending} at image {self.first + self.done()}: {said}")
+            raise InputError(f"the C-simulation {ending} at image {self.first + self.done()}: {said}")
         if self.done() != self.count:
-            raise SimulationError(
-                f"the C-simulation gave {self.done()} of {self.count} results from image {self.first} on"
-            )
+            raise InputError(f"the C-simulation gave {self.done()} of {self.count} results from image {self.first} on")
 
 
 def split(count: int, workers: int | None = None) -> list[np.ndarray]:
@@ -73,7 +69,7 @@ def run_workers(workers: Sequence[Worker], progress: Progress, timeout: float = 
         timeout: seconds without a finished image after which a worker counts as hanging.
 
     Raises:
-        SimulationError: a worker that crashed, hung, was killed or left images out; the others are
+        InputError: a worker that crashed, hung, was killed or left images out; the others are
             ended then.
     """
     running: list[subprocess.Popen] = []
@@ -100,9 +96,7 @@ def _watch(workers: Sequence[Worker], running: Sequence[subprocess.Popen], progr
             if done != seen[index][0]:
                 seen[index] = (done, time.monotonic())
             elif time.monotonic() - seen[index][1] > timeout:
-                raise SimulationError(
-                    f"the C-simulation has not finished image {worker.first + done} within {timeout:g} s"
-                )
+                raise InputError(f"the C-simulation has not finished image {worker.first + done} within {timeout:g} s")
         progress(sum(worker.done() for worker in workers))
         if None not in states:
             return

@@ -14,16 +14,14 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
 
+from hls_projects.errors import InputError
+
 FOLDER = Path(__file__).parent
 SCHEMA = FOLDER / "target.schema.json"
 SUFFIX = ".toml"
 TARGET_HELP = f"name of a board, or the path of its {SUFFIX} file"
 # What is said where several things are wrong: a misspelled key is also a missing one.
 ORDER = ("additionalProperties", "required")
-
-
-class TargetError(ValueError):
-    """An unknown board or a wrong board file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,20 +68,20 @@ def target_file(name: str) -> Path:
         name: one of :func:`target_names`, or the path of a file that ends in ``.toml``.
 
     Raises:
-        TargetError: no such board (the message lists the known) or no such file, or another board than the known
+        InputError: no such board (the message lists the known) or no such file, or another board than the known
             one of its name.
     """
     if name in target_names():
         return FOLDER / f"{name}{SUFFIX}"
     path = Path(name)
     if path.suffix != SUFFIX:
-        raise TargetError(
+        raise InputError(
             f"unknown target {name!r}; known targets: {', '.join(target_names())}; or give the path of a {SUFFIX} file"
         )
     if not path.is_file():
-        raise TargetError(f"target {name} does not exist; known targets: {', '.join(target_names())}")
+        raise InputError(f"target {name} does not exist; known targets: {', '.join(target_names())}")
     if path.stem in target_names() and not path.samefile(FOLDER / path.name):
-        raise TargetError(f"target {name} has the name of a known target; rename the file")
+        raise InputError(f"target {name} has the name of a known target; rename the file")
     return path
 
 
@@ -91,7 +89,7 @@ def load_target(name: str) -> Target:
     """The board called ``name``, or that of the file ``name``.
 
     Raises:
-        TargetError: as :func:`target_file` and :func:`read_target`.
+        InputError: as :func:`target_file` and :func:`read_target`.
     """
     path = target_file(name)
     return read_target(path, path.stem)
@@ -101,18 +99,18 @@ def read_target(path: Path, name: str) -> Target:
     """The board in the file ``path``, under the ``name``.
 
     Raises:
-        TargetError: the file is no TOML, or the key in it that is unknown, missing or of a wrong type.
+        InputError: the file is no TOML, or the key in it that is unknown, missing or of a wrong type.
     """
     shown = f"targets/{path.name}" if path.parent == FOLDER else str(path)
     try:
         facts = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise TargetError(f"{shown} cannot be read: {error.strerror}") from error
+        raise InputError(f"{shown} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
-        raise TargetError(f"{shown} is not TOML: {error}") from error
+        raise InputError(f"{shown} is not TOML: {error}") from error
     wrong = _complaint(facts)
     if wrong:
-        raise TargetError(f"{shown}: key {wrong}")
+        raise InputError(f"{shown}: key {wrong}")
     return Target(
         name=name,
         part=facts["part"],

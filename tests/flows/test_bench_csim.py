@@ -15,8 +15,8 @@ from qonnx.core.onnx_exec import execute_onnx
 from flows import bench_csim
 from flows.benchmarking.mlp import SINK, SOURCE, SUM, Mlp, vectors
 from flows.benchmarking.simulations import DISTINCT_VECTORS, Inputs, timed
+from hls_projects.errors import InputError
 from hls_projects.graphs.qonnx_file import run_images
-from hls_projects.simulation import SimulationError
 from hls_projects.simulation.processes import Worker
 from tests.support.operators import naive_requantize
 
@@ -106,7 +106,7 @@ def test_differences_are_counted():
 def test_crash_is_told(tmp_path: Path):
     script = "echo broken >&2; exit 3"
     worker = Worker("bench", ["sh", "-c", script], tmp_path, tmp_path, 0, 1, lambda: 0)
-    with pytest.raises(SimulationError, match="ended with 3 at image 0: broken"):
+    with pytest.raises(InputError, match="ended with 3 at image 0: broken"):
         timed([worker])
 
 

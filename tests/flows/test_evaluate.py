@@ -34,7 +34,7 @@ from flows.evaluation import lineage, phases
 from flows.evaluation.exported import read_exported
 from flows.evaluation.images import confusion_figure
 from flows.evaluation.measures import Score, check_blocks, packed_bytes, unmasked_count, zero_share
-from hls_projects.graphs.qonnx_file import QonnxError
+from hls_projects.errors import InputError
 from tests.support.models import calibrated, listing, noise, random_model, tiny_config
 
 IMAGES = Dataset(noise(60), np.arange(60) % 10)
@@ -345,9 +345,9 @@ def test_exported_weights_are_the_model_s(chain: dict[str, Path], exported: Path
 
 def test_exported_file_of_other_layers(chain: dict[str, Path], exported: Path):
     names = list(matrices(load_checkpoint(chain["pot4"])[0]))
-    with pytest.raises(QonnxError, match=r"0 FloatQuant nodes for the weights of blocks\.1\.attn\.q"):
+    with pytest.raises(InputError, match=r"0 FloatQuant nodes for the weights of blocks\.1\.attn\.q"):
         read_exported(ModelWrapper(str(exported)), [*names, "blocks.1.attn.q"])
-    with pytest.raises(QonnxError, match=r"head_weight_quant.* belongs to no layer"):
+    with pytest.raises(InputError, match=r"head_weight_quant.* belongs to no layer"):
         read_exported(ModelWrapper(str(exported)), [name for name in names if name != "head"])
 
 

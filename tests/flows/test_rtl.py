@@ -19,6 +19,7 @@ from flows import rtl as command
 from flows.reporting.rtl_table import resources_table
 from hls_projects.dataflow import simulate
 from hls_projects.dataflow.sizing import Depths
+from hls_projects.errors import InputError
 from hls_projects.folding.depths import chosen_depths
 from hls_projects.graphs.qonnx_file import run_images
 from hls_projects.lowering import lower
@@ -26,7 +27,7 @@ from hls_projects.lowering.merging import merged, separated
 from hls_projects.operators import PotLinear, ResidualAdd
 from hls_projects.project import pipeline
 from hls_projects.project.conversion import make_graph
-from hls_projects.rtl.assembly import FILES, AssemblyError, write_rtl
+from hls_projects.rtl.assembly import FILES, write_rtl
 from hls_projects.rtl.bench import TwinError
 from hls_projects.rtl.simulation import Program, compile_core, lint
 from hls_projects.targets import load_target
@@ -184,7 +185,7 @@ def without_depth(project: Project, monkeypatch) -> None:
 )
 def test_what_cannot_be_written_is_named(tiny: Project, tmp_path: Path, monkeypatch, spoil, message: str):
     spoil(tiny, monkeypatch)
-    with pytest.raises(AssemblyError, match=message):
+    with pytest.raises(InputError, match=message):
         write_rtl(tiny.graph, tiny.depths, tmp_path / "rtl")
     assert not (tmp_path / "rtl").exists()
 

@@ -37,7 +37,6 @@ from flows import search
 from flows.searching import rank, ray_pool, storage
 from flows.searching.cost import cost
 from flows.searching.driver import Search, trial_recipe
-from flows.searching.errors import SearchError
 from flows.searching.hardware import BoardPrice, random_model
 from flows.searching.jobs import STATE, Job, LocalPool, Outcome
 from flows.searching.lease import GRACE, Lease
@@ -47,6 +46,7 @@ from flows.searching.results import front_table, rows, write_report
 from flows.searching.sampler import PointSampler, key
 from flows.searching.space import SearchSpace, load_space
 from hls_projects.cost import KINDS
+from hls_projects.errors import InputError
 from hls_projects.folding.depths import fold_pipeline
 from hls_projects.folding.folded import FoldOptions
 from hls_projects.lowering import lower
@@ -360,7 +360,7 @@ def test_trial_after_trial_that_fails_ends_the_search(tmp_path: Path):
         def run(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
             yield from (Outcome(job, [], reason="out of memory") for job in jobs)
 
-    with pytest.raises(SearchError, match="3 trials failed one after the other, the last by: out of memory"):
+    with pytest.raises(InputError, match="3 trials failed one after the other, the last by: out of memory"):
         drive(tmp_path, 9, Failing(plausible))
     trials = open_ledger(tmp_path).trials()
     assert [(trial.state, trial.user_attrs["reason"]) for trial in trials] == [(TrialState.FAIL, "out of memory")] * 3
@@ -369,29 +369,27 @@ def test_trial_after_trial_that_fails_ends_the_search(tmp_path: Path):
 def test_other_studies_are_refused(tmp_path: Path):
     drive(tmp_path, 1)
     other = dataclasses.replace(TINY, depth=(1, 2))
-    with pytest.raises(
-        SearchError, match=r"space.depth is \[1, 2, 3\] there and \[1, 2\] here; choose another --study"
-    ):
+    with pytest.raises(InputError, match=r"space.depth is \[1, 2, 3\] there and \[1, 2\] here; choose another --study"):
         open_ledger(tmp_path, other)
     assert len(open_ledger(tmp_path, other, "another").trials()) == 0
     url = f"sqlite:///{tmp_path / 'study.db'}"
     optuna.create_study(storage=url, study_name="foreign").enqueue_trial({"x": 1})
-    with pytest.raises(SearchError, match="'foreign' was not made by flows/search"):
+    with pytest.raises(InputError, match="'foreign' was not made by flows/search"):
         open_ledger(tmp_path, TINY, "foreign")
-    with pytest.raises(SearchError, match="no study 'none' in this database; there are: another, foreign, s"):
+    with pytest.raises(InputError, match="no study 'none' in this database; there are: another, foreign, s"):
         Ledger.read(url, "none")
 
 
 def test_a_study_has_one_driver(tmp_path: Path):
     ledger = open_ledger(tmp_path)
     with Lease(ledger, tmp_path / "here"):
-        with pytest.raises(SearchError, match="another process trains in"), Lease(ledger, tmp_path / "here"):
+        with pytest.raises(InputError, match="another process trains in"), Lease(ledger, tmp_path / "here"):
             pass
-        with pytest.raises(SearchError, match=r"this study is driven from .*here, last sign of life"):
+        with pytest.raises(InputError, match=r"this study is driven from .*here, last sign of life"):
             Lease(ledger, tmp_path / "there").__enter__()
     with Lease(ledger, tmp_path / "there"):
         pass
-    with pytest.raises(SearchError, match=r"holds the trainings of study s .*, not of study t"):
+    with pytest.raises(InputError, match=r"holds the trainings of study s .*, not of study t"):
         Lease(open_ledger(tmp_path, TINY, "t"), tmp_path / "here").__enter__()
     ledger.study.set_user_attr("driver", {"place": "elsewhere:/x", "seen": time.time() - GRACE - 1})
     with Lease(ledger, tmp_path / "here"):  # silent for too long

@@ -20,7 +20,6 @@ from hls_projects.cost import (
     FIFO_LUT_RAM,
     KINDS,
     BlockRam,
-    CostError,
     Demand,
     Resources,
     Rom,
@@ -28,6 +27,7 @@ from hls_projects.cost import (
     fifo_resources,
     resources,
 )
+from hls_projects.errors import InputError
 from hls_projects.operators import OPERATORS, HardwareOperator
 
 MEDIAN, WORST, SLACK = 0.15, 0.35, 20
@@ -126,20 +126,20 @@ class Uncalibrated(HardwareOperator):
 
 
 def test_an_operator_without_a_model():
-    with pytest.raises(CostError, match=r"^Uncalibrated does not declare what its resources follow from$"):
+    with pytest.raises(InputError, match=r"^Uncalibrated does not declare what its resources follow from$"):
         Uncalibrated(helper.make_node("Uncalibrated", ["x"], ["y"])).demand()
 
 
 def test_a_kind_without_a_model():
-    with pytest.raises(CostError, match=r"^Novel has no cost model; add it to the grid"):
+    with pytest.raises(InputError, match=r"^Novel has no cost model; add it to the grid"):
         resources(Demand("Novel", {"one": 1}))
-    with pytest.raises(CostError, match=r"^ResidualAdd was calibrated with other features \(.*new"):
+    with pytest.raises(InputError, match=r"^ResidualAdd was calibrated with other features \(.*new"):
         resources(Demand("ResidualAdd", {"one": 1, "new": 2}))
 
 
 def test_no_calibration(monkeypatch, tmp_path):
     monkeypatch.setattr(cost, "MODEL", tmp_path / "model.json")
-    with pytest.raises(CostError, match=r"model\.json: No such file or directory; run"):
+    with pytest.raises(InputError, match=r"model\.json: No such file or directory; run"):
         resources(Demand("ResidualAdd", {"one": 1}))
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from flows.building import workspace as module
-from flows.building.workspace import MARKER, WorkspaceError, read_marker, workspace
+from flows.building.workspace import MARKER, read_marker, workspace
+from hls_projects.errors import InputError
 from tests.support.models import listing, snapshot
 
 
@@ -58,7 +59,7 @@ def test_foreign_folder_is_refused(out: Path, name: str):
     out.mkdir(parents=True)
     (out / name).write_text('{"theirs": true}')
     before = snapshot(out.parent)
-    with pytest.raises(WorkspaceError, match="no build wrote it; choose another --out"), workspace(out, keep=False):
+    with pytest.raises(InputError, match="no build wrote it; choose another --out"), workspace(out, keep=False):
         pytest.fail("entered")
     assert snapshot(out.parent) == before
 
@@ -66,7 +67,7 @@ def test_foreign_folder_is_refused(out: Path, name: str):
 def test_regular_file_is_refused(tmp_path: Path):
     (tmp_path / "file").write_text("mine")
     for out in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(WorkspaceError), workspace(out, keep=False):
+        with pytest.raises(InputError), workspace(out, keep=False):
             pytest.fail("entered")
     assert snapshot(tmp_path).keys() == {"file"} and (tmp_path / "file").read_text() == "mine"
 
@@ -74,7 +75,7 @@ def test_regular_file_is_refused(tmp_path: Path):
 @pytest.mark.skipif(os.getuid() == 0, reason="root writes everywhere")
 def test_read_only_parent_is_refused(tmp_path: Path):
     tmp_path.chmod(0o555)
-    with pytest.raises(WorkspaceError, match="cannot write beside"), workspace(tmp_path / "out", keep=False):
+    with pytest.raises(InputError, match="cannot write beside"), workspace(tmp_path / "out", keep=False):
         pytest.fail("entered")
 
 
@@ -83,7 +84,7 @@ def test_error_of_the_system_is_told(out: Path, monkeypatch: pytest.MonkeyPatch)
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(module.tempfile, "mkdtemp", fail)
-    with pytest.raises(WorkspaceError, match=r"cannot write beside .*Permission denied"), workspace(out, keep=False):
+    with pytest.raises(InputError, match=r"cannot write beside .*Permission denied"), workspace(out, keep=False):
         pytest.fail("entered")
     assert listing(out.parent) == []
 
@@ -92,14 +93,14 @@ def test_error_of_the_system_is_told(out: Path, monkeypatch: pytest.MonkeyPatch)
 def test_going_on_needs_an_earlier_build(out: Path, exists: bool):
     if exists:
         out.mkdir(parents=True)
-    with pytest.raises(WorkspaceError, match="no earlier build to go on from"), workspace(out, keep=True):
+    with pytest.raises(InputError, match="no earlier build to go on from"), workspace(out, keep=True):
         pytest.fail("entered")
 
 
 def test_two_builds_into_one_folder(out: Path):
     make_build(out)
     with workspace(out, keep=False) as folder:
-        with pytest.raises(WorkspaceError, match="another build writes to"), workspace(out, keep=False):
+        with pytest.raises(InputError, match="another build writes to"), workspace(out, keep=False):
             pytest.fail("entered")
         with workspace(out.with_name("other"), keep=False) as other:
             (other / "data").touch()

@@ -36,7 +36,7 @@ from hls_projects.dataflow.activity import occupancy, stretches
 from hls_projects.dataflow.engine import library_meanwhile, load_library
 from hls_projects.dataflow.program import busy_cycles, instructions, words
 from hls_projects.dataflow.simulation import goes_on, image_ends, shares
-from hls_projects.simulation import SimulationError
+from hls_projects.errors import InputError
 from tests.support import dataflow_verilog as verilog
 from tests.support.dataflow_verilog import VerilatorError, run_verilog
 from tests.support.random_networks import random_depths, random_network
@@ -380,7 +380,7 @@ def test_equal_to_verilog_cycle_for_cycle(tmp_path: Path):
 
 def test_no_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(SimulationError, match=r"no g\+\+ on the path; install one"):
+    with pytest.raises(InputError, match=r"no g\+\+ on the path; install one"):
         load_library.__wrapped__()
 
 
