@@ -13,11 +13,11 @@ from __future__ import annotations
 import sys
 
 from flows.building.cached_graphs import lowered_graph
-from flows.building.settings import SHIPPED_CHECKPOINT
+from flows.command_line.options import SHIPPED_CHECKPOINT
 from hls_projects.folding import choices as folding
 from hls_projects.folding.choices import Plan
 from hls_projects.folding.depths import fold_pipeline
-from hls_projects.folding.folded import FILL, FoldOptions
+from hls_projects.folding.options import FILL, FoldOptions
 from hls_projects.operators import HardwareOperator
 from hls_projects.targets import Target, load_target
 

@@ -1,6 +1,6 @@
 """What an operator costs: cycles, and the LUTs, flip-flops, block RAMs and DSPs that a board has few of.
 
-LUT and FF are sums of an operator's features times coefficients, which ``hls_projects.calibration.calibrate`` fits to
+LUT and FF are sums of an operator's features times coefficients, which ``flows/calibrate.py`` fits to
 syntheses of the operators' Verilog twins by Yosys and writes, with the fit's error on points held out, to
 ``hls_projects/cost_model.json``. Block RAMs and DSPs follow rules and are counted.
 """
@@ -98,14 +98,12 @@ def resources(demand: Demand) -> Resources:
     kind = load_model(MODEL)["kinds"].get(demand.kind)
     if kind is None:
         raise InputError(
-            f"{demand.kind} has no cost model; add it to the grid of hls_projects.calibration.calibrate and run it"
+            f"{demand.kind} has no cost model; add it to hls_projects/calibration/grid.py and run flows/calibrate.py"
         )
     coefficients = kind["coefficients"]
     if coefficients["LUT"].keys() != demand.features.keys():
         differ = ", ".join(sorted(coefficients["LUT"].keys() ^ demand.features.keys()))
-        raise InputError(
-            f"{demand.kind} was calibrated with other features ({differ}); run hls_projects.calibration.calibrate"
-        )
+        raise InputError(f"{demand.kind} was calibrated with other features ({differ}); run flows/calibrate.py")
     found = {name: weighted(row, demand.features) for name, row in coefficients.items()}
     return Resources(**found, BRAM36=demand.BRAM36, DSP=demand.DSP)
 
@@ -124,7 +122,7 @@ def load_model(path: Path) -> dict:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"no cost model {path}: {error.strerror}; run hls_projects.calibration.calibrate") from error
+        raise InputError(f"no cost model {path}: {error.strerror}; run flows/calibrate.py") from error
 
 
 @dataclass(frozen=True)

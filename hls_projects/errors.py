@@ -24,6 +24,12 @@ def one_line(error: BaseException) -> str:
     return printable(str(error))
 
 
+def kind_and_message(error: BaseException) -> str:
+    """The name of the class of ``error`` and its message, on one line."""
+    message = one_line(error)
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
 def printable(text: str) -> str:
     """``text`` on one line: white space becomes a blank, other characters that are not printable are escaped."""
     words = " ".join(text.split())

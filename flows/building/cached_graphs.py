@@ -22,7 +22,8 @@ from hls_projects.cost import MODEL
 from hls_projects.dataflow.engine import ENGINE, library_meanwhile
 from hls_projects.errors import InputError
 from hls_projects.folding.depths import fold_pipeline
-from hls_projects.folding.folded import Folded, FoldOptions, at_clock, folded_as
+from hls_projects.folding.folded import Folded, at_clock, folded_as
+from hls_projects.folding.options import FoldOptions
 from hls_projects.lowering import lower
 from hls_projects.project.conversion import read_lowered
 from hls_projects.simulation.compiler import cache_dir

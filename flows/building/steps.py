@@ -6,6 +6,7 @@ import dataclasses
 import json
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,10 @@ from flows.building import summary, tracing
 from flows.building.cached_graphs import keep_folding, keep_lowered
 from flows.building.deploying import DEPLOYED, VENDOR, manifest_facts, run_tools
 from flows.building.provenance import provenance, versions
-from flows.building.settings import Settings, options_of
+from flows.building.settings import Settings
 from flows.building.stages import compare_stages, mismatched_logits, sample_of, stages
 from flows.building.workspace import MARKER, read_marker
+from flows.command_line.options import fold_options
 from flows.reporting import facts as reported
 from flows.reporting.page import render_report, wrong_images
 from flows.reporting.schema import SCHEMA_VERSION, check_report
@@ -79,7 +81,7 @@ class Build:
     tool_failure: str | None = None  # of a vendor's tool that ran, in words
 
     @classmethod
-    def open(cls, settings: Settings, folder: Path, steps: list[str]) -> Build:
+    def open(cls, settings: Settings, folder: Path, steps: Sequence[str]) -> Build:
         """Take up the build in ``folder``, without what ``steps`` are about to make anew."""
         facts = read_marker(folder) or {"seconds": {}}
         for step in steps:
@@ -207,7 +209,7 @@ def fold_graph(build: Build) -> None:
     """Layers of lowered.onnx are merged or not, its nodes get their folding; the FIFOs get their depths."""
     lowered, settings = build.model("lowered.onnx"), build.settings
     target = build.target()
-    options = options_of(settings)
+    options = fold_options(settings)
     folded = fold_pipeline(lowered, target, options, settings.fifo_depths)
     if not (options.file or settings.fifo_depths):
         keep_folding(lowered, target, options, folded)

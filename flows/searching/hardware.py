@@ -23,7 +23,8 @@ from hls_projects.cost import KINDS
 from hls_projects.dataflow import NetworkError
 from hls_projects.folding.choices import FoldingError
 from hls_projects.folding.depths import fold_pipeline
-from hls_projects.folding.folded import FILL, Folded, FoldOptions
+from hls_projects.folding.folded import Folded
+from hls_projects.folding.options import FILL, FoldOptions
 from hls_projects.lowering import LoweringError, lower
 from hls_projects.targets import Target
 

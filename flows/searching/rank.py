@@ -5,6 +5,7 @@ Rank correlations: Spearman 1904, Kendall's tau-b 1945, from scipy.stats.
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
 import math
@@ -20,10 +21,13 @@ from tqdm import tqdm
 from brevitas_model.config import ConfigError
 from brevitas_model.files import write_whole
 from brevitas_model.training.recipe import Recipe
+from flows.command_line import Status
 from flows.searching.cost import OBJECTIVE, cost
 from flows.searching.driver import trial_recipe
 from flows.searching.jobs import History, Job, Pool
+from flows.searching.lock import lock_folder
 from flows.searching.space import read_toml
+from flows.searching.starting import base_recipe, pool, splits
 from hls_projects.errors import InputError
 
 FEWEST = 6
@@ -159,3 +163,24 @@ def rank_table(facts: dict[str, Any]) -> str:
         said = "undefined, all accuracies of one side are equal" if value is None else f"{value:.3f}"
         lines.append(f"{title} {said}" + ("" if value is None else f" (p = {facts[f'{name}_p']:.4f})"))
     return "\n".join(lines)
+
+
+def run_ranking(args: argparse.Namespace) -> Status:
+    """Train what is not trained yet, and print the table.
+
+    Raises:
+        ConfigError: models or a recipe that cannot be used, or long runs that are no longer than short trials.
+    """
+    recipe = base_recipe(args)
+    short = recipe.schedule.epochs
+    if args.long_epochs <= short:
+        raise ConfigError(f"--long-epochs {args.long_epochs} is no longer than a short trial's {short}")
+    ranking = Ranking(load_models(args.models or SHIPPED, recipe), (short, args.long_epochs), args.out)
+    dataset, validation = splits(args, recipe)
+    with (
+        lock_folder(args.out, f"rank runs on {len(dataset)} images"),
+        pool(args.ray, dataset, validation) as trainer,
+    ):
+        print(rank_table(ranking.run(trainer)))
+    print(f"the same as JSON: {args.out / 'rank.json'}")
+    return Status.OK

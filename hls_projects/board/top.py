@@ -6,13 +6,17 @@ import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jinja2
-from hls4ml.model.graph import ModelGraph
 
 from hls_projects import PROJECT
 from hls_projects.errors import InputError
 from hls_projects.simulation.axi import AXI_HEADER, TOP
+
+if TYPE_CHECKING:
+    # Its import takes seconds, and the parser of a build asks this package for the steps of a script.
+    from hls4ml.model.graph import ModelGraph
 
 HERE = Path(__file__).parent
 HEADER = HERE / "axi_top.h"

@@ -11,7 +11,8 @@ from hls_projects.dataflow import Network, NetworkError, Trace, explain, settled
 from hls_projects.dataflow.activity import timeline
 from hls_projects.dataflow.simulation import goes_on
 from hls_projects.dataflow.sizing import Depths, WithoutLoss, in_use, without_deadlock
-from hls_projects.folding.folded import Folded, FoldOptions, fold
+from hls_projects.folding.folded import Folded, fold
+from hls_projects.folding.options import FoldOptions
 from hls_projects.project.pipeline import read_depths
 from hls_projects.targets import Target
 

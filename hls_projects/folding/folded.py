@@ -17,14 +17,13 @@ from hls_projects.dataflow import Network, NetworkError
 from hls_projects.dataflow.sizing import Depths
 from hls_projects.folding import choices as folding
 from hls_projects.folding.choices import Choice, Folding, FoldingError, Plan, TooSmallError
+from hls_projects.folding.options import FoldOptions
 from hls_projects.lowering.merging import merged, merged_layers, separated
 from hls_projects.operators import HardwareOperator
 from hls_projects.project import pipeline
 from hls_projects.project.conversion import make_graph
 from hls_projects.targets import Target
 
-FILL = 0.85
-"""Largest share of any resource that a folding takes by default."""
 # FIFOs are known when all else is; a plan that leaves them too little room is made again.
 ROUNDS = 6
 # Merged layers keep a pipeline back that is no slower than so many times what they need at least.
@@ -32,25 +31,6 @@ NEAR = 1.05
 
 
 Operators = dict[str, HardwareOperator]
-
-
-@dataclass(frozen=True, kw_only=True)
-class FoldOptions:
-    """What a folding is to be.
-
-    Args:
-        fps: images/s, by default as many as fit.
-        clock_mhz: instead of the target's.
-        fill: largest share of any resource.
-        dense: weights that are zero take time as others do.
-        file: a folding.json instead of all that.
-    """
-
-    fps: float | None = None
-    clock_mhz: float | None = None
-    fill: float = FILL
-    dense: bool = False
-    file: Path | None = None
 
 
 @dataclass(frozen=True)

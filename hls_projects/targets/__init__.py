@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
-
-from jsonschema import Draft202012Validator, ValidationError
+from typing import TYPE_CHECKING, Any
 
 from hls_projects.errors import InputError
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator, ValidationError
 
 FOLDER = Path(__file__).parent
 SCHEMA = FOLDER / "target.schema.json"
@@ -125,6 +126,9 @@ def read_target(path: Path, name: str) -> Target:
 
 @cache
 def _validator() -> Draft202012Validator:
+    # Not at the top: parsers of commands need no more of this module than the names of the boards.
+    from jsonschema import Draft202012Validator
+
     return Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
 
 

@@ -30,6 +30,7 @@ from brevitas_model.training.recipe import Pruning, Recipe, Schedule
 from brevitas_model.training.run import carry_weights, start_digest
 from brevitas_model.vit import VisionTransformer, count_parameters
 from flows import evaluate as command
+from flows.evaluation import evaluate as work
 from flows.evaluation import lineage, phases
 from flows.evaluation.exported import read_exported
 from flows.evaluation.images import confusion_figure
@@ -91,7 +92,7 @@ def splits() -> None:
     """CIFAR-10 of a few random images."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(data, "VALIDATION_IMAGES", 20)
-        patch.setattr(command, "load_cifar10", lambda folder, *, train: IMAGES)
+        patch.setattr(work, "load_cifar10", lambda folder, *, train: IMAGES)
         yield
 
 
@@ -492,7 +493,7 @@ def test_data_and_folders_that_cannot_be_used(
     assert "choose another --out" in refused(capsys, chain["float"], "--out", tmp_path / "file")
     assert "choose another --out" in refused(capsys, chain["float"], "--out", tmp_path / "file" / "out")
     assert "at least 1, not '0'" in refused(capsys, chain["float"], "--images", "0")
-    monkeypatch.setattr(command, "load_cifar10", data.load_cifar10)
+    monkeypatch.setattr(work, "load_cifar10", data.load_cifar10)
     said = refused(capsys, chain["float"], "--data", tmp_path / "nowhere", "--out", tmp_path / "out")
     assert "data folder" in said and "does not exist" in said and not (tmp_path / "out").exists()
 
@@ -516,7 +517,7 @@ def test_interrupted(chain: dict[str, Path], tmp_path: Path, monkeypatch: pytest
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command, "evaluate", interrupt)
+    monkeypatch.setattr(work, "evaluate", interrupt)
     assert command.main([str(chain["float"]), "--out", str(tmp_path / "out")]) == 130
 
 

@@ -16,6 +16,7 @@ from qonnx.custom_op.registry import getCustomOp
 
 from brevitas_model.export import export
 from flows import rtl as command
+from flows.inspection import rtl as work
 from flows.reporting.rtl_table import resources_table
 from hls_projects.dataflow import simulate
 from hls_projects.dataflow.sizing import Depths
@@ -194,7 +195,7 @@ def test_what_cannot_be_written_is_named(tiny: Project, tmp_path: Path, monkeypa
 def quick(tiny: Project, request: pytest.FixtureRequest, monkeypatch):
     """The command without compiling again."""
     program = request.getfixturevalue("tiny_program")
-    monkeypatch.setattr(command, "compile_core", lambda core, folder, work: program)
+    monkeypatch.setattr(work, "compile_core", lambda core, folder, work: program)
     return ["--lowered", str(tiny.folder / "lowered.onnx"), "--images", "2"]
 
 
@@ -225,7 +226,7 @@ def test_mismatches_are_counted(quick: list[str], monkeypatch, capsys: pytest.Ca
         logits[1, 2:5] += 1
         return logits
 
-    monkeypatch.setattr(command, "run_images", wrong)
+    monkeypatch.setattr(work, "run_images", wrong)
     assert command.main(quick) == 1
     assert capsys.readouterr().out.startswith("3 of 20 logits of 2 images differ\n")
 

@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import optuna
@@ -33,8 +33,9 @@ from brevitas_model.training.data import Dataset
 from brevitas_model.training.recipe import Recipe, load_recipe
 from brevitas_model.training.run import Run
 from brevitas_model.vit import count_parameters
+from flows import rank as rank_command
 from flows import search
-from flows.searching import rank, ray_pool, storage
+from flows.searching import rank, ray_pool, starting, storage
 from flows.searching.cost import cost
 from flows.searching.driver import Search, trial_recipe
 from flows.searching.hardware import BoardPrice, random_model
@@ -48,7 +49,7 @@ from flows.searching.space import SearchSpace, load_space
 from hls_projects.cost import KINDS
 from hls_projects.errors import InputError
 from hls_projects.folding.depths import fold_pipeline
-from hls_projects.folding.folded import FoldOptions
+from hls_projects.folding.options import FoldOptions
 from hls_projects.lowering import lower
 from hls_projects.targets import load_target
 from tests.support import ROOT
@@ -600,7 +601,7 @@ def no_plots_of_curves(monkeypatch: pytest.MonkeyPatch) -> None:
 def splits(monkeypatch: pytest.MonkeyPatch) -> None:
     """CIFAR-10 of a few random images."""
     monkeypatch.setattr(data, "VALIDATION_IMAGES", VALIDATION)
-    monkeypatch.setattr(search, "load_cifar10", lambda folder, *, train: IMAGES)
+    monkeypatch.setattr(starting, "load_cifar10", lambda folder, *, train: IMAGES)
 
 
 @pytest.fixture
@@ -630,15 +631,15 @@ def test_command_searches_goes_on_and_reports(options: list[str], tmp_path: Path
     assert [json.loads(text)["validation_accuracy"] for text in metrics] == [row["accuracy"] for row in found]
 
 
-def refused(argv: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+def refused(argv: list[str], capsys: pytest.CaptureFixture[str], command: ModuleType = search) -> str:
     """The one line that a refused command says."""
     capsys.readouterr()
     try:
-        status = search.main(argv)
+        status = command.main(argv)
     except SystemExit as stop:
         status = stop.code
     said = capsys.readouterr().err.splitlines()
-    said = [line for line in said if line.startswith("search")]
+    said = [line for line in said if line.startswith(command.COMMAND.module)]
     assert status == 2 and len(said) == 1, said
     return said[0]
 
@@ -655,7 +656,7 @@ def test_command_refuses_in_one_line(options: list[str], tmp_path: Path, capsys:
         (["--storage", "study.db"], "is no database URL"),
         (["--storage", "sqlite://"], "must outlive the search"),
         (["--storage", "mysql+nothing://u:secret@h/d"], "needs a database driver"),
-        (["--trials", "0"], "must be at least 1"),
+        (["--trials", "0"], "must be a whole number of at least 1"),
         (["--keep", "0"], "must be above 0"),
         (["--target", "pynq-z9"], "pynq-z9"),
         (["--target", "pynq-z2"], "a board takes quantized models: of weight_format"),
@@ -755,10 +756,10 @@ SCRIPT = """
 import sys
 from tests.flows import test_search
 from flows import search
-from hls_projects.folding.folded import FoldOptions
+from hls_projects.folding.options import FoldOptions
 test_search.data.VALIDATION_IMAGES = test_search.VALIDATION
 test_search.torch.set_num_threads(1)
-search.load_cifar10 = lambda folder, *, train: test_search.IMAGES
+starting.load_cifar10 = lambda folder, *, train: test_search.IMAGES
 sys.exit(search.main())
 """
 
@@ -811,9 +812,9 @@ def models_file(path: Path, count: int = 6) -> Path:
 
 
 def test_rank_trains_each_model_twice_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    argv = ["rank", str(models_file(tmp_path / "models.toml")), "--out", str(tmp_path / "out"), "--epochs", "1"]
+    argv = [str(models_file(tmp_path / "models.toml")), "--out", str(tmp_path / "out"), "--epochs", "1"]
     argv += ["--long-epochs", "2", "--set", f"schedule.batch_size={BATCH}", "--images", str(BATCH)]
-    assert search.main(argv) == 0
+    assert rank_command.main(argv) == 0
     said = capsys.readouterr().out
     facts = json.loads((tmp_path / "out" / "rank.json").read_text())
     assert "Spearman's rho" in said and "Kendall's tau" in said and len(facts["models"]) == 6
@@ -827,9 +828,9 @@ def test_rank_trains_each_model_twice_and_goes_on(tmp_path: Path, capsys: pytest
     states = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob(STATE)}
     assert len(states) == 12
     (tmp_path / "out" / "rank.json").unlink()
-    assert search.main(argv) == 0 and capsys.readouterr().out == said
+    assert rank_command.main(argv) == 0 and capsys.readouterr().out == said
     assert {path: path.stat().st_mtime_ns for path in states} == states
-    assert "holds the trainings of rank runs on 64 images" in refused([*argv[:-1], "100"], capsys)
+    assert "holds the trainings of rank runs on 64 images" in refused([*argv[:-1], "100"], capsys, rank_command)
 
 
 def test_correlations():
@@ -842,9 +843,9 @@ def test_correlations():
 
 def test_rank_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     few = models_file(tmp_path / "few.toml", 5)
-    assert "at least 6 models; " in refused(["rank", str(few)], capsys)
-    assert "cannot be read" in refused(["rank", str(tmp_path / "none.toml")], capsys)
-    assert "is no longer than a short trial's 4" in refused(["rank", "--long-epochs", "4"], capsys)
+    assert "at least 6 models; " in refused([str(few)], capsys, rank_command)
+    assert "cannot be read" in refused([str(tmp_path / "none.toml")], capsys, rank_command)
+    assert "is no longer than a short trial's 4" in refused(["--long-epochs", "4"], capsys, rank_command)
     twice = models_file(tmp_path / "twice.toml").read_text()
     for text, words in (
         (twice + twice.replace("[m", "[n"), "are the same model"),
@@ -853,7 +854,7 @@ def test_rank_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
         ("a = 3\n", "a is no table"),
     ):
         (tmp_path / "wrong.toml").write_text(text)
-        assert words in refused(["rank", str(tmp_path / "wrong.toml")], capsys)
+        assert words in refused([str(tmp_path / "wrong.toml")], capsys, rank_command)
 
 
 def test_shipped_models_are_in_the_default_space():

@@ -13,7 +13,7 @@ from flows.building import cached_graphs as kept_graphs
 from flows.building.cached_graphs import folded_once
 from hls_projects.folding.choices import folding_file
 from hls_projects.folding.depths import fold_pipeline
-from hls_projects.folding.folded import FoldOptions
+from hls_projects.folding.options import FoldOptions
 from hls_projects.targets import load_target
 
 

@@ -22,7 +22,8 @@ from hls_projects.folding.choices import (
     folding_file,
     operators_of,
 )
-from hls_projects.folding.folded import FoldOptions, fold, with_foldings
+from hls_projects.folding.folded import fold, with_foldings
+from hls_projects.folding.options import FoldOptions
 from hls_projects.lowering import lower
 from hls_projects.lowering.merging import merged, separated
 from hls_projects.operators import DOMAIN
