@@ -48,7 +48,11 @@ def refused(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
 
     def run(*argv: object) -> str:
         capsys.readouterr()
-        assert compare.main([str(item) for item in argv]) == 2
+        try:
+            status = compare.main([str(item) for item in argv])
+        except SystemExit as stop:
+            status = stop.code
+        assert status == 2
         out, said = capsys.readouterr()
         assert out == "" and said.startswith("compare: ") and said.count("\n") == 1, said
         return said
