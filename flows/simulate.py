@@ -31,8 +31,8 @@ from hls_projects.dataflow import Deadlock, Network, NetworkError, Sizing, Trace
 from hls_projects.dataflow.activity import occupancy, stretches
 from hls_projects.dataflow.program import busy_cycles
 from hls_projects.dataflow.sizing import Depths
-from hls_projects.folding.choices import FoldingError
 from hls_projects.folding.depths import chosen_depths
+from hls_projects.folding.options import FoldingError
 from hls_projects.lowering import LoweringError
 from hls_projects.project import pipeline
 from hls_projects.project.conversion import ConversionError, make_graph

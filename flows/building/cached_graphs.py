@@ -19,9 +19,10 @@ from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError
 from flows.building.provenance import PACKAGES, ROOT
 from hls_projects.cost import MODEL
-from hls_projects.dataflow.engine import ENGINE, library_meanwhile
-from hls_projects.folding.depths import fold_pipeline
-from hls_projects.folding.folded import Folded, FoldOptions, at_clock, folded_as
+from hls_projects.dataflow.engine import ENGINE, compiling_in_background
+from hls_projects.folding.folded import Folded, at_clock, restore
+from hls_projects.folding.options import FoldOptions
+from hls_projects.folding.search import fold_pipeline
 from hls_projects.lowering import lower
 from hls_projects.project.conversion import ConversionError, read_lowered
 from hls_projects.simulation.compiler import cache_dir
@@ -50,7 +51,7 @@ def lowered_graph(checkpoint: Path) -> ModelWrapper:
     if not model.config.quantized:
         raise ConfigError(f"checkpoint {checkpoint} is not a quantized model")
     print("  lowering the model, once", file=sys.stderr)
-    with library_meanwhile(), tempfile.TemporaryDirectory() as folder:
+    with compiling_in_background(), tempfile.TemporaryDirectory() as folder:
         lowered = lower(export(model, Path(folder) / "model.onnx"))
     keep_lowered(checkpoint, lowered)
     return lowered
@@ -69,12 +70,12 @@ def folded_once(
     *,
     rough: bool = False,
 ) -> Folded:
-    """:func:`hls_projects.folding.depths.fold_pipeline`, cached; with files of foldings or depths it runs anew."""
+    """:func:`hls_projects.folding.search.fold_pipeline`, cached; with files of foldings or depths it runs anew."""
     if options.file or fifo_depths:
         return fold_pipeline(model, target, options, fifo_depths, rough=rough)
     kept = _folding_file(model, target, options, rough)
     if known := _known(kept):
-        return folded_as(model, at_clock(target, options.clock_mhz), known["foldings"], known["depths"])
+        return restore(model, at_clock(target, options.clock_mhz), known["foldings"], known["depths"])
     folded = fold_pipeline(model, target, options, rough=rough)
     _keep_folding(kept, folded)
     return folded

@@ -33,9 +33,10 @@ from flows.reporting.page import render_report, wrong_images
 from flows.reporting.schema import SCHEMA_VERSION, check_report
 from flows.reporting.synthesis import synthesis_facts, vendor_files
 from hls_projects import board, simulation
-from hls_projects.folding.choices import folding_file
-from hls_projects.folding.depths import check_kernels, fold_pipeline, timed, timing_facts
-from hls_projects.folding.estimate import estimate_facts, resource_facts
+from hls_projects.folding.depths import check_kernels, settled_trace
+from hls_projects.folding.estimate import estimate_facts, resource_facts, timing_facts
+from hls_projects.folding.json_file import foldings_text
+from hls_projects.folding.search import fold_pipeline
 from hls_projects.graphs.qonnx_file import QonnxError, read_qonnx
 from hls_projects.graphs.ranges import annotate_ranges, max_bits
 from hls_projects.lowering import lower
@@ -210,12 +211,12 @@ def fold_graph(build: Build) -> None:
     folded = fold_pipeline(lowered, target, options, settings.fifo_depths)
     if not (options.file or settings.fifo_depths):
         keep_folding(lowered, target, options, folded)
-    trace = timed(folded.network, folded.depths)
+    trace = settled_trace(folded.network, folded.depths)
     build.facts["timing"] = timing_facts(trace, target)
     build.facts["resources"] = resource_facts(folded.plan, target)
     folded.model.save(str(build.folder / "lowered.onnx"))
     written = {
-        "folding.json": folding_file(folded.plan.foldings),
+        "folding.json": foldings_text(folded.plan.foldings),
         "fifo_depths.json": pipeline.depths_file(folded.network, folded.depths),
         "estimate.json": json.dumps(estimate_facts(folded, trace, target), indent=2) + "\n",
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hls_projects.dataflow.simulation import Trace, shares
+from hls_projects.dataflow.simulation import Trace, time_by_state
 
 STATES = ("busy", "starved", "blocked")
 BINS = 160
@@ -42,7 +42,7 @@ def timeline(trace: Trace) -> list[dict[str, Any]]:
     """
     edges = stretches(trace)
     found = []
-    for process, parts in zip(trace.network.processes, shares(trace, edges), strict=True):
+    for process, parts in zip(trace.network.processes, time_by_state(trace, edges), strict=True):
         state = np.where(parts.sum(axis=1) > 0, parts.argmax(axis=1), -1)
         changes = np.flatnonzero(np.diff(state, prepend=-2, append=-2))
         for first, after in itertools.pairwise(changes):

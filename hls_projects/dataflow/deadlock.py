@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hls_projects.dataflow.network import Network
-from hls_projects.dataflow.simulation import Trace, goes_on
+from hls_projects.dataflow.simulation import Trace, completes
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,13 @@ def explain(trace: Trace) -> Deadlock | None:
     """The deadlock in which ``trace`` ended; None where it did not."""
     if not trace.deadlock:
         return None
-    waits = circle(trace)
+    waits = circular_wait(trace)
     full = [wait.fifo for wait in waits if wait.cause == "full" and wait.fifo in trace.depths]
     found = {name: smallest_depth(trace.network, trace.depths, name) for name in full}
     return Deadlock(trace.last, waits, {name: depth for name, depth in found.items() if depth is not None})
 
 
-def circle(trace: Trace) -> tuple[Wait, ...]:
+def circular_wait(trace: Trace) -> tuple[Wait, ...]:
     """Blocked processes that wait for each other in a circle, from the first in the network on."""
     network = trace.network
     name = next(process.name for process in network.processes if process.name in trace.blocked)
@@ -74,7 +74,7 @@ def smallest_depth(network: Network, depths: Mapping[str, int | None], fifo: str
     """The smallest depth of ``fifo`` without deadlock, all others as in ``depths``; None where there is none."""
 
     def runs(depth: int | None) -> bool:
-        return goes_on(network, {**depths, fifo: depth})
+        return completes(network, {**depths, fifo: depth})
 
     if not runs(None):
         return None

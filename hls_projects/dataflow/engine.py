@@ -34,7 +34,7 @@ class Run:
         blocked: the port at which each process stands, -1 where it came to its end.
         image_ends: last cycle of each process in each image, -1 where it did not come to its end.
         last: the last cycle in which a word moved, -1 where none did.
-        shares: cycles busy, starved and blocked, by process and stretch of time.
+        time_by_state: cycles busy, starved and blocked, by process and stretch of time.
     """
 
     moves: list[tuple[np.ndarray, np.ndarray]]
@@ -42,7 +42,7 @@ class Run:
     blocked: np.ndarray
     image_ends: np.ndarray
     last: int
-    shares: np.ndarray
+    time_by_state: np.ndarray
 
 
 @functools.cache
@@ -64,7 +64,7 @@ def load_library() -> ctypes.CDLL:
 
 
 @contextlib.contextmanager
-def library_meanwhile() -> Iterator[None]:
+def compiling_in_background() -> Iterator[None]:
     """Have the functions of engine.cpp compiled beside other work; what is wrong is told when they are asked for."""
 
     def compile_library() -> None:
@@ -112,7 +112,7 @@ def run_network(
     counts, stalls = np.zeros(2 * len(depths), dtype=np.int64), np.zeros(len(code.ports), dtype=np.int64)
     processes, bins = len(network.processes), max(len(edges) - 1, 0)
     blocked, ends = np.zeros(processes, dtype=np.int64), np.zeros((processes, images), dtype=np.int64)
-    edges, shares = edges.astype(np.int64), np.zeros((processes, bins, 3), dtype=np.int64)
+    edges, time_by_state = edges.astype(np.int64), np.zeros((processes, bins, 3), dtype=np.int64)
     programs = (code.rows, code.row_starts, code.ports, code.port_starts)
     arrays = (
         code.moves,
@@ -129,10 +129,10 @@ def run_network(
     )
     last = load_library().simulate_network(
         *(processes, len(depths), images, timed, *map(_address, programs), len(code.moves), *map(_address, arrays)),
-        *(bins, _address(edges), _address(shares)),
+        *(bins, _address(edges), _address(time_by_state)),
     )
     parts = [cycles[start : start + count] for start, count in zip(starts, counts, strict=False)] if record else []
-    return Run(list(zip(parts[::2], parts[1::2], strict=True)), stalls, blocked, ends, last, shares)
+    return Run(list(zip(parts[::2], parts[1::2], strict=True)), stalls, blocked, ends, last, time_by_state)
 
 
 def _kept(depths: np.ndarray, words: np.ndarray, record: bool) -> tuple[np.ndarray, np.ndarray]:

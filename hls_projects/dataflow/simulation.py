@@ -126,7 +126,7 @@ def simulate(network: Network, depths: Mapping[str, int | None], images: int, *,
         SimulationError: no g++ to compile the simulation with.
     """
     plain = network.without_registers
-    if plain is not network and not goes_on(plain, depths):
+    if plain is not network and not completes(plain, depths):
         network = plain
     run = _run(network, depths, images, record=record)
     names = [fifo.name for fifo in network.fifos]
@@ -154,7 +154,7 @@ def simulate(network: Network, depths: Mapping[str, int | None], images: int, *,
     )
 
 
-def goes_on(network: Network, depths: Mapping[str, int | None]) -> bool:
+def completes(network: Network, depths: Mapping[str, int | None]) -> bool:
     """Whether an image comes through, and so all of them (see :mod:`hls_projects.dataflow.sizing`).
 
     It is as :func:`simulate` tells, in a fraction of the time.
@@ -166,12 +166,12 @@ def goes_on(network: Network, depths: Mapping[str, int | None]) -> bool:
 def image_ends(network: Network, depths: Mapping[str, int | None], images: int) -> np.ndarray:
     """:attr:`Trace.ends` alone, without a look at the network without its registers.
 
-    They are those of :func:`simulate` where an image comes through, as :func:`goes_on` tells.
+    They are those of :func:`simulate` where an image comes through, as :func:`completes` tells.
     """
     return _run(network, depths, images).image_ends
 
 
-def shares(trace: Trace, edges: np.ndarray) -> np.ndarray:
+def time_by_state(trace: Trace, edges: np.ndarray) -> np.ndarray:
     """Cycles that every process is busy, starved and blocked between each two ``edges``.
 
     What a process waits before its first word is left out; where words move together, the FIFO that let
@@ -180,7 +180,7 @@ def shares(trace: Trace, edges: np.ndarray) -> np.ndarray:
     Returns:
         int64, (processes, edges - 1, 3).
     """
-    return _run(trace.network, trace.depths, trace.images, edges=edges).shares
+    return _run(trace.network, trace.depths, trace.images, edges=edges).time_by_state
 
 
 def _run(

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hls_projects.dataflow.deadlock import circle
+from hls_projects.dataflow.deadlock import circular_wait
 from hls_projects.dataflow.network import Network, NetworkError
-from hls_projects.dataflow.simulation import Trace, goes_on, image_ends, simulate
+from hls_projects.dataflow.simulation import Trace, completes, image_ends, simulate
 from hls_projects.dataflow.steady import in_flight, paced, settled
 
 CHECKED_IMAGES = 8
@@ -68,7 +68,7 @@ def size_fifos(network: Network) -> Sizing:
     Raises:
         NetworkError: a network that stands still whatever the depths are.
     """
-    lossless = without_loss(network)
+    lossless = lossless_depths(network)
     smallest = without_deadlock(network, lossless)
     steps = CURVE_POINTS - 1
     between = [
@@ -87,12 +87,12 @@ def measure(network: Network, depths: Depths) -> Point:
 def without_deadlock(network: Network, depths: Depths) -> Depths:
     """Smallest depths that let an image through, none above ``depths``, which do."""
 
-    fine = Monotone(functools.partial(goes_on, network))
+    fine = Monotone(functools.partial(completes, network))
     single = sorted(((name,) for name in depths), key=lambda group: _bits(network, depths, group), reverse=True)
     return shrink(single, shrink(groups(network, depths), depths, fine), fine)
 
 
-def in_use(network: Network) -> Depths:
+def depths_in_use(network: Network) -> Depths:
     """Words held at the steady pace with FIFOs without bounds: depths that cost no throughput, soon told.
 
     Raises:
@@ -105,7 +105,7 @@ def _unbounded(network: Network) -> Trace:
     """``network`` with sources as slow as its slowest process, FIFOs without bounds, until some images are steady."""
     free = settled(network, _no_bounds(network))
     if free.deadlock:
-        waits = ", ".join(wait.process for wait in circle(free))
+        waits = ", ".join(wait.process for wait in circular_wait(free))
         raise NetworkError(f"no depth frees the circle of {waits}")
     slow = paced(network, free.slowest())
     return simulate(slow, _no_bounds(slow), in_flight(free) + CHECKED_IMAGES)
@@ -119,12 +119,12 @@ def _held(trace: Trace) -> Depths:
     return {fifo.name: trace.held(fifo.name) for fifo in trace.network.sizable}
 
 
-def without_loss(network: Network, *, rough: bool = False) -> Depths:
-    """:meth:`WithoutLoss.depths` of ``network``, with its errors."""
-    return WithoutLoss(network).depths(rough=rough)
+def lossless_depths(network: Network, *, rough: bool = False) -> Depths:
+    """:meth:`LosslessSearch.depths` of ``network``, with its errors."""
+    return LosslessSearch(network).depths(rough=rough)
 
 
-class WithoutLoss:
+class LosslessSearch:
     """Smallest depths with which a network has the interval that FIFOs without bounds give.
 
     Raises:
@@ -139,7 +139,7 @@ class WithoutLoss:
             Monotone(_keeps(free, images, what))
             for images, what in ((2, _last_words), (3, _last_words), (5, _all_ends), (free.images, _all_ends))
         ]
-        self.goes_on = Monotone(functools.partial(goes_on, self.network))
+        self.completes = Monotone(functools.partial(completes, self.network))
 
     def depths(self, *, rough: bool = False) -> Depths:
         """Group by group.
@@ -154,7 +154,7 @@ class WithoutLoss:
         for keeps in self.tests:
 
             def fine(depths: Depths, keeps: Monotone = keeps) -> bool:
-                return self.goes_on(depths) and keeps(depths)
+                return self.completes(depths) and keeps(depths)
 
             chosen = shrink(alike, start, fine, fineness, costly, alone=alone)
             if self.tests[-1](chosen):

@@ -11,9 +11,9 @@ from qonnx.core.modelwrapper import ModelWrapper
 from flows import build, estimate, simulate
 from flows.building import cached_graphs as kept_graphs
 from flows.building.cached_graphs import folded_once
-from hls_projects.folding.choices import folding_file
-from hls_projects.folding.depths import fold_pipeline
-from hls_projects.folding.folded import FoldOptions
+from hls_projects.folding.json_file import foldings_text
+from hls_projects.folding.options import FoldOptions
+from hls_projects.folding.search import fold_pipeline
 from hls_projects.targets import load_target
 
 
@@ -70,7 +70,7 @@ def test_what_is_kept_is_what_was_folded(lowered: ModelWrapper, options: FoldOpt
 
 def test_a_file_of_foldings_is_read_again(lowered: ModelWrapper, tmp_path: Path, kept: Path):
     target, file = load_target("pynq-z2"), tmp_path / "folding.json"
-    file.write_text(folding_file(folded_once(lowered, target, FoldOptions()).plan.foldings))
+    file.write_text(foldings_text(folded_once(lowered, target, FoldOptions()).plan.foldings))
     before = files(kept)
     folded_once(lowered, target, FoldOptions(file=file))
     assert files(kept) == before

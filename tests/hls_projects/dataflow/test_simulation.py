@@ -33,9 +33,9 @@ from hls_projects.dataflow import (
     take,
 )
 from hls_projects.dataflow.activity import occupancy, stretches
-from hls_projects.dataflow.engine import library_meanwhile, load_library
+from hls_projects.dataflow.engine import compiling_in_background, load_library
 from hls_projects.dataflow.program import busy_cycles, instructions, words
-from hls_projects.dataflow.simulation import goes_on, image_ends, shares
+from hls_projects.dataflow.simulation import completes, image_ends, time_by_state
 from hls_projects.simulation import SimulationError
 from tests.support import dataflow_verilog as verilog
 from tests.support.dataflow_verilog import VerilatorError, run_verilog
@@ -234,7 +234,7 @@ def test_whether_it_goes_on_is_told_without_cycles(seed: int, most: int):
     network = random_network(seed)
     depths = random_depths(network, seed, most=most)
     trace = simulate(network, depths, 2)
-    assert goes_on(network, depths) is not trace.deadlock
+    assert completes(network, depths) is not trace.deadlock
     assert trace.deadlock or np.array_equal(image_ends(network, depths, 2), trace.ends)
 
 
@@ -261,7 +261,7 @@ def test_shares_are_the_work_and_the_stalls(seed: int, bins: int):
     network = random_network(seed)
     trace = simulate(network, random_depths(network, seed, most=8), 2)
     edges = np.linspace(0, trace.last + 1, bins + 1).round().astype(np.int64)
-    found = shares(trace, edges)
+    found = time_by_state(trace, edges)
     for process, parts in zip(network.processes, found, strict=True):
         moved = [(trace.writes if writes else trace.reads)[port] for port, writes in process.words]
         if not any(map(len, moved)):
@@ -387,12 +387,12 @@ def test_no_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 def test_the_library_is_compiled_meanwhile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """Where it cannot be, the work goes on."""
     monkeypatch.setattr(engine, "load_library", functools.cache(load_library.__wrapped__))
-    with library_meanwhile():
+    with compiling_in_background():
         pass
     assert engine.load_library.cache_info().currsize == 1
     monkeypatch.setattr(engine, "load_library", functools.cache(load_library.__wrapped__))
     monkeypatch.setenv("PATH", str(tmp_path))
-    with library_meanwhile():
+    with compiling_in_background():
         pass
     assert engine.load_library.cache_info().currsize == 0
 
