@@ -101,8 +101,8 @@ def test_the_fastest_plan_has_the_shortest_interval_that_fits(seed: int):
 
 
 def test_fixed_resources_leave_less_room():
-    table = [EqualOperators({"a": FoldedOperator({1: Cost(24, NONE), 2: Cost(12, Resources(LUT=50))})},
-                            [Choice({"pe": 1}, Cost(24, NONE)), Choice({"pe": 2}, Cost(12, Resources(LUT=50)))])]  # fmt: skip
+    costs = {1: Cost(24, NONE), 2: Cost(12, Resources(LUT=50))}
+    table = [EqualOperators({"a": FoldedOperator(costs)}, [Choice({"pe": pe}, cost) for pe, cost in costs.items()])]
     assert fastest_plan(table, BOARD, 0.85, Resources(LUT=30)).interval_cycles == 12
     assert fastest_plan(table, BOARD, 0.85, Resources(LUT=40)).interval_cycles == 24
 
@@ -121,5 +121,6 @@ def test_as_many_images_as_are_promised_allow_as_many_cycles():
 def test_a_shortage_names_all_that_is_short_in_halves_of_block_rams():
     text = shortage(Resources(LUT=90.2, FF=10, BRAM36=85.2, DSP=85), BOARD, 0.85)
     assert text == (
-        "pynq-z2 is too small: the design needs 91 LUT, 6 more than 85% of 100 and 85.5 BRAM36, 0.5 more than 85% of 100"
+        "pynq-z2 is too small: the design needs 91 LUT, 6 more than 85% of 100 "
+        "and 85.5 BRAM36, 0.5 more than 85% of 100"
     )
