@@ -22,7 +22,7 @@ from typing import Any
 from brevitas_model.config import ConfigError
 from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError, find_checkpoint
-from flows.building.cached_graphs import folded_once, lowered_graph
+from flows.building.cached_graphs import fold_cached, lowered_graph
 from flows.building.settings import SHIPPED_CHECKPOINT, above_zero, add_folding, options_of, plot_file
 from flows.command_line import CommandParser, guarded
 from hls_projects.cost import KINDS, CostError
@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     options = options_of(args, args.clock)
     target = at_clock(load_target(args.target), args.clock)
     model = read_lowered(args.lowered) if args.lowered else lowered_graph(args.checkpoint)
-    folded = folded_once(model, target, options, rough=True)
+    folded = fold_cached(model, target, options, rough=True)
     estimate = estimate_facts(folded, settled_trace(folded.network, folded.depths), target)
     print(table(estimate))
     if args.write_folding:

@@ -30,7 +30,7 @@ from brevitas_model.config import ConfigError
 from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError, find_checkpoint
 from brevitas_model.training.data import IMAGE_SHAPE, DataError, load_cifar10, load_inputs
-from flows.building.cached_graphs import folded_once, lowered_graph
+from flows.building.cached_graphs import fold_cached, lowered_graph
 from flows.building.settings import SHIPPED_CHECKPOINT, add_folding, options_of, positive
 from flows.command_line import CommandParser, guarded
 from flows.reporting.rtl_table import resources_table, timing_table
@@ -78,7 +78,7 @@ def folded(args: argparse.Namespace, target: Target, work: Path) -> Folded:
         if args.folding:
             model = with_foldings(model, read_foldings(args.folding))
     else:
-        found = folded_once(lowered_graph(args.checkpoint), target, options_of(args))
+        found = fold_cached(lowered_graph(args.checkpoint), target, options_of(args))
         model, depths = found.model, found.depths
     model.save(str(work / "folded.onnx"))
     graph = make_graph(work / "folded.onnx", target, work / "hls")

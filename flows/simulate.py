@@ -23,7 +23,7 @@ from typing import Any
 from brevitas_model.config import ConfigError
 from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError, find_checkpoint
-from flows.building.cached_graphs import folded_once, lowered_graph
+from flows.building.cached_graphs import fold_cached, lowered_graph
 from flows.building.settings import SHIPPED_CHECKPOINT, add_folding, options_of, plot_file, positive
 from flows.command_line import CommandParser, guarded
 from hls_projects.cost import CostError
@@ -52,7 +52,7 @@ def network_of(args: argparse.Namespace, target: Target) -> tuple[Network, Depth
     A file of a build has its folding; a checkpoint gets one for the target.
     """
     if not args.lowered:
-        folded = folded_once(lowered_graph(args.checkpoint), target, options_of(args), args.fifo_depths)
+        folded = fold_cached(lowered_graph(args.checkpoint), target, options_of(args), args.fifo_depths)
         return folded.network, folded.depths
     graph = make_graph(args.lowered, target, Path("hls"))
     network = pipeline.network(graph)

@@ -22,7 +22,7 @@ from brevitas_model.files import write_whole
 from brevitas_model.tidying import tidy_up
 from brevitas_model.training.data import IMAGE_SHAPE, Dataset, load_cifar10, load_inputs
 from flows.building import summary, tracing
-from flows.building.cached_graphs import keep_folding, keep_lowered
+from flows.building.cached_graphs import store_folding, store_lowered
 from flows.building.deploying import DEPLOYED, VENDOR, manifest_facts, run_tools
 from flows.building.provenance import provenance, versions
 from flows.building.settings import Settings, options_of
@@ -199,7 +199,7 @@ def lower_graph(build: Build) -> None:
     lowered = lower(model)
     lowered.save(str(build.folder / "lowered.onnx"))
     if build.facts["config"] is not None:
-        keep_lowered(build.path("checkpoint.safetensors"), lowered)
+        store_lowered(build.path("checkpoint.safetensors"), lowered)
     build.facts["model"] = summary.model_facts(model, lowered) | {"config": build.facts["config"]}
 
 
@@ -210,7 +210,7 @@ def fold_graph(build: Build) -> None:
     options = options_of(settings)
     folded = fold_pipeline(lowered, target, options, settings.fifo_depths)
     if not (options.file or settings.fifo_depths):
-        keep_folding(lowered, target, options, folded)
+        store_folding(lowered, target, options, folded)
     trace = settled_trace(folded.network, folded.depths)
     build.facts["timing"] = timing_facts(trace, target)
     build.facts["resources"] = resource_facts(folded.plan, target)
