@@ -17,8 +17,7 @@ from qonnx.custom_op.registry import getCustomOp
 from flows.building.cached_graphs import lowered_graph
 from flows.building.settings import SHIPPED_CHECKPOINT
 from hls_projects.cost import KINDS
-from hls_projects.folding import choices as folding
-from hls_projects.folding.choices import Choice
+from hls_projects.folding.choices import Choice, choices
 from hls_projects.lowering.merging import merged
 from hls_projects.operators import OPERATORS, HardwareOperator
 
@@ -160,7 +159,7 @@ def _streams(example: HardwareOperator) -> list[str]:
 
 
 def _cost(example: HardwareOperator) -> list[str]:
-    found = sorted(folding.choices(example), key=lambda choice: -choice.cost.cycles)
+    found = sorted(choices(example), key=lambda choice: -choice.cost.cycles)
     step = max(1, -(-(len(found) - 1) // (ROWS - 1)))
     shown = [*found[:-1:step], found[-1]]
     head = f"| Folding | Cycles | {' | '.join(KINDS)} |"
