@@ -134,7 +134,7 @@ def choices(operator: HardwareOperator, *, use_zeros: bool = True) -> list[Choic
 
 
 @dataclass(frozen=True)
-class Alike:
+class EqualOperators:
     """Operators of the same sizes, by name, and the choices of one of them, which cost the others about the same."""
 
     operators: Mapping[str, HardwareOperator]
@@ -155,15 +155,15 @@ class Alike:
         return min(choice.cost.cycles for choice in self.choices)
 
 
-Table = Sequence[Alike]
+Table = Sequence[EqualOperators]
 
 
 def choices_of(operators: Mapping[str, HardwareOperator], *, use_zeros: bool = True) -> Table:
     """:func:`choices` of operators, those that are alike together."""
     groups: dict[Hashable, dict[str, HardwareOperator]] = {}
     for name, operator in operators.items():
-        groups.setdefault(operator.likeness(), {})[name] = operator
-    return [Alike(group, choices(next(iter(group.values())), use_zeros=use_zeros)) for group in groups.values()]
+        groups.setdefault(operator.equivalence_key(), {})[name] = operator
+    return [EqualOperators(group, choices(next(iter(group.values())), use_zeros=use_zeros)) for group in groups.values()]
 
 
 def fastest(table: Table, target: Target, fill: float, fixed: Resources) -> Plan:

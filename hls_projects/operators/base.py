@@ -190,8 +190,11 @@ class HardwareOperator(CustomOp):
         for name, value in folding.items():
             self.set_nodeattr(name, value)
 
-    def likeness(self) -> Hashable:
-        """What the cycles of its foldings follow from, and about what they cost: the same where operators are alike."""
+    def equivalence_key(self) -> Hashable:
+        """Everything that decides the cycles of every folding, and nearly everything that decides its resources.
+
+        Operators with equal keys share one list of foldings; see :class:`hls_projects.folding.choices.EqualOperators`.
+        """
         types = (*(self.in_dtype(index).name for index in range(len(self.input_shapes()))), self.out_dtype.name)
         return (type(self), *(self.size(name) for name in self.sizes), *types)
 

@@ -161,8 +161,8 @@ class PotLinear(HardwareOperator):
     def fold_attributes(self) -> tuple[str, ...]:
         return (*super().fold_attributes(), "element", "sparse", "ram_style", "result_buffers")
 
-    def likeness(self) -> Hashable:
-        return (super().likeness(), self.powers, self.block_nonzeros)
+    def equivalence_key(self) -> Hashable:
+        return (super().equivalence_key(), self.powers, self.block_nonzeros)
 
     def foldings(self) -> Iterator[Folding]:
         return foldings(self)
