@@ -9,13 +9,15 @@ from typing import Any
 from torch import nn
 
 from brevitas_model.config import ConfigError, ViTConfig
+from brevitas_model.convnet import ConvNet, ConvNetConfig
 from brevitas_model.resnet import ResNet9, ResNet9Config
 from brevitas_model.vit import VisionTransformer
 
-ModelConfig = ViTConfig | ResNet9Config
+ModelConfig = ViTConfig | ResNet9Config | ConvNetConfig
 ARCHITECTURES: dict[str, tuple[type, type[nn.Module]]] = {
     "vit": (ViTConfig, VisionTransformer),
     "resnet9": (ResNet9Config, ResNet9),
+    "convnet": (ConvNetConfig, ConvNet),
 }
 
 

@@ -52,6 +52,10 @@ class Schedule(Table):
             that have it. Accuracies are always computed in float32.
         compiled: through ``torch.compile``, which needs g++ and a minute, and shortens a step of the
             float model.
+        optimizer: ``"adamw"``, or ``"sgd"`` with Nesterov momentum, which suits convolutional networks.
+        momentum: of ``"sgd"``.
+        bias_rate: learning rate of biases, embeddings and norms over that of matrices and filters
+            ("scalebias" of D. Page and K. Jordan: many times higher where norms have no gain).
     """
 
     epochs: int
@@ -61,6 +65,9 @@ class Schedule(Table):
     weight_decay: float = 0.05
     precision: Precision = "float32"
     compiled: bool = False
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    momentum: float = 0.85
+    bias_rate: float = 1.0
 
     def check(self) -> None:
         self.need(self.epochs >= 1, f"epochs must be at least 1, not {self.epochs}")
@@ -68,6 +75,8 @@ class Schedule(Table):
         self.need(self.warmup_epochs >= 0, f"warmup_epochs must not be negative, not {self.warmup_epochs}")
         self.need(self.batch_size >= 1, f"batch_size must be at least 1, not {self.batch_size}")
         self.need(self.weight_decay >= 0, f"weight_decay must not be negative, not {self.weight_decay}")
+        self.need(0 < self.momentum < 1, f"momentum must lie between 0 and 1, not {self.momentum}")
+        self.need(self.bias_rate > 0, f"bias_rate must be positive, not {self.bias_rate}")
 
 
 @dataclass(frozen=True, kw_only=True)

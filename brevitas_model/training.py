@@ -28,6 +28,7 @@ from brevitas_model import fused
 from brevitas_model.augmentation import View, generator, order
 from brevitas_model.checkpoint import load_checkpoint, load_masks, read_tensors, save_checkpoint, write_tensors
 from brevitas_model.config import ConfigError, ViTConfig
+from brevitas_model.convnet import ConvNet
 from brevitas_model.curves import write_history
 from brevitas_model.data import Pictures, cache_dir
 from brevitas_model.distillation import Teacher, distillation_loss
@@ -39,6 +40,8 @@ from brevitas_model.shipped import CheckpointError, find_checkpoint
 
 EVAL_BATCH = 250
 GRADIENT_NORM = 1.0
+# Images of which the first convolution of a ConvNet is made.
+WHITENING_IMAGES = 5_000
 # Steps between two rankings of the weights while sparsity rises.
 RANKING_STEPS = 32
 # What a model and the checkpoint that it starts from may differ in.
@@ -77,12 +80,20 @@ def learning_rate(schedule: Schedule, epoch: float) -> float:
     return schedule.learning_rate * 0.5 * (1.0 + math.cos(math.pi * min(progress, 1.0)))
 
 
-def make_optimizer(model: nn.Module, weight_decay: float) -> torch.optim.AdamW:
-    """AdamW; matrices and filters decay, biases and embeddings do not; frozen scales take no part."""
+def make_optimizer(model: nn.Module, schedule: Schedule) -> torch.optim.Optimizer:
+    """The optimizer of ``schedule``; matrices and filters decay, biases and embeddings do not.
+
+    Frozen scales take no part. A group's ``factor`` multiplies the learning rate of the schedule.
+    """
     trained = [p for p in model.parameters() if p.requires_grad]
     decayed = [p for p in trained if p.ndim in (2, 4)]
     plain = [p for p in trained if p.ndim not in (2, 4)]
-    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    groups = [
+        {"params": decayed, "weight_decay": schedule.weight_decay, "factor": 1.0},
+        {"params": plain, "weight_decay": 0.0, "factor": schedule.bias_rate},
+    ]
+    if schedule.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=0.0, momentum=schedule.momentum, nesterov=True, fused=True)
     return torch.optim.AdamW(groups, lr=0.0, fused=True)
 
 
@@ -159,6 +170,8 @@ def start_model(recipe: Recipe, pictures: Pictures) -> tuple[nn.Module, Masks]:
     if recipe.start is None:
         if hasattr(model, "pos_embed"):
             nn.init.trunc_normal_(model.pos_embed, std=recipe.pos_embed_std)
+        if isinstance(model, ConvNet):
+            model.whiten(torch.from_numpy(pictures.images[:WHITENING_IMAGES]).float())
         masks: Masks = {}
     else:
         path = find_checkpoint(recipe.start)
@@ -184,7 +197,7 @@ class Run:
     recipe: Recipe
     model: nn.Module
     masks: Masks
-    optimizer: torch.optim.AdamW
+    optimizer: torch.optim.Optimizer
     history: list[dict[str, Any]]
     origin: str  # SHA-256 of the checkpoint that it started from
 
@@ -201,7 +214,7 @@ class Run:
         if recipe.pruning and not recipe.pruning.ramp_epochs:
             masks = make_masks(model, recipe.pruning)
         apply_masks(model, masks)
-        return cls(folder, recipe, model, masks, make_optimizer(model, recipe.schedule.weight_decay), [], origin)
+        return cls(folder, recipe, model, masks, make_optimizer(model, recipe.schedule), [], origin)
 
     @classmethod
     def resume(cls, folder: Path, recipe: Recipe) -> Run:
@@ -218,7 +231,7 @@ class Run:
         model = build_model(recipe.model)
         model.load_state_dict(_strip(tensors, "model."))
         freeze_scales(model)
-        optimizer = make_optimizer(model, recipe.schedule.weight_decay)
+        optimizer = make_optimizer(model, recipe.schedule)
         _load_optimizer(optimizer, _strip(tensors, "optimizer."))
         masks, history = _strip(tensors, "mask."), json.loads(metadata["history"])
         run = cls(folder, recipe, model, masks, optimizer, history, metadata["start"])
@@ -264,7 +277,7 @@ class Run:
         for step, chosen in enumerate(order(len(view), schedule.batch_size, generator(seed, ORDER_STREAM, self.epoch))):
             now = self.epoch + step / steps
             for group in self.optimizer.param_groups:
-                group["lr"] = learning_rate(schedule, now)
+                group["lr"] = learning_rate(schedule, now) * group["factor"]
             self.raise_sparsity(self.epoch * steps + step, steps)
             with torch.autocast("cpu", torch.bfloat16, enabled=schedule.precision == "bfloat16"):
                 logits = self.forward(view.pixels(chosen)).float()
@@ -387,7 +400,7 @@ def _recipe(metadata: dict[str, str]) -> Recipe | None:
         return None
 
 
-def _load_optimizer(optimizer: torch.optim.AdamW, tensors: dict[str, Tensor]) -> None:
+def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
     trained = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
