@@ -22,6 +22,7 @@ from torch import nn
 
 from brevitas_model.config import ViTConfig
 from brevitas_model.fused import FusedActivation, FusedPotLinear, FusedSignificantBits
+from brevitas_model.stages import HybridConfig
 
 # The smallest magnitudes a quantizer may stretch to its full range. They bound the accumulator
 # where a row of weights, a bias or a whole layer is zero and its statistics say nothing.
@@ -89,6 +90,13 @@ def linear(config: ViTConfig, in_features: int, out_features: int) -> nn.Module:
         weight_scaling_per_output_type=ScalingPerOutputType(config.weight_scaling.upper()),
         bias_quant=PotBias,
     )
+
+
+def conv(
+    config: HybridConfig, in_channels: int, out_channels: int, kernel_size: int, *, bias: bool, **geometry: int
+) -> nn.Module:
+    """A convolution of ``geometry`` (stride, padding, groups)."""
+    return nn.Conv2d(in_channels, out_channels, kernel_size, bias=bias, **geometry)
 
 
 def activation(config: ViTConfig, *, signed: bool = True, bits: int | None = None) -> nn.Module:

@@ -88,16 +88,19 @@ class Augmentation(Table):
         cutmix: share of the pictures into which a box of another is pasted (Yun et al. 2019).
         views: different draws of the whole training split; epoch e shows draw e modulo ``views``, so
             that a teacher answers each once. 0 draws anew in every epoch.
+        unmixed_epochs: last epochs of the schedule without mixup and cutmix.
     """
 
     mixup: float = 0.0
     cutmix: float = 0.0
     views: int = 0
+    unmixed_epochs: int = 0
 
     def check(self) -> None:
         self.need(self.mixup >= 0 and self.cutmix >= 0, "mixup and cutmix must not be negative")
         self.need(self.mixup + self.cutmix <= 1, "mixup and cutmix together must not exceed 1")
         self.need(self.views >= 0, f"views must not be negative, not {self.views}")
+        self.need(self.unmixed_epochs >= 0, f"unmixed_epochs must not be negative, not {self.unmixed_epochs}")
 
     def view(self, epoch: int) -> int:
         """The number of the view that ``epoch`` shows."""
@@ -178,12 +181,22 @@ class Recipe(Table):
         self.need(0 <= self.label_smoothing < 1, f"label_smoothing must lie in [0, 1), not {self.label_smoothing}")
         self.need(self.pos_embed_std > 0, f"pos_embed_std must be positive, not {self.pos_embed_std}")
         self.need(0 <= self.seed < 2**63, f"seed must lie in 0 … 2^63 - 1, not {self.seed}")
+        self.need(
+            self.augmentation.unmixed_epochs <= self.schedule.epochs,
+            f"augmentation.unmixed_epochs {self.augmentation.unmixed_epochs} are more than the schedule has",
+        )
         if self.pruning:
             self.need(self.start is not None, "pruning starts from a trained checkpoint; name one with start")
             self.need(
                 self.pruning.ramp_epochs < self.schedule.epochs,
                 f"ramp_epochs {self.pruning.ramp_epochs} leaves none of {self.schedule.epochs} epochs for fine-tuning",
             )
+
+    def augmentation_of(self, epoch: int) -> Augmentation:
+        """What is done to the images in ``epoch``."""
+        if epoch < self.schedule.epochs - self.augmentation.unmixed_epochs:
+            return self.augmentation
+        return dataclasses.replace(self.augmentation, mixup=0.0, cutmix=0.0)
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), sort_keys=True)

@@ -168,8 +168,9 @@ def start_model(recipe: Recipe, pictures: Pictures) -> tuple[nn.Module, Masks]:
     torch.manual_seed(recipe.seed)
     model = build_model(recipe.model)
     if recipe.start is None:
-        if hasattr(model, "pos_embed"):
-            nn.init.trunc_normal_(model.pos_embed, std=recipe.pos_embed_std)
+        for name, parameter in model.named_parameters():
+            if name.rpartition(".")[2] == "pos_embed":
+                nn.init.trunc_normal_(parameter, std=recipe.pos_embed_std)
         if isinstance(model, ConvNet):
             model.whiten(torch.from_numpy(pictures.images[:WHITENING_IMAGES]).float())
         masks: Masks = {}
@@ -263,7 +264,9 @@ class Run:
         write_history(self.folder, self.history)
 
     def view(self, pictures: Pictures, number: int) -> View:
-        return View(pictures, self.recipe.augmentation, generator(self.recipe.seed, VIEW_STREAM, number))
+        """View ``number``, without mixing in the last epochs where the recipe says so."""
+        augmentation = self.recipe.augmentation_of(self.epoch)
+        return View(pictures, augmentation, generator(self.recipe.seed, VIEW_STREAM, number))
 
     def train_epoch(self, pictures: Pictures, teacher: Teacher | None, bar: tqdm) -> float:
         """One pass over ``pictures``; returns the mean loss."""
