@@ -41,7 +41,7 @@ class ViTConfig:
             last tile may be shorter; in windowed attention they divide the tokens.
         context_tiles: tiles before its own that a token sees, 0 or more; of windowed attention only.
         token_order: in which the patches flow: ``"rows"`` row by row, or ``"blocks"``, each tile a
-            block of the picture as square as can be (8 is 2 rows of 4), the blocks and the patches
+            block of the image as square as can be (8 is 2 rows of 4), the blocks and the patches
             in each row by row.
         activation: non-linearity of the MLP.
         weight_format: ``"float"`` (no quantizer anywhere), ``"pot4"`` (E3M0: a signed power of
@@ -94,7 +94,7 @@ class ViTConfig:
         if windowed and self.num_prefix_tokens:
             raise ConfigError(
                 'attention "windowed" needs global_pool "mean": the class token is the first of the sequence '
-                "and would never see the picture"
+                "and would never see the image"
             )
         if windowed and self.num_tokens % size:
             raise ConfigError(f"tile_size {size} does not divide the {self.num_tokens} tokens of windowed attention")
@@ -102,12 +102,12 @@ class ViTConfig:
         if self.grid_size % height or self.grid_size % width:
             raise ConfigError(
                 f"tile_size {size} makes blocks of {height} x {width} patches, "
-                f"which do not divide the {self.grid_size} x {self.grid_size} patches of a picture"
+                f"which do not divide the {self.grid_size} x {self.grid_size} patches of an image"
             )
 
     @property
     def grid_size(self) -> int:
-        """Patches along one side of the picture."""
+        """Patches along one side of the image."""
         return self.image_size // self.patch_size
 
     @property
@@ -130,7 +130,7 @@ class ViTConfig:
 
     @property
     def block_shape(self) -> tuple[int, int]:
-        """Rows and columns of the patches that flow together; one row of the picture in order ``"rows"``."""
+        """Rows and columns of the patches that flow together; one row of the image in order ``"rows"``."""
         if self.token_order == "rows":
             return 1, self.grid_size
         height = max(n for n in range(1, math.isqrt(self.tile_size) + 1) if self.tile_size % n == 0)

@@ -9,8 +9,8 @@ import torch
 from brevitas.export import export_qonnx
 from qonnx.core.modelwrapper import ModelWrapper
 
-from brevitas_model.threads import one_thread
 from brevitas_model.tidying import tidy_up
+from brevitas_model.training.threads import one_thread
 from brevitas_model.vit import VisionTransformer
 
 

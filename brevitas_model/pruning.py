@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from brevitas_model.config import ConfigError
-from brevitas_model.recipe import Pruning
+from brevitas_model.training.recipe import Pruning
 
 Masks = dict[str, Tensor]
 

@@ -46,7 +46,7 @@ def _conv(in_channels: int, out_channels: int) -> nn.Sequential:
 
 
 class ResNet9(nn.Module):
-    """Pictures to logits.
+    """Dataset to logits.
 
     Shape:
         input (B, H, W, 3), values 0 … 255 in float32; output (B, ``num_classes``).

@@ -1,6 +1,6 @@
 """The vision transformer, top to bottom: softmax, norm, attention, MLP, block, model.
 
-Shapes: B pictures, T tokens, D ``embed_dim``, H ``num_heads``, C ``head_dim``. In eval mode every
+Shapes: B images, T tokens, D ``embed_dim``, H ``num_heads``, C ``head_dim``. In eval mode every
 tensor that a quantizer did not just produce is a sum or a product of codes that float32 holds
 exactly, so the order in which a library adds them does not matter.
 """
@@ -173,7 +173,7 @@ class Block(nn.Module):
 
 
 class VisionTransformer(nn.Module):
-    """Pictures to logits.
+    """Images to logits.
 
     Args:
         config: shape and number formats.

@@ -3,7 +3,7 @@
 # that its own command makes, the owner of the output, and that a build outside gives the same bytes.
 #
 #   docker/check.sh DATA              DATA: torchvision root of CIFAR-10
-#   PICTURES=100 docker/check.sh DATA  how many pictures are built (default: 20; "all" for the test split)
+#   IMAGES=100 docker/check.sh DATA  how many images are built (default: 20; "all" for the test split)
 #   IMAGE, ENGINE                      as for docker/build.sh
 #   CHECK_USER=UID:GID                 who runs it (default: the caller)
 #   OUTSIDE="" docker/check.sh DATA    leaves the build outside out, which takes python flows/build.py
@@ -22,9 +22,9 @@ esac
 data="$(cd "$1" && pwd)"
 image="${IMAGE:-potstream:latest}"
 user="${CHECK_USER:-$(id -u):$(id -g)}"
-pictures="${PICTURES:-20}"
+images="${IMAGES:-20}"
 chosen=(--sample 5)
-[ "$pictures" = all ] || chosen+=(--images "$pictures")
+[ "$images" = all ] || chosen+=(--images "$images")
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/inside"
@@ -63,7 +63,7 @@ check "no package misses another" inside python -m pip check
 check "neither Yosys nor Verilator is in it" inside bash -c '! command -v yosys verilator'
 
 started=$SECONDS
-check "its command builds $pictures pictures" inside "${command[@]}" "${chosen[@]}"
+check "its command builds $images images" inside "${command[@]}" "${chosen[@]}"
 echo "        in $((SECONDS - started)) seconds"
 others="$(find "$work/inside" ! -uid "${user%%:*}" | head -3)"
 check "all that it wrote is the caller's" [ -z "$others" ]

@@ -14,12 +14,12 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from qonnx.custom_op.registry import getCustomOp
 
-from flows.kept_graphs import lowered_graph
-from flows.settings import SHIPPED_CHECKPOINT
-from hls_projects import folding
+from flows.building.cached_graphs import lowered_graph
+from flows.building.settings import SHIPPED_CHECKPOINT
 from hls_projects.cost import KINDS
-from hls_projects.folding import Choice
-from hls_projects.merging import merged
+from hls_projects.folding import choices as folding
+from hls_projects.folding.choices import Choice
+from hls_projects.lowering.merging import merged
 from hls_projects.operators import OPERATORS, HardwareOperator
 
 ROOT = Path(__file__).parents[1]
@@ -83,7 +83,7 @@ OVERVIEW = [
     "",
     "Linear layers that read the same stream, as those of queries, keys and values, are one where that is not slower:",
     "it keeps the token and rounds the sums for all of them, and each of them is a slice of its outputs, which carry",
-    "one code a clock. `folding.json` has the layers that there are. The model is counted so.",
+    "one code a cycle. `folding.json` has the layers that there are. The model is counted so.",
     "",
     "| Operator | What it computes | In the shipped model |",
     "|---|---|---:|",
@@ -105,7 +105,7 @@ def page(operator: type[HardwareOperator], example: HardwareOperator) -> str:
             f"Of `{example.onnx_node.name}`, the first in the shipped model; without the batch.", "",
             *_streams(example), "",
             "## Cost", "",
-            "Of the same node, by its folding: cycles that its slowest stage works for a picture, from `stages()`,",
+            "Of the same node, by its folding: cycles that its slowest stage works for an image, from `stages()`,",
             "and resources by the calibrated model of its Verilog twin. Foldings that another one beats or equals",
             "in everything are left out.", "", *_cost(example), "",
             "## Sources", "", *_sources(operator), "",
@@ -171,7 +171,7 @@ def _cost_row(choice: Choice) -> str:
 
 def _sources(operator: type[HardwareOperator]) -> list[str]:
     folder = Path(inspect.getfile(operator)).parent
-    files = [operator.header(), operator.header().with_suffix(".v"), Path(inspect.getfile(operator))]
+    files = [operator.header(), operator.verilog_folder() / f"{operator.kernel}.sv", Path(inspect.getfile(operator))]
     named = [path.resolve().relative_to(ROOT) for path in files if path.is_file()]
-    tests = [path.relative_to(ROOT) for path in sorted(folder.glob("test_*.py"))]
+    tests = [path.relative_to(ROOT) for path in sorted(folder.glob("tests/test_*.py"))]
     return [f"- `{path}`" for path in dict.fromkeys([*named, *tests])]

@@ -21,8 +21,8 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 from qonnx.util.basic import qonnx_make_model
 
-from hls_projects.conversion import register
 from hls_projects.operators import DOMAIN, AttentionScores, AttentionValues, IntegerSoftmax
+from hls_projects.project.conversion import register
 
 TOKENS, HEADS, HEAD_DIM, OUTPUTS = 8, 2, 4, 3
 CHANNELS = HEADS * HEAD_DIM

@@ -4,7 +4,7 @@
 
 The cut lies after a transformer block, where one stream of tokens crosses. Each half gets the fastest folding that
 fits its board by the same model as flows/estimate.py, with the FIFOs and forks of the whole model charged to both.
-The pictures a second are those of the slowest operator, not of a simulated pipeline; the link is taken as free, and
+The images/s are those of the slowest operator, not of a simulated pipeline; the link is taken as free, and
 what it must carry is printed. Nothing of this was built.
 """
 
@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import sys
 
-from flows.folded import FoldOptions
-from flows.kept_graphs import lowered_graph
-from flows.settings import FILL, SHIPPED_CHECKPOINT
-from flows.timing import fold_pipeline
-from hls_projects import folding
-from hls_projects.folding import Plan
+from flows.building.cached_graphs import lowered_graph
+from flows.building.settings import SHIPPED_CHECKPOINT
+from hls_projects.folding import choices as folding
+from hls_projects.folding.choices import Plan
+from hls_projects.folding.depths import fold_pipeline
+from hls_projects.folding.folded import FILL, FoldOptions
 from hls_projects.operators import HardwareOperator
 from hls_projects.targets import Target, load_target
 
@@ -38,7 +38,7 @@ def halves(operators: Operators, cut: str) -> tuple[Operators, Operators]:
 
 
 def row(what: str, plans: list[Plan], target: Target, link: int = 0) -> str:
-    """One line of the table; ``link``: bytes a picture between the boards."""
+    """One line of the table; ``link``: bytes an image between the boards."""
     interval = max(plan.interval_cycles for plan in plans)
     speed = target.clock_mhz * 1e6 / interval
     shares = " + ".join(f"{folding.share(plan.resources, target):.0%}" for plan in plans)
@@ -51,7 +51,7 @@ def main(argv: list[str]) -> int:
     model = lowered_graph(SHIPPED_CHECKPOINT)
     operators = folding.operators_of(model)
     whole = fold_pipeline(model, target, FoldOptions(), rough=True).plan
-    print(f"{'cut after':<28} {'cycles':>9} {'pictures/s':>10} {'share':>12} {'link':>12}")
+    print(f"{'cut after':<28} {'cycles':>9} {'images/s':>10} {'share':>12} {'link':>12}")
     print(row(f"none: one {target.name}", [whole], target))
     for cut in cuts(operators):
         tables = [folding.choices_of(half) for half in halves(operators, cut)]

@@ -30,8 +30,8 @@ from typing import Any
 
 from flows.benchmarking.mlp import Mlp
 from flows.benchmarking.simulations import Inputs, Ours, Simulation, Took, make_simulations
+from flows.building.provenance import commit, versions
 from flows.command_line import INTERRUPTED, CommandParser
-from flows.provenance import commit, versions
 from hls_projects.simulation import SimulationError, compiler
 from hls_projects.targets import load_target
 

@@ -2,7 +2,7 @@
 
     python flows/bench_training.py
 
-One step is forward, backward and update on one batch of random pictures. The three kinds of step take
+One step is forward, backward and update on one batch of random images. The three kinds of step take
 turns, so that whatever else the machine does falls on all of them; each row shows the fastest, the
 median and the slowest, and the ratio of its median to that of the float step of the same row block.
 Before anything is timed, the fused and the plain quantized model must give the same logits.
@@ -30,8 +30,8 @@ from brevitas_model.config import ConfigError
 from brevitas_model.fused import FusedActivation, FusedPotLinear, FusedSignificantBits
 from brevitas_model.models import build_model
 from brevitas_model.quantizers import CALIBRATION_STEPS
-from brevitas_model.recipe import Schedule, load_recipe
-from brevitas_model.training import calibrate, make_optimizer
+from brevitas_model.training.recipe import Schedule, load_recipe
+from brevitas_model.training.run import calibrate, make_optimizer
 from flows.command_line import INTERRUPTED, CommandParser
 
 ROW = "{:<34} {:>9} {:>9} {:>9} {:>7}"

@@ -17,29 +17,29 @@ import time
 from collections.abc import Callable
 
 from brevitas_model.config import ConfigError
-from brevitas_model.data import DataError
 from brevitas_model.shipped import CheckpointError
-from flows import steps
+from brevitas_model.training.data import DataError
+from flows.building import steps
+from flows.building.hashes import HashesError, write_hashes
+from flows.building.settings import Settings, parse_settings
+from flows.building.steps import Build
+from flows.building.workspace import WorkspaceError, workspace
 from flows.command_line import INTERRUPTED
-from flows.hashes import HashesError, write_hashes
 from flows.reporting.schema import ReportError
-from flows.settings import Settings, parse_settings
-from flows.steps import Build
-from flows.workspace import WorkspaceError, workspace
 from hls_projects.board import BoardError
-from hls_projects.conversion import ConversionError
 from hls_projects.cost import CostError
 from hls_projects.dataflow import NetworkError
-from hls_projects.folding import FoldingError
+from hls_projects.folding.choices import FoldingError
+from hls_projects.graphs.qonnx_file import QonnxError
+from hls_projects.graphs.ranges import RangeError
 from hls_projects.lowering import LoweringError
-from hls_projects.qonnx_file import QonnxError
-from hls_projects.ranges import RangeError
+from hls_projects.project.conversion import ConversionError
 from hls_projects.simulation import SimulationError
 from hls_projects.targets import TargetError
 from hls_projects.vendor_reports import VendorReportError
 
 STEPS: list[tuple[str, Callable[[Build], None]]] = [
-    ("load", steps.load),  # checkpoint or QONNX file, pictures, target
+    ("load", steps.load),  # checkpoint or QONNX file, images, target
     ("export", steps.export),  # torch -> QONNX, by Brevitas
     ("ranges", steps.check_ranges),  # every tensor's grid and bits, at most 24
     ("lower", steps.lower_graph),  # QONNX -> hardware operators

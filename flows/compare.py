@@ -78,7 +78,7 @@ def as_text(comparison: Comparison) -> str:
     """Tables for the terminal: the reports, the main figures, the checks."""
     names = letters(comparison)
     lines = [
-        f"{letter}  {name}: {report['target']}, {report['images']:,} pictures"
+        f"{letter}  {name}: {report['target']}, {report['images']:,} images"
         for letter, name, report in zip(names, comparison.names, comparison.reports, strict=True)
     ]
     lines += ["", *_table(names, comparison.headline)]

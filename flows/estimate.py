@@ -22,18 +22,18 @@ from typing import Any
 from brevitas_model.config import ConfigError
 from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError, find_checkpoint
+from flows.building.cached_graphs import folded_once, lowered_graph
+from flows.building.settings import SHIPPED_CHECKPOINT, above_zero, add_folding, options_of, plot_file
 from flows.command_line import CommandParser, guarded
-from flows.estimating import estimate_facts
-from flows.folded import at_clock, options_of
-from flows.kept_graphs import folded_once, lowered_graph
-from flows.settings import SHIPPED_CHECKPOINT, above_zero, add_folding, plot_file
-from flows.timing import timed
-from hls_projects import folding
-from hls_projects.conversion import ConversionError, read_lowered
 from hls_projects.cost import KINDS, CostError
 from hls_projects.dataflow import NetworkError
-from hls_projects.folding import FoldingError
+from hls_projects.folding import choices as folding
+from hls_projects.folding.choices import FoldingError
+from hls_projects.folding.depths import timed
+from hls_projects.folding.estimate import estimate_facts
+from hls_projects.folding.folded import at_clock
 from hls_projects.lowering import LoweringError
+from hls_projects.project.conversion import ConversionError, read_lowered
 from hls_projects.simulation import SimulationError
 from hls_projects.targets import TARGET_HELP, TargetError, load_target, target_names
 
@@ -67,7 +67,7 @@ def table(estimate: dict[str, Any]) -> str:
             *lines,
             f"{'share':<28} {'':<18} {'':<34} {'':>8}{shares}",
             "",
-            f"{estimate['images_per_second']:,.0f} pictures a second on {estimate['target']} at "
+            f"{estimate['images_per_second']:,.0f} images/s on {estimate['target']} at "
             f"{estimate['clock_mhz']:g} MHz: one every {estimate['interval_cycles']:,} cycles (simulated); "
             f"the slowest operator, {estimate['bottleneck']}, needs {estimate['bottleneck_cycles']:,}",
             f"latency {estimate['latency_cycles']:,} cycles, {milliseconds:.2f} ms (simulated); resources: calibrated",
@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
         write_whole(args.json, (json.dumps(estimate, indent=2) + "\n").encode())
     if args.plot:
         # Not at the top: matplotlib takes a part of a second to import.
-        from flows.estimate_plot import save_plot
+        from flows.plots.estimate_plot import save_plot
 
         save_plot(args.plot, estimate)
     return 0

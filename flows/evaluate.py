@@ -18,14 +18,14 @@ import sys
 from pathlib import Path
 
 from brevitas_model.config import ConfigError
-from brevitas_model.data import DataError, Pictures, load_cifar10, train_validation_split
 from brevitas_model.shipped import CheckpointError
+from brevitas_model.training.data import DataError, Dataset, load_cifar10, train_validation_split
 from flows.command_line import CommandParser, guarded
 from flows.evaluation.files import OutputError, prepare, write_evaluation
 from flows.evaluation.lineage import Family, shipped_chain
 from flows.evaluation.phases import evaluate
 from flows.evaluation.table import as_text
-from hls_projects.qonnx_file import QonnxError
+from hls_projects.graphs.qonnx_file import QonnxError
 
 BAD_INPUT = (CheckpointError, ConfigError, DataError, OutputError, QonnxError, OSError)
 
@@ -42,11 +42,11 @@ def _parser() -> argparse.ArgumentParser:
         "--split",
         choices=("test", "validation"),
         default="test",
-        help="test: 10,000 pictures, meant to be looked at once, at the end; validation: the last 5,000 training "
-        "pictures, which no training sees (default: test)",
+        help="test: 10,000 images, meant to be looked at once, at the end; validation: the last 5,000 training "
+        "images, which no training sees (default: test)",
     )
     parser.add_argument("--data", type=Path, help="torchvision root of CIFAR-10 (default: CIFAR10_ROOT, else download)")
-    parser.add_argument("--images", type=_positive, metavar="N", help="only the first N pictures of the split")
+    parser.add_argument("--images", type=_positive, metavar="N", help="only the first N images of the split")
     parser.add_argument(
         "--out", type=Path, default=Path("runs/evaluation"), help="folder of the result (default: runs/evaluation)"
     )
@@ -59,7 +59,7 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def _pictures(options: argparse.Namespace) -> Pictures:
+def _images(options: argparse.Namespace) -> Dataset:
     if options.split == "test":
         return load_cifar10(options.data, train=False)[: options.images]
     return train_validation_split(load_cifar10(options.data, train=True))[1][: options.images]
@@ -67,9 +67,9 @@ def _pictures(options: argparse.Namespace) -> Pictures:
 
 def run(options: argparse.Namespace) -> int:
     family = Family(options.checkpoints or shipped_chain())
-    pictures = _pictures(options)
+    images = _images(options)
     prepare(options.out)
-    found = evaluate(family, pictures)
+    found = evaluate(family, images)
     print(as_text(found, options.split), end="")
     write_evaluation(options.out, found, options.split)
     print(f"\ntables and confusion matrices in {options.out}")

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from brevitas_model.checkpoint import load_checkpoint
 from brevitas_model.config import ConfigError
-from brevitas_model.data import Pictures
 from brevitas_model.pruning import apply_masks, make_masks, matrices, sparsity
-from brevitas_model.recipe import Recipe, load_recipe
-from brevitas_model.training import accuracy, start_model
+from brevitas_model.training.data import Dataset
+from brevitas_model.training.recipe import Recipe, load_recipe
+from brevitas_model.training.run import accuracy, start_model
 from flows.command_line import CommandParser
 from flows.train import add_arguments, carry_out, chosen_recipe, run_folder, training_status
 
@@ -52,9 +52,9 @@ def pruning_recipe(args: argparse.Namespace) -> Recipe:
     return chosen_recipe(args)
 
 
-def tell_start(recipe: Recipe, pictures: Pictures, validation: Pictures) -> None:
+def tell_start(recipe: Recipe, dataset: Dataset, validation: Dataset) -> None:
     """Print what the start reaches in validation, and what it reaches pruned, where that is done at once."""
-    model, masks = start_model(recipe, pictures)
+    model, masks = start_model(recipe, dataset)
     apply_masks(model, masks)
     print(f"start {recipe.start}: validation accuracy {accuracy(model, validation):.2f} %")
     if not recipe.pruning.ramp_epochs:

@@ -1,11 +1,11 @@
-"""The complete model in Verilog: written, run on pictures, and held against the operators and the timed simulation.
+"""The complete model in Verilog: written, run on images, and held against the operators and the timed simulation.
 
-    python flows/rtl.py --pictures 3 --out rtl
+    python flows/rtl.py --images 3 --out rtl
     python flows/rtl.py --lowered out/lowered.onnx --fifo-depths out/fifo_depths.json --synthesise
 
 A checkpoint is folded for the target as in a build; a lowered graph keeps its folding unless --folding is given. The
-pictures are those of CIFAR-10's test split where --data or the variable CIFAR10_ROOT says where it is, else random
-ones. Logits are compared with the operators' numpy semantics, cycles with the timed simulation of as many pictures.
+images are those of CIFAR-10's test split where --data or the variable CIFAR10_ROOT says where it is, else random
+ones. Logits are compared with the operators' numpy semantics, cycles with the timed simulation of as many images.
 
 Exit status: 0; 1 where a logit differs or the core stands still; 2 when something that it was given cannot be used.
 """
@@ -27,23 +27,24 @@ from hls4ml.model.graph import ModelGraph
 from qonnx.core.modelwrapper import ModelWrapper
 
 from brevitas_model.config import ConfigError
-from brevitas_model.data import IMAGE_SHAPE, DataError, load_cifar10, load_inputs
 from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError, find_checkpoint
+from brevitas_model.training.data import IMAGE_SHAPE, DataError, load_cifar10, load_inputs
+from flows.building.cached_graphs import folded_once, lowered_graph
+from flows.building.settings import SHIPPED_CHECKPOINT, add_folding, options_of, positive
 from flows.command_line import CommandParser, guarded
-from flows.folded import options_of, with_foldings
-from flows.kept_graphs import folded_once, lowered_graph
-from flows.rtl_table import resources_table, timing_table
-from flows.settings import SHIPPED_CHECKPOINT, add_folding, positive
-from flows.timing import chosen_depths
-from hls_projects import folding, pipeline
-from hls_projects.conversion import ConversionError, make_graph, read_lowered
+from flows.reporting.rtl_table import resources_table, timing_table
 from hls_projects.cost import CostError
 from hls_projects.dataflow import Network, NetworkError, Trace, explain, simulate
 from hls_projects.dataflow.sizing import Depths
-from hls_projects.folding import FoldingError
+from hls_projects.folding import choices as folding
+from hls_projects.folding.choices import FoldingError
+from hls_projects.folding.depths import chosen_depths
+from hls_projects.folding.folded import with_foldings
+from hls_projects.graphs.qonnx_file import run_images
 from hls_projects.lowering import LoweringError
-from hls_projects.qonnx_file import run_pictures
+from hls_projects.project import pipeline
+from hls_projects.project.conversion import ConversionError, make_graph, read_lowered
 from hls_projects.rtl import whole
 from hls_projects.rtl.assembly import FILES, Assembly, AssemblyError, write_rtl
 from hls_projects.rtl.bench import TwinError
@@ -85,14 +86,14 @@ def folded(args: argparse.Namespace, target: Target, work: Path) -> Folded:
     return Folded(model, graph, network, depths)
 
 
-def pictures(args: argparse.Namespace) -> np.ndarray:
-    """uint8, (pictures, height, width, channels)."""
+def load_images(args: argparse.Namespace) -> np.ndarray:
+    """uint8, (images, height, width, channels)."""
     if args.inputs:
-        return load_inputs(args.inputs).images[: args.pictures]
+        return load_inputs(args.inputs).images[: args.images]
     if args.data or os.environ.get("CIFAR10_ROOT"):
-        return load_cifar10(args.data, train=False).images[: args.pictures]
-    print("  random pictures: neither --data nor CIFAR10_ROOT says where CIFAR-10 is", file=sys.stderr)
-    return np.random.default_rng(0).integers(0, 256, (args.pictures, *IMAGE_SHAPE), dtype=np.uint8)
+        return load_cifar10(args.data, train=False).images[: args.images]
+    print("  random images: neither --data nor CIFAR10_ROOT says where CIFAR-10 is", file=sys.stderr)
+    return np.random.default_rng(0).integers(0, 256, (args.images, *IMAGE_SHAPE), dtype=np.uint8)
 
 
 def write(found: Folded, folder: Path) -> Assembly:
@@ -120,7 +121,7 @@ def _foldings(model: ModelWrapper) -> dict[str, folding.Folding]:
 
 
 def simulated(found: Folded, count: int) -> Trace:
-    """The timed simulation of as many pictures.
+    """The timed simulation of as many images.
 
     Raises:
         NetworkError: a deadlock, its circle and its remedy.
@@ -136,7 +137,7 @@ def facts(run: Run, trace: Trace, expected: np.ndarray, compile_s: float) -> dic
     several = len(run.left) > 1
     simulated_interval = int(trace.completions()[-1] - trace.completions()[-2]) if several else None
     return {
-        "pictures": len(run.logits),
+        "images": len(run.logits),
         "logits": run.logits.size,
         "mismatched_logits": int((run.logits != expected).sum()),
         "latency_cycles": {"measured": run.latency(), "simulated": trace.latency()},
@@ -171,7 +172,7 @@ def run(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="rtl-") as temporary:
         work = Path(temporary)
         found = folded(args, target, work)
-        images = pictures(args)
+        images = load_images(args)
         trace = simulated(found, len(images))
         folder = args.out or work / "rtl"
         try:
@@ -181,7 +182,7 @@ def run(args: argparse.Namespace) -> int:
         except TwinError as error:
             print(f"rtl: {' '.join(str(error).split())}", file=sys.stderr)
             return 1
-        result = facts(core, trace, run_pictures(found.model, images).astype(np.int64), program.seconds)
+        result = facts(core, trace, run_images(found.model, images).astype(np.int64), program.seconds)
         print(timing_table(result, stalled=bool(args.stalls)))
         if args.synthesise:
             result["parts"] = resources(assembly, args.jobs)
@@ -201,9 +202,9 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument("--lowered", type=Path, metavar="FILE", help="the lowered.onnx of a build, as it is folded")
     add_folding(parser)
     parser.add_argument("--fifo-depths", type=Path, metavar="FILE", help="depths as a build wrote them")
-    parser.add_argument("--pictures", type=positive, default=3, metavar="N", help="how many run (default: 3)")
+    parser.add_argument("--images", type=positive, default=3, metavar="N", help="how many run (default: 3)")
     parser.add_argument("--data", type=Path, help="torchvision root of CIFAR-10 (default: CIFAR10_ROOT)")
-    parser.add_argument("--inputs", type=Path, help="pictures from a .npy file instead: uint8, N x 32 x 32 x 3")
+    parser.add_argument("--inputs", type=Path, help="images from a .npy file instead: uint8, N x 32 x 32 x 3")
     parser.add_argument("--stalls", type=int, default=0, metavar="SEED", help="random gaps and stalls at the ports")
     parser.add_argument("--out", type=Path, metavar="DIR", help="keep the Verilog in this folder")
     parser.add_argument("--synthesise", action="store_true", help="resources of every part by Yosys, minutes")

@@ -26,10 +26,10 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from brevitas_model.config import ConfigError
-from brevitas_model.data import DataError, Pictures, load_cifar10, train_validation_split
-from brevitas_model.recipe import Recipe, load_recipe
 from brevitas_model.shipped import CheckpointError
-from brevitas_model.training import TrainingError
+from brevitas_model.training.data import DataError, Dataset, load_cifar10, train_validation_split
+from brevitas_model.training.recipe import Recipe, load_recipe
+from brevitas_model.training.run import TrainingError
 from flows.command_line import CommandParser, guarded
 from flows.searching import hardware
 from flows.searching.cost import OBJECTIVE, cost
@@ -64,7 +64,7 @@ def add_training_arguments(parser: argparse.ArgumentParser, recipe: str = "searc
         "--set", action="append", default=[], metavar="KEY=VALUE", help="override the recipe: schedule.batch_size=64"
     )
     parser.add_argument("--epochs", type=positive, help=f"of a {what} (default: the recipe's)")
-    parser.add_argument("--images", type=positive, help="only the first so many training pictures")
+    parser.add_argument("--images", type=positive, help="only the first so many training images")
     parser.add_argument("--data", type=Path, help="torchvision root of CIFAR-10 (default: CIFAR10_ROOT, else download)")
     parser.add_argument(
         "--ray",
@@ -81,7 +81,7 @@ def search_parser() -> argparse.ArgumentParser:
     parser.add_argument("--max-parameters", type=positive, help="no larger models")
     parser.add_argument(
         "--target",
-        help="minimize the clocks between two pictures on this board, with half of the weights zero, instead of the "
+        help="minimize the cycles between two images on this board, with half of the weights zero, instead of the "
         f"parameters: {TARGET_HELP}",
     )
     parser.add_argument("--trials", type=positive, default=50, help="of the whole study (default: %(default)s)")
@@ -153,27 +153,27 @@ def searched(args: argparse.Namespace) -> SearchSpace:
     return space
 
 
-def splits(args: argparse.Namespace, recipe: Recipe) -> tuple[Pictures, Pictures]:
-    """Training and validation pictures, the former cut to ``--images``.
+def splits(args: argparse.Namespace, recipe: Recipe) -> tuple[Dataset, Dataset]:
+    """Training and validation images, the former cut to ``--images``.
 
     Raises:
-        ConfigError: fewer pictures than a step takes, or more than there are.
+        ConfigError: fewer images than a step takes, or more than there are.
     """
-    pictures, validation = train_validation_split(load_cifar10(args.data, train=True))
-    images = args.images or len(pictures)
-    if not recipe.schedule.batch_size <= images <= len(pictures):
+    dataset, validation = train_validation_split(load_cifar10(args.data, train=True))
+    images = args.images or len(dataset)
+    if not recipe.schedule.batch_size <= images <= len(dataset):
         raise ConfigError(
-            f"--images must be {recipe.schedule.batch_size} (a step's) to {len(pictures)} (all), not {images}"
+            f"--images must be {recipe.schedule.batch_size} (a step's) to {len(dataset)} (all), not {images}"
         )
-    return pictures[:images], validation
+    return dataset[:images], validation
 
 
 @contextlib.contextmanager
-def pool(address: str | None, pictures: Pictures, validation: Pictures) -> Iterator[Pool]:
+def pool(address: str | None, dataset: Dataset, validation: Dataset) -> Iterator[Pool]:
     if address is None:
-        yield LocalPool(pictures, validation)
+        yield LocalPool(dataset, validation)
     else:
-        with ray_pool(address, pictures, validation) as made:
+        with ray_pool(address, dataset, validation) as made:
             yield made
 
 
@@ -185,7 +185,7 @@ def search(args: argparse.Namespace) -> int:
         price = cost if args.target is None else hardware.BoardPrice(load_target(args.target))
         recipe, space = base_recipe(args), searched(args)
         points = space.points(recipe.model, args.max_parameters)
-        pictures, validation = splits(args, recipe)
+        dataset, validation = splits(args, recipe)
         identity = {
             "space": space.choices(),
             "max_parameters": args.max_parameters,
@@ -198,7 +198,7 @@ def search(args: argparse.Namespace) -> int:
         with Lease(ledger, args.out):
             if again := ledger.rerun_lost():
                 print(f"{again} trials went down with an earlier driver and are run again")
-            with pool(args.ray, pictures, validation) as trainer:
+            with pool(args.ray, dataset, validation) as trainer:
                 pruner = TrialPruner(args.keep, args.prune_after)
                 Search(ledger, recipe, pruner, args.out / "trials", args.trials).run(trainer)
             return report(ledger, args.out)
@@ -206,7 +206,7 @@ def search(args: argparse.Namespace) -> int:
 
 def report(ledger: Ledger, out: Path) -> int:
     print(front_table(write_report(ledger, out), ledger.objective))
-    print(f"all trials: {out / 'trials.csv'}, {out / 'trials.json'}; picture: {out / 'front.png'}")
+    print(f"all trials: {out / 'trials.csv'}, {out / 'trials.json'}; plot: {out / 'front.png'}")
     return 0
 
 
@@ -216,10 +216,10 @@ def rank(args: argparse.Namespace) -> int:
     if args.long_epochs <= short:
         raise ConfigError(f"--long-epochs {args.long_epochs} is no longer than a short trial's {short}")
     ranking = Ranking(load_models(args.models, recipe), (short, args.long_epochs), args.out)
-    pictures, validation = splits(args, recipe)
+    dataset, validation = splits(args, recipe)
     with (
-        lock_folder(args.out, f"rank runs on {len(pictures)} pictures"),
-        pool(args.ray, pictures, validation) as trainer,
+        lock_folder(args.out, f"rank runs on {len(dataset)} images"),
+        pool(args.ray, dataset, validation) as trainer,
     ):
         print(rank_table(ranking.run(trainer)))
     print(f"the same as JSON: {args.out / 'rank.json'}")

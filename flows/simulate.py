@@ -1,4 +1,4 @@
-"""The pipeline clock by clock: how fast it is, where it waits, and how deep its FIFOs must be.
+"""The pipeline cycle by cycle: how fast it is, where it waits, and how deep its FIFOs must be.
 
     python flows/simulate.py --target pynq-z2
     python flows/simulate.py --size-fifos --write-depths fifo_depths.json
@@ -23,20 +23,19 @@ from typing import Any
 from brevitas_model.config import ConfigError
 from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError, find_checkpoint
+from flows.building.cached_graphs import folded_once, lowered_graph
+from flows.building.settings import SHIPPED_CHECKPOINT, add_folding, options_of, plot_file, positive
 from flows.command_line import CommandParser, guarded
-from flows.folded import options_of
-from flows.kept_graphs import folded_once, lowered_graph
-from flows.settings import SHIPPED_CHECKPOINT, add_folding, plot_file, positive
-from flows.timing import chosen_depths
-from hls_projects import pipeline
-from hls_projects.conversion import ConversionError, make_graph
 from hls_projects.cost import CostError
 from hls_projects.dataflow import Deadlock, Network, NetworkError, Sizing, Trace, explain, settled, simulate, size_fifos
 from hls_projects.dataflow.activity import occupancy, stretches
 from hls_projects.dataflow.program import busy_cycles
 from hls_projects.dataflow.sizing import Depths
-from hls_projects.folding import FoldingError
+from hls_projects.folding.choices import FoldingError
+from hls_projects.folding.depths import chosen_depths
 from hls_projects.lowering import LoweringError
+from hls_projects.project import pipeline
+from hls_projects.project.conversion import ConversionError, make_graph
 from hls_projects.simulation import SimulationError
 from hls_projects.targets import TARGET_HELP, Target, TargetError, load_target, target_names
 
@@ -70,12 +69,12 @@ def depths_of(args: argparse.Namespace, network: Network, known: Depths | None, 
 
 
 def facts(trace: Trace, found: Deadlock | None, target: Target) -> dict[str, Any]:
-    """What ``--json`` writes; cycles of clock, bits, and words by FIFO and process."""
+    """What ``--json`` writes; cycles, bits, and words by FIFO and process."""
     network = trace.network
     return {
         "target": target.name,
         "clock_mhz": target.clock_mhz,
-        "pictures": trace.pictures,
+        "images": trace.images,
         "interval_cycles": None if found else trace.interval(),
         "latency_cycles": None if found else trace.latency(),
         "deadlock": found
@@ -126,10 +125,10 @@ def describe(trace: Trace, found: Deadlock | None, target: Target) -> str:
     interval, latency = trace.interval(), trace.latency()
     slowest = max(network.processes, key=lambda process: busy_cycles(process.program))
     lines += [
-        f"interval     {interval:,} cycles, {target.clock_mhz * 1e6 / interval:,.1f} pictures a second at "
+        f"interval     {interval:,} cycles, {target.clock_mhz * 1e6 / interval:,.1f} images/s at "
         f"{target.clock_mhz:g} MHz",
         f"latency      {latency:,} cycles, {latency / target.clock_mhz / 1e3:,.2f} ms",
-        f"bottleneck   {slowest.name} ({slowest.kind}), {busy_cycles(slowest.program):,} cycles a picture",
+        f"bottleneck   {slowest.name} ({slowest.kind}), {busy_cycles(slowest.program):,} cycles an image",
         f"FIFOs        {network.storage_bits(trace.depths):,} bits; deepest: {_deepest(trace)}",
         "stalls       cycles of the run by process, its FIFO and the cause:",
     ]
@@ -162,7 +161,7 @@ def run(args: argparse.Namespace) -> int:
     network, known = network_of(args, target)
     sizing = size_fifos(network) if args.size_fifos else None
     depths = depths_of(args, network, known, sizing)
-    trace = simulate(network, depths, args.pictures) if args.pictures else settled(network, depths, record=True)
+    trace = simulate(network, depths, args.images) if args.images else settled(network, depths, record=True)
     found = explain(trace)
     print(describe(trace, found, target))
     if sizing:
@@ -173,11 +172,11 @@ def run(args: argparse.Namespace) -> int:
         write_whole(args.json, (json.dumps(facts(trace, found, target), indent=2) + "\n").encode())
     if args.plot:
         # Not at the top: matplotlib takes a part of a second to import.
-        from flows.timing_plot import save_plot
+        from flows.plots.timing_plot import save_plot
 
         save_plot(args.plot, trace, sizing.curve if sizing else ())
     if args.graph:
-        from flows.network_plot import save_graph
+        from flows.plots.network_plot import save_graph
 
         save_graph(args.graph, trace)
     if args.occupancy:
@@ -194,7 +193,7 @@ def main(argv: list[str] | None = None) -> int:
     source.add_argument("--checkpoint", type=find_checkpoint, default=SHIPPED_CHECKPOINT, help="quantized checkpoint")
     source.add_argument("--lowered", type=Path, metavar="FILE", help="the lowered.onnx of a build instead")
     add_folding(parser)
-    parser.add_argument("--pictures", type=positive, help="how many run (default: until the interval stays the same)")
+    parser.add_argument("--images", type=positive, help="how many run (default: until the interval stays the same)")
     depths = parser.add_mutually_exclusive_group()
     depths.add_argument("--fifo-depths", type=Path, metavar="FILE", help="depths as a build wrote them")
     depths.add_argument("--fifo-length", type=positive, metavar="N", help="the same depth for every FIFO")
@@ -209,8 +208,8 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--graph", type=plot_file, metavar="FILE", help="draw the layers and the depths between them")
     args = parser.parse_args(argv)
-    if args.pictures == 1:
-        parser.error("--pictures must be at least 2, for an interval")
+    if args.images == 1:
+        parser.error("--images must be at least 2, for an interval")
     return guarded("simulate", lambda: run(args), BAD_INPUT)
 
 

@@ -4,7 +4,7 @@
     python flows/sweep.py --tile-sizes 8 16 --fifo-lengths 8 64 lossless --modes windowed
 
 Each attention mode and tile size is fine-tuned shortly, from the recipe's start, and its accuracy is that on the
-validation pictures; where every query sees every key one training serves all. Its pipeline is then simulated with
+validation images; where every query sees every key one training serves all. Its pipeline is then simulated with
 every length of the FIFOs: a number of words, the same for all of them, or "smallest" (each as short as it can be
 without deadlock), or "lossless" (without loss of throughput, as a build takes them). A sweep that was stopped goes
 on with the same command; timings are measured again where the code has changed, accuracies are not.
@@ -25,27 +25,27 @@ from typing import Any
 
 from tqdm import tqdm
 
-from brevitas_model import data
 from brevitas_model.config import ConfigError, ViTConfig
-from brevitas_model.data import DataError
 from brevitas_model.files import write_whole
-from brevitas_model.recipe import Recipe, load_recipe
 from brevitas_model.shipped import CheckpointError
-from brevitas_model.training import TrainingError
+from brevitas_model.training import data
+from brevitas_model.training.data import DataError
+from brevitas_model.training.recipe import Recipe, load_recipe
+from brevitas_model.training.run import TrainingError
+from flows.building.settings import positive
 from flows.command_line import CommandParser, guarded
 from flows.search import add_training_arguments, pool, splits
 from flows.searching.errors import SearchError
 from flows.searching.lock import lock_folder
-from flows.settings import positive
 from flows.sweeping.claims import claims
 from flows.sweeping.modes import MODES, mode_config, trained_config
-from flows.sweeping.plot import sweep_picture
+from flows.sweeping.plot import sweep_plot
 from flows.sweeping.table import Row, csv_text, table
 from flows.sweeping.timings import LOSSLESS, SMALLEST, Hardware, Length, Timings
 from flows.sweeping.trainings import Training, make_trainings, train_all
-from hls_projects.conversion import ConversionError
 from hls_projects.dataflow import NetworkError
 from hls_projects.lowering import LoweringError
+from hls_projects.project.conversion import ConversionError
 from hls_projects.targets import Target, TargetError, load_target, target_names
 
 TILE_SIZES = (4, 8, 16, 32, 64)
@@ -54,8 +54,8 @@ BAD_INPUT = (
     CheckpointError, ConfigError, ConversionError, DataError, LoweringError, NetworkError, OSError, SearchError,
     TargetError, TrainingError,
 )  # fmt: skip
-# With these a pipeline with FIFOs of up to a picture's tokens has filled.
-PICTURES = 8
+# With these a pipeline with FIFOs of up to an image's tokens has filled.
+IMAGES = 8
 
 
 def parser() -> argparse.ArgumentParser:
@@ -71,7 +71,11 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--modes", choices=MODES, nargs="+", default=MODES, help="of attention (default: all)")
     made.add_argument("--context-tiles", type=int, default=1, help="that a window has before its own (default: 1)")
     made.add_argument(
-        "--pictures", type=positive, default=PICTURES, help="of a simulated run, at least 2 (default: %(default)s)"
+        "--simulated-images",
+        type=positive,
+        default=IMAGES,
+        metavar="N",
+        help="images of a simulated run, at least 2 (default: %(default)s)",
     )
     made.add_argument("--out", type=Path, default=Path("runs/sweep"), help="folder (default: %(default)s)")
     add_training_arguments(made, "sweep", "training")
@@ -106,7 +110,7 @@ def base_recipe(args: argparse.Namespace) -> Recipe:
 def owner(args: argparse.Namespace, recipe: Recipe) -> str:
     """What must be the same for trainings to lie in one folder."""
     digest = hashlib.sha256(recipe.to_json().encode()).hexdigest()[:8]
-    return f"a sweep by recipe {digest} on {args.images or 'all'} pictures"
+    return f"a sweep by recipe {digest} on {args.images or 'all'} images"
 
 
 def train_missing(args: argparse.Namespace, recipe: Recipe, trainings: list[Training]) -> None:
@@ -114,8 +118,8 @@ def train_missing(args: argparse.Namespace, recipe: Recipe, trainings: list[Trai
     if not missing:
         return
     tqdm.write(f"{len(missing)} of {len(trainings)} trainings are to be done: {', '.join(t.name for t in missing)}")
-    pictures, validation = splits(args, recipe)
-    with pool(args.ray, pictures, validation) as trainer:
+    dataset, validation = splits(args, recipe)
+    with pool(args.ray, dataset, validation) as trainer:
         train_all(trainer, missing)
 
 
@@ -123,7 +127,7 @@ def measure_all(
     args: argparse.Namespace, target: Target, configs: list[ViTConfig], training_of: Callable[[ViTConfig], Training]
 ) -> list[Row]:
     """A row for every point, in the order of modes, tile sizes and lengths."""
-    timings, rows = Timings(args.out / "timings.json", args.pictures), []
+    timings, rows = Timings(args.out / "timings.json", args.simulated_images), []
     lengths = list(dict.fromkeys(args.fifo_lengths))
     for config in tqdm(configs, desc="simulate", unit="model"):
         training = training_of(config)
@@ -144,8 +148,8 @@ def measure_all(
 
 def sweep(args: argparse.Namespace) -> int:
     target, recipe = load_target(args.target), base_recipe(args)
-    if args.pictures < 2:
-        raise ConfigError("--pictures must be at least 2, for an interval")
+    if args.simulated_images < 2:
+        raise ConfigError("--simulated-images must be at least 2, for an interval")
     pairs = itertools.product(dict.fromkeys(args.modes), dict.fromkeys(args.tile_sizes))
     configs = [mode_config(recipe.model, mode, size, args.context_tiles) for mode, size in pairs]
     trained = {config: trained_config(recipe.model, config) for config in configs}
@@ -156,7 +160,7 @@ def sweep(args: argparse.Namespace) -> int:
         found = claims(rows, data.VALIDATION_IMAGES)
         text = "\n".join([table(rows), "", *(f"{number}. {claim}" for number, claim in enumerate(found, 1))]) + "\n"
         write_whole(args.out / "sweep.csv", csv_text(rows).encode())
-        write_whole(args.out / "sweep.png", sweep_picture(rows, target.clock_mhz))
+        write_whole(args.out / "sweep.png", sweep_plot(rows, target.clock_mhz))
         write_whole(args.out / "sweep.txt", text.encode())
     print(text, end="")
     return 0

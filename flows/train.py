@@ -16,10 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from brevitas_model.config import ConfigError
-from brevitas_model.data import DataError, Pictures, load_cifar10, train_validation_split
-from brevitas_model.recipe import SHIPPED_RECIPES, Recipe, load_recipe
 from brevitas_model.shipped import CheckpointError
-from brevitas_model.training import Run, TrainingError, train
+from brevitas_model.training.data import DataError, Dataset, load_cifar10, train_validation_split
+from brevitas_model.training.recipe import SHIPPED_RECIPES, Recipe, load_recipe
+from brevitas_model.training.run import Run, TrainingError, train
 from flows.command_line import CommandParser, guarded
 
 BAD_INPUT = (ConfigError, CheckpointError, DataError, TrainingError, OSError)
@@ -56,19 +56,19 @@ def command_line(name: str, args: argparse.Namespace) -> str:
 
 
 def carry_out(
-    name: str, args: argparse.Namespace, recipe: Recipe, before: Callable[[Pictures, Pictures], None] | None = None
+    name: str, args: argparse.Namespace, recipe: Recipe, before: Callable[[Dataset, Dataset], None] | None = None
 ) -> int:
     """Start or go on with the run of ``recipe``; returns its exit status.
 
     ``before`` is called with the training and the validation split when the run is open, ahead of its next step.
     """
     out = run_folder(args)
-    pictures, validation = train_validation_split(load_cifar10(args.data, train=True))
+    dataset, validation = train_validation_split(load_cifar10(args.data, train=True))
     started = (out / "state.safetensors").exists()
-    run = Run.resume(out, recipe) if started else Run.start(out, recipe, pictures)
+    run = Run.resume(out, recipe) if started else Run.start(out, recipe, dataset)
     if before:
-        before(pictures, validation)
-    path = train(run, pictures, validation, command_line(name, args))
+        before(dataset, validation)
+    path = train(run, dataset, validation, command_line(name, args))
     last = run.history[-1]
     print(f"validation accuracy {last['validation_accuracy']:.2f} %, {last['sparsity']:.1%} zeros; model in {path}")
     return 0

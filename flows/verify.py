@@ -15,8 +15,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from flows.building.hashes import Difference, HashesError, difference, hash_files, read_hashes
 from flows.command_line import CommandParser, guarded
-from flows.hashes import Difference, HashesError, difference, hash_files, read_hashes
 
 
 def check(folder: Path) -> Difference:

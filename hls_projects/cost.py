@@ -1,8 +1,8 @@
 """What an operator costs: cycles, and the LUTs, flip-flops, block RAMs and DSPs that a board has few of.
 
-LUT and FF are sums of an operator's features times coefficients, which ``hls_projects.rtl.calibrate`` fits to
+LUT and FF are sums of an operator's features times coefficients, which ``hls_projects.calibration.calibrate`` fits to
 syntheses of the operators' Verilog twins by Yosys and writes, with the fit's error on points held out, to
-``hls_projects/rtl/measurements/model.json``. Block RAMs and DSPs follow rules and are counted.
+``hls_projects/cost_model.json``. Block RAMs and DSPs follow rules and are counted.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-MODEL = Path(__file__).parent / "rtl" / "measurements" / "model.json"
+MODEL = Path(__file__).with_name("cost_model.json")
 # Data bits, words as a power of two, and size in 18 Kib of block RAMs with one port each way (UG473), and their bytes.
 RAMB18 = ((1, 14, 1), (2, 13, 1), (4, 12, 1), (9, 11, 1), (18, 10, 1), (36, 9, 1))
 SHAPES = (*RAMB18, *((bits, address + 1, 2) for bits, address, _ in RAMB18), (72, 9, 2))
@@ -28,7 +28,7 @@ COST_OF_CHOICE = 0.5
 BITS_A_LUT = 64
 # Bits of the wider factor of a DSP48E1 (UG479).
 DSP_WIDTH = 25
-# Up to so many words a FIFO lies in shift registers and in LUT RAM, see hls_projects/rtl/fifo.v.
+# Up to so many words a FIFO lies in shift registers and in LUT RAM, see hls_projects/verilog/modules/fifo.v.
 FIFO_LINES, FIFO_LUT_RAM = 32, 256
 
 
@@ -84,7 +84,7 @@ class Cost:
     """What an operator with its folding takes.
 
     Args:
-        cycles: between two pictures where neither input nor output ever waits.
+        cycles: between two images where neither input nor output ever waits.
     """
 
     cycles: int
@@ -99,11 +99,15 @@ def resources(demand: Demand) -> Resources:
     """
     kind = load_model(MODEL)["kinds"].get(demand.kind)
     if kind is None:
-        raise CostError(f"{demand.kind} has no cost model; add it to the grid of hls_projects.rtl.calibrate and run it")
+        raise CostError(
+            f"{demand.kind} has no cost model; add it to the grid of hls_projects.calibration.calibrate and run it"
+        )
     coefficients = kind["coefficients"]
     if coefficients["LUT"].keys() != demand.features.keys():
         differ = ", ".join(sorted(coefficients["LUT"].keys() ^ demand.features.keys()))
-        raise CostError(f"{demand.kind} was calibrated with other features ({differ}); run hls_projects.rtl.calibrate")
+        raise CostError(
+            f"{demand.kind} was calibrated with other features ({differ}); run hls_projects.calibration.calibrate"
+        )
     found = {name: weighted(row, demand.features) for name, row in coefficients.items()}
     return Resources(**found, BRAM36=demand.BRAM36, DSP=demand.DSP)
 
@@ -114,7 +118,7 @@ def weighted(coefficients: Mapping[str, float], features: Mapping[str, float]) -
 
 @functools.cache
 def load_model(path: Path) -> dict:
-    """The calibration's result, see :mod:`hls_projects.rtl.calibration.fit`.
+    """The calibration's result, see :mod:`hls_projects.calibration.fit`.
 
     Raises:
         CostError: no calibration has been done.
@@ -122,7 +126,7 @@ def load_model(path: Path) -> dict:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise CostError(f"no cost model {path}: {error.strerror}; run hls_projects.rtl.calibrate") from error
+        raise CostError(f"no cost model {path}: {error.strerror}; run hls_projects.calibration.calibrate") from error
 
 
 @dataclass(frozen=True)
@@ -219,7 +223,7 @@ def rom_luts(width: int, words: int) -> int:
 
 
 def fifo_resources(word_bits: int, depth: int) -> Resources:
-    """A FIFO of ``depth`` words, ``hls_projects/rtl/fifo.v``; nothing where a word has no bits, or there is one."""
+    """A FIFO of ``depth`` words (``fifo.sv``); nothing where a word has no bits, or there is one."""
     return resources(fifo_demand(word_bits, depth)) if word_bits and depth > 1 else Resources()
 
 
@@ -239,7 +243,7 @@ def fifo_demand(word_bits: int, depth: int) -> Demand:
 
 
 def clone_resources(copies: int, word_bits: int) -> Resources:
-    """A stream that goes to ``copies`` readers, ``hls_projects/rtl/stream_fork.v``."""
+    """A stream that goes to ``copies`` readers, ``hls_projects/verilog/modules/stream_fork.v``."""
     return resources(clone_demand(copies, word_bits))
 
 

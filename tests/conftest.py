@@ -1,4 +1,4 @@
-"""Fixtures: one tiny checkpoint, one file of pictures and one finished build for the whole session."""
+"""Fixtures: one tiny checkpoint, one file of images and one finished build for the whole session."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
-from models import noise, random_model, snapshot, tiny_config
 from qonnx.core.modelwrapper import ModelWrapper
 
 from brevitas_model.checkpoint import save_checkpoint
 from flows import build
+from tests.support.models import noise, random_model, snapshot, tiny_config
 
 if TYPE_CHECKING:
-    from browser import Browser
+    from tests.support.browser import Browser
 
-PICTURES = 6
+IMAGES = 6
 # Tiny models gain nothing from a second thread, and on a busy machine they wait for it.
 torch.set_num_threads(1)
 
@@ -35,7 +35,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("inputs") / "noise.npy"
-    np.save(path, noise(PICTURES))
+    np.save(path, noise(IMAGES))
     return path
 
 
@@ -51,7 +51,7 @@ def program_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     # Not at the top: only the tests of pages need selenium.
-    from browser import Browser
+    from tests.support.browser import Browser
 
     found = Browser()
     yield found
@@ -60,7 +60,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def given(checkpoint: Path, inputs: Path) -> list[str]:
-    """Options that name the tiny checkpoint and its pictures."""
+    """Options that name the tiny checkpoint and its images."""
     return ["--checkpoint", str(checkpoint), "--inputs", str(inputs)]
 
 

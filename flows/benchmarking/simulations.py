@@ -18,7 +18,7 @@ import numpy as np
 from hls4ml.model.graph import ModelGraph
 
 from flows.benchmarking.mlp import PRECISIONS, Mlp, vectors
-from hls_projects.conversion import BACKEND, convert
+from hls_projects.project.conversion import BACKEND, convert
 from hls_projects.simulation import NATIVE, REFERENCE, Program, SimulationError, compile_programs
 from hls_projects.simulation.native import native_worker, read_codes
 from hls_projects.simulation.processes import Worker, signals_held

@@ -1,1 +1,1 @@
-"""What ``flows/evaluate.py`` is made of: lineage → phases (measures, exported) → table, pictures, files."""
+"""What ``flows/evaluate.py`` is made of: lineage → phases (measures, exported) → table, images, files."""

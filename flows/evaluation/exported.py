@@ -12,7 +12,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
 from flows.evaluation.measures import EXPONENT_BITS, Weights
-from hls_projects.qonnx_file import QonnxError
+from hls_projects.graphs.qonnx_file import QonnxError
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 
 from brevitas_model.files import write_whole
+from flows.evaluation.images import confusion_png
 from flows.evaluation.phases import Evaluation
-from flows.evaluation.pictures import confusion_png
 from flows.evaluation.table import as_csv, as_facts, as_text, confusion_name
 from flows.reporting.facts import CIFAR10_NAMES
 
@@ -37,8 +37,8 @@ def write_evaluation(folder: Path, found: Evaluation, split: str) -> None:
         OutputError: a full disk, for one; every file is then whole or as it was.
     """
     for member in found.family.members.values():
-        picture = confusion_png(found.scores[member.digest], CIFAR10_NAMES, member.name)
-        _write(folder / confusion_name(member.name), picture)
+        image = confusion_png(found.scores[member.digest], CIFAR10_NAMES, member.name)
+        _write(folder / confusion_name(member.name), image)
     _write(folder / "evaluation.csv", as_csv(found).encode())
     _write(folder / "evaluation.txt", as_text(found, split).encode())
     _write(folder / "evaluation.json", (json.dumps(as_facts(found, split), indent=2) + "\n").encode())

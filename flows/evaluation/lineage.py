@@ -12,10 +12,10 @@ from torch import nn
 
 from brevitas_model.checkpoint import load_checkpoint, load_masks
 from brevitas_model.config import ConfigError
-from brevitas_model.data import IMAGE_SHAPE
 from brevitas_model.pruning import Masks
-from brevitas_model.recipe import Pruning
 from brevitas_model.shipped import SHIPPED_CHECKPOINTS, CheckpointError, find_checkpoint
+from brevitas_model.training.data import IMAGE_SHAPE
+from brevitas_model.training.recipe import Pruning
 from flows.reporting.facts import CIFAR10_NAMES
 
 CHAIN = ("vit-float", "vit-pruned", "vit-pot4", "vit-pot6")
@@ -91,7 +91,7 @@ def open_checkpoint(path: Path, name: str) -> Checkpoint:
     """Read a checkpoint of a classifier of CIFAR-10.
 
     Raises:
-        CheckpointError: missing, damaged, of other pictures or of another number of classes, or with facts
+        CheckpointError: missing, damaged, of other images or of another number of classes, or with facts
             about its training that make no sense.
     """
     model, facts = load_checkpoint(path)
@@ -103,7 +103,7 @@ def open_checkpoint(path: Path, name: str) -> Checkpoint:
         )
     size, channels = getattr(config, "image_size", IMAGE_SHAPE[0]), getattr(config, "in_channels", IMAGE_SHAPE[2])
     if (size, size, channels) != IMAGE_SHAPE:
-        raise CheckpointError(f"checkpoint {path} takes pictures of {size} x {size} x {channels}, not {IMAGE_SHAPE}")
+        raise CheckpointError(f"checkpoint {path} takes images of {size} x {size} x {channels}, not {IMAGE_SHAPE}")
     facts = facts if isinstance(facts, dict) else {}
     recipe = facts.get("recipe") if isinstance(facts.get("recipe"), dict) else {}
     digest = hashlib.sha256(path.read_bytes()).hexdigest()

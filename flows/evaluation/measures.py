@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from brevitas_model.codes import code_bits
 from brevitas_model.pruning import Masks, matrices
-from brevitas_model.recipe import Pruning
 from brevitas_model.shipped import CheckpointError
+from brevitas_model.training.recipe import Pruning
 from brevitas_model.vit import count_parameters
 
 # By layer, (out_features, in_features) or (out_channels, in_channels, height, width).
@@ -45,7 +45,7 @@ class Score:
 
     @property
     def recall(self) -> list[float | None]:
-        """Accuracy by true class in percent; None where no picture is of the class."""
+        """Accuracy by true class in percent; None where no image is of the class."""
         totals = self.confusion.sum(axis=1)
         hits = np.diag(self.confusion)
         return [100.0 * int(hit) / int(total) if total else None for hit, total in zip(hits, totals, strict=True)]

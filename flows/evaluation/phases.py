@@ -16,12 +16,12 @@ from torch import nn
 from tqdm import tqdm
 
 from brevitas_model.checkpoint import load_masks
-from brevitas_model.data import Pictures
 from brevitas_model.export import export
 from brevitas_model.pruning import apply_masks, matrices
-from brevitas_model.recipe import Pruning
 from brevitas_model.shipped import CheckpointError
-from brevitas_model.training import EVAL_BATCH
+from brevitas_model.training.data import Dataset
+from brevitas_model.training.recipe import Pruning
+from brevitas_model.training.run import EVAL_BATCH
 from brevitas_model.vit import count_parameters
 from flows.evaluation.exported import Exported, read_exported
 from flows.evaluation.lineage import Checkpoint, Family, StartError
@@ -36,7 +36,7 @@ from flows.evaluation.measures import (
     weights_of,
     zero_share,
 )
-from hls_projects.qonnx_runtime import run_standard
+from hls_projects.graphs.qonnx_runtime import run_standard
 
 # What two configurations may differ in and be one shape.
 NUMBER_FORMATS = {"weight_format", "weight_scaling", "activation_bits", "logit_bits"}
@@ -88,7 +88,7 @@ class Evaluation:
     """Everything that was found: rows in order, and the score of every checkpoint by its digest."""
 
     family: Family
-    pictures: Pictures
+    dataset: Dataset
     rows: list[Row] = field(default_factory=list)
     scores: dict[str, Score] = field(default_factory=dict)
 
@@ -106,13 +106,13 @@ class Evaluation:
         return all(row.holds for row in self.rows)
 
 
-def evaluate(family: Family, pictures: Pictures) -> Evaluation:
-    """Run every phase of every member of ``family`` on ``pictures``.
+def evaluate(family: Family, dataset: Dataset) -> Evaluation:
+    """Run every phase of every member of ``family`` on ``dataset``.
 
     Raises:
         CheckpointError: a promise of zeros that does not fit its model.
     """
-    found = Evaluation(family, pictures)
+    found = Evaluation(family, dataset)
     rows = [(checkpoint, row) for checkpoint in family.members.values() for row in _rows(found, checkpoint)]
     found.rows = [_against_float(found, checkpoint, row) for checkpoint, row in rows]
     return found
@@ -131,7 +131,7 @@ def _rows(found: Evaluation, checkpoint: Checkpoint) -> Iterator[Row]:
         yield _pruned_row(found, checkpoint)
     if not checkpoint.quantized:
         phase = "fine-tuned" if checkpoint.masks else "float"
-        logits = torch_logits(checkpoint.model, found.pictures.images, checkpoint.name)
+        logits = torch_logits(checkpoint.model, found.dataset.images, checkpoint.name)
         row = Row(phase, checkpoint.name, **_zeros(found.family, checkpoint, weights_of(checkpoint.model)))
         yield _scored(found, checkpoint, row, logits)
         return
@@ -141,14 +141,14 @@ def _rows(found: Evaluation, checkpoint: Checkpoint) -> Iterator[Row]:
         graph = ModelWrapper(str(path))
     held = read_exported(graph, matrices(checkpoint.model))
     zeros = _zeros(found.family, checkpoint, held.weights)
-    logits = torch_logits(checkpoint.model, found.pictures.images, checkpoint.name)
+    logits = torch_logits(checkpoint.model, found.dataset.images, checkpoint.name)
     phase = f"{weight_bits(checkpoint.model)} bits"
     yield _scored(found, checkpoint, Row(phase, checkpoint.name, **zeros), logits)
     yield _exported_row(found, checkpoint, graph, held, zeros, logits)
 
 
 def _scored(found: Evaluation, checkpoint: Checkpoint, row: Row, logits: np.ndarray) -> Row:
-    score = found.scores[checkpoint.digest] = Score.of(logits, found.pictures.labels)
+    score = found.scores[checkpoint.digest] = Score.of(logits, found.dataset.labels)
     return dataclasses.replace(row, score=score, **_sizes(checkpoint.model))
 
 
@@ -159,21 +159,21 @@ def _sizes(model: nn.Module) -> dict[str, int]:
 def _exported_row(
     found: Evaluation, checkpoint: Checkpoint, graph: ModelWrapper, held: Exported, zeros: dict, logits: np.ndarray
 ) -> Row:
-    images = found.pictures.images
+    images = found.dataset.images
     with _bar(len(images), f"{checkpoint.name}, exported") as bar:
         exported = run_standard(graph, images, lambda done: bar.update(done - bar.n))
     differs = exported != logits
     told = f"{int(differs.sum()):,} of {differs.size:,} logits differ from torch's, on {int(differs.any(1).sum()):,}"
-    equal = f"every logit equals torch's, {differs.size:,} on {len(images):,} pictures"
+    equal = f"every logit equals torch's, {differs.size:,} on {len(images):,} images"
     return Row(
         "exported",
         checkpoint.name,
-        Score.of(exported, found.pictures.labels),
+        Score.of(exported, found.dataset.labels),
         parameters=held.parameters,
         weight_bits=held.weight_bits,
         bytes=held.bytes,
         mismatched_logits=int(differs.sum()),
-        **zeros | {"notes": (f"{told} pictures" if differs.any() else equal,)},
+        **zeros | {"notes": (f"{told} images" if differs.any() else equal,)},
     )
 
 
@@ -190,11 +190,11 @@ def _pruned_row(found: Evaluation, checkpoint: Checkpoint) -> Row:
         return Row("pruned", checkpoint.name, notes=(f"not evaluated: its masks do not fit its start {start.name}",))
     model = copy.deepcopy(start.model)
     apply_masks(model, masks)
-    logits = torch_logits(model, found.pictures.images, f"{checkpoint.name}, before tuning")
+    logits = torch_logits(model, found.dataset.images, f"{checkpoint.name}, before tuning")
     return Row(
         "pruned",
         checkpoint.name,
-        Score.of(logits, found.pictures.labels),
+        Score.of(logits, found.dataset.labels),
         **_sizes(model),
         **_zeros(found.family, checkpoint, weights_of(model)),
     )
@@ -223,7 +223,7 @@ def _promise(family: Family, checkpoint: Checkpoint) -> Pruning | None:
 
 @torch.inference_mode()
 def torch_logits(model: nn.Module, images: np.ndarray, title: str) -> np.ndarray:
-    """Logits (N, classes) of uint8 pictures (N, H, W, C), in float32."""
+    """Logits (N, classes) of uint8 images (N, H, W, C), in float32."""
     parts = []
     with _bar(len(images), title) as bar:
         for part in torch.from_numpy(images).split(EVAL_BATCH):
@@ -233,7 +233,7 @@ def torch_logits(model: nn.Module, images: np.ndarray, title: str) -> np.ndarray
 
 
 def _bar(total: int, title: str) -> tqdm:
-    return tqdm(total=total, desc=title, unit="picture")
+    return tqdm(total=total, desc=title, unit="image")
 
 
 def _is_float(checkpoint: Checkpoint) -> bool:

@@ -25,10 +25,10 @@ COLUMNS = (
 
 def as_text(found: Evaluation, split: str) -> str:
     """Phases, notes, the spread of seeds and the accuracy by class, for a terminal."""
-    lines = [f"{len(found.pictures):,} pictures of the {split} split", ""]
+    lines = [f"{len(found.images):,} images of the {split} split", ""]
     lines += _aligned([HEADER, *map(_cells, found.rows)], TEXT_COLUMNS)
     notes = [f"{row.phase}, {row.checkpoint}: {note}" for row in found.rows for note in row.notes]
-    lines += ["", "loss: points under the float model, in percent of the pictures", *notes]
+    lines += ["", "loss: points under the float model, in percent of the images", *notes]
     seeds = [in_words(spread) for spread in spreads(found)]
     lines += ["", *seeds] if seeds else []
     recalls = [(member.name, *_recall(found.scores[member.digest])) for member in found.family.members.values()]
@@ -48,7 +48,7 @@ def as_facts(found: Evaluation, split: str) -> dict[str, Any]:
     """Plain data for JSON."""
     return {
         "split": split,
-        "pictures": len(found.pictures),
+        "images": len(found.images),
         "classes": list(CIFAR10_NAMES),
         "phases": [_record(row) | {"correct": row.score.correct if row.score else None} for row in found.rows],
         "seeds": [dataclasses.asdict(spread) for spread in spreads(found)],
@@ -71,7 +71,7 @@ def _checkpoint(checkpoint: Checkpoint, found: Evaluation) -> dict[str, Any]:
         "accuracy": round(score.accuracy, 4),
         "accuracy_by_class": [None if value is None else round(value, 4) for value in score.recall],
         "confusion": score.confusion.tolist(),
-        "confusion_picture": confusion_name(checkpoint.name),
+        "confusion_plot": confusion_name(checkpoint.name),
     }
 
 

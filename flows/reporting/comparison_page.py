@@ -74,7 +74,7 @@ def _difference(value: float | None, baseline: float | None) -> float | None:
 
 
 def _class_accuracy(report: Report) -> Figures:
-    """Of the last stage that computed every picture."""
+    """Of the last stage that computed every image."""
     classes = report["classes"]
     if classes is None or not classes["accuracy"]:
         return {}

@@ -11,8 +11,8 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
 from flows.reporting.schema import ReportError
+from hls_projects.graphs.ranges import METADATA_KEY
 from hls_projects.operators import HardwareOperator, PotLinear
-from hls_projects.ranges import METADATA_KEY
 
 CIFAR10_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 CONFUSED_STAGE = "csim"
@@ -32,20 +32,20 @@ def accuracy_facts(logits: dict[str, np.ndarray], labels: np.ndarray | None) -> 
         return None
     predicted = {stage: array.argmax(axis=1) for stage, array in logits.items() if len(array) == len(labels)}
     count = max([len(CIFAR10_NAMES), int(labels.max()) + 1, *(array.shape[1] for array in logits.values())])
-    pictures = np.bincount(labels, minlength=count)
+    images = np.bincount(labels, minlength=count)
     confused = predicted.get(CONFUSED_STAGE)
     return {
         "names": list(CIFAR10_NAMES) if count == len(CIFAR10_NAMES) else [f"class {i}" for i in range(count)],
-        "accuracy": {stage: _by_class(classes, labels, pictures) for stage, classes in predicted.items()},
-        "pictures": pictures.tolist(),
+        "accuracy": {stage: _by_class(classes, labels, images) for stage, classes in predicted.items()},
+        "images": images.tolist(),
         "confusion": None if confused is None else _confusion(confused, labels, count),
     }
 
 
-def _by_class(predicted: np.ndarray, labels: np.ndarray, pictures: np.ndarray) -> list[float | None]:
-    right = np.bincount(labels[predicted == labels], minlength=len(pictures))
+def _by_class(predicted: np.ndarray, labels: np.ndarray, images: np.ndarray) -> list[float | None]:
+    right = np.bincount(labels[predicted == labels], minlength=len(images))
     return [
-        round(100.0 * int(hit) / int(total), 4) if total else None for hit, total in zip(right, pictures, strict=True)
+        round(100.0 * int(hit) / int(total), 4) if total else None for hit, total in zip(right, images, strict=True)
     ]
 
 
@@ -111,7 +111,7 @@ def storage_facts(lowered: ModelWrapper) -> list[dict[str, Any]]:
 
 
 def mac_facts(lowered: ModelWrapper) -> dict[str, int]:
-    """Multiply-accumulates of the matrix products for one picture, with weights and in attention."""
+    """Multiply-accumulates of the matrix products for one image, with weights and in attention."""
     counts = {"weights": 0, "attention": 0}
     for operator in _operators(lowered):
         counts["weights" if isinstance(operator, PotLinear) else "attention"] += operator.macs()

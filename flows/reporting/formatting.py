@@ -57,7 +57,7 @@ def power(log2: int | None) -> str:
 
 
 def plural(value: int, noun: str) -> str:
-    """``1 picture``, ``2 pictures``."""
+    """``1 image``, ``2 images``."""
     return f"{count(value)}{GAP}{noun}{'' if value == 1 else 's'}"
 
 

@@ -22,11 +22,11 @@ TEMPLATES = "templates"
 
 
 @dataclass(frozen=True, eq=False)
-class WrongPicture:
-    """A picture that the model gets wrong.
+class WrongImage:
+    """An image that the model gets wrong.
 
     Args:
-        index: among the pictures of the build.
+        index: among the images of the build.
         image: uint8 (H, W, 3).
         label, predicted: class indices.
         margin: logit of ``predicted`` less that of ``label``, in real units.
@@ -39,16 +39,16 @@ class WrongPicture:
     margin: float
 
     def data_uri(self) -> str:
-        """The picture as PNG, for the ``src`` of an image."""
+        """The image as PNG, for the ``src`` of an image."""
         stream = io.BytesIO()
         Image.fromarray(self.image).save(stream, format="PNG")
         return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"
 
 
-def wrong_pictures(
+def wrong_images(
     images: np.ndarray, labels: np.ndarray | None, logits: np.ndarray, count: int = 12
-) -> list[WrongPicture]:
-    """The ``count`` pictures whose wrong class is ahead the most, the worst first; none without labels.
+) -> list[WrongImage]:
+    """The ``count`` images whose wrong class is ahead the most, the worst first; none without labels.
 
     Args:
         images: uint8 (N, H, W, 3). labels: (N,) class indices. logits: (N, classes).
@@ -60,23 +60,21 @@ def wrong_pictures(
     margin = logits[rows, predicted] - logits[rows, labels]
     wrong = np.flatnonzero(predicted != labels)
     worst = wrong[np.argsort(-margin[wrong], kind="stable")][:count]
-    return [
-        WrongPicture(int(i), images[i], int(labels[i]), int(predicted[i]), round(float(margin[i]), 4)) for i in worst
-    ]
+    return [WrongImage(int(i), images[i], int(labels[i]), int(predicted[i]), round(float(margin[i]), 4)) for i in worst]
 
 
 def render_report(
-    report: dict[str, Any], pictures: Sequence[WrongPicture] | None = None, target: Target | None = None
+    report: dict[str, Any], images: Sequence[WrongImage] | None = None, target: Target | None = None
 ) -> str:
     """The page of a report that :func:`flows.reporting.schema.check_report` accepts.
 
     Args:
-        pictures: from :func:`wrong_pictures`, where the user asked for them; the page says so
+        images: from :func:`wrong_images`, where the user asked for them; the page says so
             where none is given, or where there are none.
         target: the board; without it the shipped one of the report's name.
 
     Returns:
-        HTML. The same report, pictures and target give the same text.
+        HTML. The same report, images and target give the same text.
     """
     return render(
         "report.html.j2",
@@ -88,7 +86,7 @@ def render_report(
         fit=views.fit(report, target),
         speed=views.speed(report),
         widths=views.widths(report),
-        pictures=pictures,
+        images=images,
     )
 
 

@@ -71,7 +71,7 @@ class Plot:
 
 def class_accuracy(names: Sequence[str], series: dict[str, Sequence[float | None]]) -> Plot:
     """Accuracy by class, one marker a stage."""
-    return dots("class-accuracy", "Accuracy by class", names, series, "pictures recognized, %", limits=(0, 100))
+    return dots("class-accuracy", "Accuracy by class", names, series, "images recognized, %", limits=(0, 100))
 
 
 def storage(kinds: dict[str, int]) -> Plot:

@@ -122,7 +122,7 @@ def _check_classes(classes: dict[str, Any] | None) -> None:
     """Every list of ``classes`` has one element a class."""
     if classes is None:
         return
-    lists = {"pictures": classes["pictures"], "confusion": classes["confusion"]}
+    lists = {"images": classes["images"], "confusion": classes["confusion"]}
     lists |= {f"accuracy.{stage}": figures for stage, figures in classes["accuracy"].items()}
     lists |= {f"confusion[{index}]": row for index, row in enumerate(classes["confusion"] or [])}
     for name, figures in lists.items():

@@ -10,7 +10,7 @@ from flows.reporting import plots
 from flows.reporting.formatting import GAP, bits, count, percent, plural
 from flows.reporting.plots import Plot
 from flows.reporting.synthesis import Row, last_word, side_by_side
-from hls_projects.ranges import MAX_BITS
+from hls_projects.graphs.ranges import MAX_BITS
 from hls_projects.targets import Target, TargetError, load_target
 
 BRAM36_BITS = 36 * 1024
@@ -37,13 +37,13 @@ def verdict(report: Report) -> Verdict:
     first = (report["trace"] or {}).get("first_difference")
     if wrong or counted or first:
         return Verdict(NOT_EXACT, _difference(wrong, counted, first))
-    compared = [pair for pair in report["comparisons"] if pair["pictures"]]
+    compared = [pair for pair in report["comparisons"] if pair["images"]]
     if not compared:
         return Verdict(UNKNOWN, "No two stages were compared.")
-    pictures = max(pair["pictures"] for pair in compared)
+    images = max(pair["images"] for pair in compared)
     stages = {stage for pair in compared for stage in pair["between"]}
     return Verdict(
-        EXACT, f"No logit differs between {plural(len(stages), 'stage')}, on up to {plural(pictures, 'picture')}."
+        EXACT, f"No logit differs between {plural(len(stages), 'stage')}, on up to {plural(images, 'image')}."
     )
 
 
@@ -52,12 +52,12 @@ def _difference(wrong: list[dict[str, Any]], counted: list[str], first: dict[str
     if wrong:
         worst = max(wrong, key=lambda pair: pair["mismatched_logits"])
         a, b = worst["between"]
-        logits, pictures = worst["mismatched_logits"], worst["mismatched_pictures"]
-        parts.append(f"{plural(logits, 'logit')} of {plural(pictures, 'picture')} differ between {a} and {b}.")
+        logits, images = worst["mismatched_logits"], worst["mismatched_images"]
+        parts.append(f"{plural(logits, 'logit')} of {plural(images, 'image')} differ between {a} and {b}.")
     elif counted:
         parts.append(f"Logits differ: {', '.join(counted)}.")
     if first:
-        parts.append(f"First at operator {first['operator']}, {place(first['index'])}, of picture {first['picture']}.")
+        parts.append(f"First at operator {first['operator']}, {place(first['index'])}, of image {first['image']}.")
     else:
         parts.append(f"Which operator differs first is not known; {TRACE_HINT}.")
     return " ".join(parts)
@@ -137,13 +137,13 @@ def headline_accuracy(report: Report) -> float | None:
 
 def _accuracy_lead(report: Report, known: dict[str, float]) -> str:
     if not known:
-        return "Not known: the pictures have no labels."
+        return "Not known: the images have no labels."
     values = sorted(set(known.values()))
     if len(values) == 1:
         where = "in every stage" if len(known) > 1 else f"in the stage {next(iter(known))}"
-        return f"{percent(values[0])} of {plural(report['images'], 'picture')} are recognized, {where}."
+        return f"{percent(values[0])} of {plural(report['images'], 'image')} are recognized, {where}."
     between = f"From {percent(values[0])} to {percent(values[-1])}"
-    return f"{between} of {plural(report['images'], 'picture')} are recognized: stages differ."
+    return f"{between} of {plural(report['images'], 'image')} are recognized: stages differ."
 
 
 def _class_plot(classes: dict[str, Any]) -> Plot | None:
@@ -167,9 +167,9 @@ def _confusion(classes: dict[str, Any]) -> list[dict[str, Any]] | None:
     return [
         {
             "name": name,
-            "pictures": sum(row),
+            "images": sum(row),
             "right": 100 * row[index] / sum(row) if sum(row) else None,
-            "cells": [{"pictures": n, "share": n / max(sum(row), 1), "right": i == index} for i, n in enumerate(row)],
+            "cells": [{"images": n, "share": n / max(sum(row), 1), "right": i == index} for i, n in enumerate(row)],
         }
         for index, (name, row) in enumerate(zip(classes["names"], classes["confusion"], strict=True))
     ]
@@ -248,15 +248,15 @@ def _target(name: str) -> Target | None:
 
 
 def speed(report: Report) -> dict[str, Any]:
-    """Timing in cycles, seconds and pictures a second, and the work of one picture."""
+    """Timing in cycles, seconds and images/s, and the work of one image."""
     timing, macs = report["timing"], report["macs"]
     if timing is None:
-        lead = "Not known: no synthesis and no cycle model ran. What is counted: the work of one picture."
+        lead = "Not known: no synthesis and no cycle model ran. What is counted: the work of one image."
         return {"lead": lead, "timing": None, "macs": macs, "plot": None}
     rate = timing["clock_mhz"] * 1e6 / timing["interval_cycles"]
     latency = timing["latency_cycles"] / timing["clock_mhz"]
     return {
-        "lead": f"{rate:,.1f} pictures a second, each after {latency:,.1f}{GAP}µs, at {timing['clock_mhz']:g}{GAP}MHz.",
+        "lead": f"{rate:,.1f} images/s, each after {latency:,.1f}{GAP}µs, at {timing['clock_mhz']:g}{GAP}MHz.",
         "timing": timing,
         "rate": rate,
         "latency": latency,

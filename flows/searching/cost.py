@@ -17,7 +17,7 @@ def cost(config: ViTConfig) -> dict[str, int]:
 
     Returns:
         ``parameters``: weights, biases and embeddings, as ``brevitas_model.vit.count_parameters``
-        counts them; ``multiply_accumulates``: of one picture, in linear layers and in attention.
+        counts them; ``multiply_accumulates``: of one image, in linear layers and in attention.
     """
     dim, hidden, tokens = config.embed_dim, config.hidden_dim, config.num_tokens
     attention, mlp = 4 * dim * dim, 2 * dim * hidden

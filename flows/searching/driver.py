@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial
 from tqdm import tqdm
 
 from brevitas_model.config import ConfigError, ViTConfig
-from brevitas_model.recipe import Recipe
+from brevitas_model.training.recipe import Recipe
 from flows.searching.errors import SearchError
 from flows.searching.jobs import STATE, History, Job, Outcome, Pool
 from flows.searching.ledger import Ledger

@@ -1,7 +1,7 @@
 """What a model takes of a board, before it is trained: the price of a search with ``--target``.
 
 A model of random weights, with the zeros that pruning will leave, is exported, lowered and folded as a build does;
-the folding and its cost are those of :mod:`hls_projects.folding` and :mod:`hls_projects.cost`.
+the folding and its cost are those of :mod:`hls_projects.folding.choices` and :mod:`hls_projects.cost`.
 """
 
 from __future__ import annotations
@@ -15,25 +15,24 @@ import torch
 from brevitas_model.config import ConfigError, ViTConfig
 from brevitas_model.export import export
 from brevitas_model.pruning import apply_masks, make_masks
-from brevitas_model.recipe import Pruning
-from brevitas_model.training import calibrate
+from brevitas_model.training.recipe import Pruning
+from brevitas_model.training.run import calibrate
 from brevitas_model.vit import VisionTransformer
-from flows.folded import Folded, FoldOptions
 from flows.searching.cost import cost
-from flows.settings import FILL
-from flows.timing import fold_pipeline
 from hls_projects.cost import KINDS
 from hls_projects.dataflow import NetworkError
-from hls_projects.folding import FoldingError
+from hls_projects.folding.choices import FoldingError
+from hls_projects.folding.depths import fold_pipeline
+from hls_projects.folding.folded import FILL, Folded, FoldOptions
 from hls_projects.lowering import LoweringError, lower
 from hls_projects.targets import Target
 
-# The figure of :class:`BoardPrice` that a search minimizes: clocks between two pictures.
+# The figure of :class:`BoardPrice` that a search minimizes: cycles between two images.
 OBJECTIVE = "interval_cycles"
 # As in the shipped recipe.
 PRUNING = Pruning(sparsity=0.5, structure="block", block=16)
-# Pictures of noise that the activations' scales are calibrated on.
-PICTURES = 8
+# Images of noise that the activations' scales are calibrated on.
+IMAGES = 8
 
 
 @dataclass(frozen=True)
@@ -76,5 +75,5 @@ def random_model(config: ViTConfig) -> VisionTransformer:
         model = VisionTransformer(config)
         apply_masks(model, make_masks(model, PRUNING))
         size = config.image_size
-        calibrate(model, [torch.randint(0, 256, (PICTURES, size, size, config.in_channels)).float()])
+        calibrate(model, [torch.randint(0, 256, (IMAGES, size, size, config.in_channels)).float()])
     return model.eval()

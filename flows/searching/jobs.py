@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from brevitas_model.data import Pictures
-from brevitas_model.recipe import Recipe
-from brevitas_model.training import Run
+from brevitas_model.training.data import Dataset
+from brevitas_model.training.recipe import Recipe
+from brevitas_model.training.run import Run
 
 STATE = "state.safetensors"
 History = list[dict[str, Any]]
@@ -58,12 +58,12 @@ class LocalPool:
     """Runs jobs in this process.
 
     Args:
-        pictures: the training split.
-        validation: pictures whose accuracy is reported.
+        images: the training split.
+        validation: images whose accuracy is reported.
     """
 
-    pictures: Pictures
-    validation: Pictures
+    dataset: Dataset
+    validation: Dataset
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
         for job in jobs:
@@ -81,10 +81,10 @@ class LocalPool:
             if (job.folder / STATE).exists():
                 run = Run.resume(job.folder, job.recipe)
             else:
-                run = Run.start(job.folder, job.recipe, self.pictures)
+                run = Run.start(job.folder, job.recipe, self.dataset)
             history = run.history
             if not (history and job.report(history)):
-                run.train(self.pictures, self.validation, lambda line: job.report(history))
+                run.train(self.dataset, self.validation, lambda line: job.report(history))
                 return Outcome(job, history, stopped=run.epoch < job.recipe.schedule.epochs)
             return Outcome(job, history, stopped=True)
         except (RuntimeError, MemoryError) as error:  # of this model: out of memory, for one

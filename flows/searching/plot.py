@@ -1,4 +1,4 @@
-"""The Pareto front as a picture."""
+"""The Pareto front as an image."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MARKERS = {"float": "o", "pot4": "s", "pot6": "^"}
 FRONT, DOMINATED, STOPPED = "#1f5fa8", "#b0b0b0", "#c0504d"
 
 
-def front_picture(found: list[dict[str, Any]], objective: str) -> bytes:
+def front_plot(found: list[dict[str, Any]], objective: str) -> bytes:
     """PNG of accuracy against cost: the front in blue, dominated trials grey, stopped ones as crosses.
 
     Args:

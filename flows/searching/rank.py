@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from brevitas_model.config import ConfigError
 from brevitas_model.files import write_whole
-from brevitas_model.recipe import Recipe
+from brevitas_model.training.recipe import Recipe
 from flows.searching.cost import OBJECTIVE, cost
 from flows.searching.driver import trial_recipe
 from flows.searching.errors import SearchError

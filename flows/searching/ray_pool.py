@@ -17,11 +17,11 @@ from typing import Any
 
 import torch
 
-from brevitas_model.curves import write_history
-from brevitas_model.data import Pictures
 from brevitas_model.files import write_whole
-from brevitas_model.recipe import Recipe
-from brevitas_model.training import Run
+from brevitas_model.training.curves import write_history
+from brevitas_model.training.data import Dataset
+from brevitas_model.training.recipe import Recipe
+from brevitas_model.training.run import Run
 from flows.searching.errors import SearchError, one_line
 from flows.searching.jobs import STATE, History, Job, Outcome
 
@@ -30,17 +30,17 @@ MOST_DEATHS = 3
 POLL_SECONDS = 1.0
 
 
-def train_epoch(recipe: Recipe, state: bytes | None, pictures: Pictures, validation: Pictures) -> tuple[bytes, History]:
+def train_epoch(recipe: Recipe, state: bytes | None, dataset: Dataset, validation: Dataset) -> tuple[bytes, History]:
     """One more epoch of ``recipe`` on one thread; the state after it, and the history."""
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory(prefix="potstream-trial-") as name:
         folder = Path(name)
         if state is None:
-            run = Run.start(folder, recipe, pictures)
+            run = Run.start(folder, recipe, dataset)
         else:
             (folder / STATE).write_bytes(state)
             run = Run.resume(folder, recipe)
-        run.train(pictures, validation, lambda line: True)
+        run.train(dataset, validation, lambda line: True)
         return (folder / STATE).read_bytes(), run.history
 
 
@@ -64,7 +64,7 @@ class RayPool:
         SearchError: no Ray, or no cluster at ``address``.
     """
 
-    def __init__(self, address: str, pictures: Pictures, validation: Pictures) -> None:
+    def __init__(self, address: str, dataset: Dataset, validation: Dataset) -> None:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         try:
             import ray
@@ -77,7 +77,7 @@ class RayPool:
             raise SearchError(f"no Ray cluster at {address or 'this machine'}: {one_line(error)}") from error
         # Ray itself must not try again: a death has to be counted.
         self.task = ray.remote(num_cpus=1, max_retries=0, scheduling_strategy="SPREAD")(train_epoch)
-        self.splits = ray.put(pictures), ray.put(validation)
+        self.splits = ray.put(dataset), ray.put(validation)
 
     def close(self) -> None:
         self.ray.shutdown()
@@ -145,9 +145,9 @@ class RayPool:
 
 
 @contextlib.contextmanager
-def ray_pool(address: str, pictures: Pictures, validation: Pictures) -> Iterator[RayPool]:
+def ray_pool(address: str, dataset: Dataset, validation: Dataset) -> Iterator[RayPool]:
     """A pool whose connection ends with the block."""
-    pool = RayPool(address, pictures, validation)
+    pool = RayPool(address, dataset, validation)
     try:
         yield pool
     finally:

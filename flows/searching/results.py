@@ -1,4 +1,4 @@
-"""What a study found: all trials as CSV and JSON, the front as a table and a picture."""
+"""What a study found: all trials as CSV and JSON, the front as a table and an image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial
 from brevitas_model.files import write_whole
 from flows.searching.hardware import OBJECTIVE
 from flows.searching.ledger import Ledger, lost
-from flows.searching.plot import front_picture
+from flows.searching.plot import front_plot
 from flows.searching.sampler import point_of
 from flows.searching.space import SearchSpace
 from hls_projects.cost import KINDS
@@ -63,7 +63,7 @@ def write_report(ledger: Ledger, out: Path) -> list[dict[str, Any]]:
     write_whole(out / "trials.json", (json.dumps(facts, indent=1) + "\n").encode())
     if found:
         write_whole(out / "trials.csv", _csv(found).encode())
-    write_whole(out / "front.png", front_picture(found, ledger.objective))
+    write_whole(out / "front.png", front_plot(found, ledger.objective))
     return found
 
 

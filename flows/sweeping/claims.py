@@ -139,7 +139,7 @@ def _longer_fifo(pairs: list[Series]) -> Claim:
         interval = _change(short["interval_cycles"], best["interval_cycles"], "cycles")
         bits = _change(short["fifo_bits"], best["fifo_bits"], "bits")
         figures.append(f"interval {interval}, with {bits}; {long['fifo_bits']:,} bits give no more")
-    said = "A longer FIFO hides more latency (shortens the interval between pictures) for more buffer memory"
+    said = "A longer FIFO hides more latency (shortens the interval between images) for more buffer memory"
     return Claim(said, _verdict(held), _by_series(pairs, figures))
 
 
@@ -150,7 +150,7 @@ def _shorter_fifo(pairs: list[Series]) -> Claim:
         best = min(series.rows, key=lambda row: (row["transit_cycles"], row["fifo_bits"]))
         held += [short["latency_cycles"] < long["latency_cycles"], best["transit_cycles"] < long["transit_cycles"]]
         parts = [
-            f"first picture {_change(long['latency_cycles'], short['latency_cycles'], 'cycles')}, "
+            f"first image {_change(long['latency_cycles'], short['latency_cycles'], 'cycles')}, "
             f"with {_change(long['fifo_bits'], short['fifo_bits'], 'bits')}",
             f"under load {_change(long['transit_cycles'], best['transit_cycles'], 'cycles')}, "
             f"with {best['fifo_bits']:,} bits",
@@ -175,7 +175,7 @@ def _by_series(pairs: list[Series], figures: list[str]) -> tuple[str, ...]:
 
 
 def standard_error(accuracy: float, images: int) -> float:
-    """Of an ``accuracy`` in percent that ``images`` pictures gave, in points."""
+    """Of an ``accuracy`` in percent that ``images`` images gave, in points."""
     return 100.0 * math.sqrt(accuracy / 100.0 * (1.0 - accuracy / 100.0) / images)
 
 

@@ -1,4 +1,4 @@
-"""A picture of a sweep: accuracy against memory, throughput and latency against the FIFOs' bits."""
+"""A plot of a sweep: accuracy against memory, throughput and latency against the FIFOs' bits."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ LINES = {"global": ":", "windowed": "-"}
 MARKERS = {"global": "s", "windowed": "o"}
 
 
-def sweep_picture(rows: list[Row], clock_mhz: float) -> bytes:
-    """PNG of ``rows``; points that stand still are crosses at no pictures a second."""
+def sweep_plot(rows: list[Row], clock_mhz: float) -> bytes:
+    """PNG of ``rows``; points that stand still are crosses at no images/s."""
     found = all_series(rows)
     sizes = sorted({series.tile_size for series in found})
     figure = Figure(figsize=(16, 4.8), layout="constrained")
@@ -35,7 +35,7 @@ def sweep_picture(rows: list[Row], clock_mhz: float) -> bytes:
     still = [row["fifo_bits"] for row in rows if row["deadlock"]]
     crosses = speed.plot(still, [0.0] * len(still), "x", color="#c0504d", label="stands still")
     speed.legend(handles=crosses, loc="center right")
-    for axes, label in ((speed, "pictures a second"), (latency, "ms from first pixel to logits, under load")):
+    for axes, label in ((speed, "images/s"), (latency, "ms from first pixel to logits, under load")):
         axes.set_xscale("log")
         axes.set_xlabel("bits of all FIFOs")
         axes.set_ylabel(label)

@@ -16,15 +16,15 @@ from brevitas_model.checkpoint import load_checkpoint, save_checkpoint
 from brevitas_model.config import ViTConfig
 from brevitas_model.files import write_whole
 from brevitas_model.models import build_model
-from brevitas_model.training import carry_weights
-from flows.folded import FoldOptions
-from flows.kept_graphs import code_digest, lowered_graph
-from flows.timing import fold_pipeline
-from hls_projects import pipeline
+from brevitas_model.training.run import carry_weights
+from flows.building.cached_graphs import code_digest, lowered_graph
 from hls_projects.dataflow import Deadlock, Network, Sizing, Trace, explain, simulate, size_fifos
 from hls_projects.dataflow.program import busy_cycles
 from hls_projects.dataflow.sizing import Depths
-from hls_projects.folding import operators_of
+from hls_projects.folding.choices import operators_of
+from hls_projects.folding.depths import fold_pipeline
+from hls_projects.folding.folded import FoldOptions
+from hls_projects.project import pipeline
 from hls_projects.targets import Target
 
 # Lengths of FIFOs that are no number: each FIFO as short as it can be without deadlock, or without loss of throughput.
@@ -71,36 +71,36 @@ class Hardware:
             return common_depth(self.pipeline[0], length)
         return {SMALLEST: self.sizing.smallest, LOSSLESS: self.sizing.lossless}[length].depths
 
-    def measure(self, length: Length, pictures: int) -> Columns:
+    def measure(self, length: Length, images: int) -> Columns:
         """See :func:`measure`, to which bits of memory are added."""
         network, store_bits = self.pipeline
         depths = self.depths(length)
         fifo_bits = network.storage_bits(depths)
         memory = {"fifo_bits": fifo_bits, "store_bits": store_bits, "memory_bits": fifo_bits + store_bits}
-        return memory | measure(network, depths, pictures)
+        return memory | measure(network, depths, images)
 
 
 def common_depth(network: Network, length: int) -> Depths:
     return {fifo.name: length for fifo in network.sizable}
 
 
-def measure(network: Network, depths: Depths, pictures: int) -> Columns:
-    """Timing of a run of ``pictures`` pictures, as close to each other as the pipeline takes them.
+def measure(network: Network, depths: Depths, images: int) -> Columns:
+    """Timing of a run of ``images`` images, as close to each other as the pipeline takes them.
 
     Returns:
-        ``latency_cycles``: until the first picture is done, from an empty pipeline;
-        ``interval_cycles``: between the last two pictures;
-        ``transit_cycles``: of the last picture, from its first pixel in to its logits out, with other pictures
+        ``latency_cycles``: until the first image is done, from an empty pipeline;
+        ``interval_cycles``: between the last two images;
+        ``transit_cycles``: of the last image, from its first pixel in to its logits out, with other images
         before it;
-        ``bottleneck_cycles``: a picture keeps the slowest process busy;
+        ``bottleneck_cycles``: an image keeps the slowest process busy;
         ``stall_empty_cycles``, ``stall_full_cycles``: that all processes together waited in the run, without the
         source and the sink; these are None where the pipeline stands still, which ``deadlock`` says and
         ``remedy`` would heal.
     """
-    trace = simulate(network, depths, pictures)
+    trace = simulate(network, depths, images)
     found = explain(trace)
     columns: Columns = {
-        "pictures": pictures,
+        "images": images,
         "latency_cycles": None,
         "interval_cycles": None,
         "transit_cycles": None,
@@ -141,7 +141,7 @@ def _remedy(network: Network, found: Deadlock) -> str:
 
 
 def shortest_length(network: Network) -> int | None:
-    """The smallest depth that, given to every FIFO, lets pictures through; None where there is none."""
+    """The smallest depth that, given to every FIFO, lets images through; None where there is none."""
 
     def runs(length: int) -> bool:
         return not simulate(network, common_depth(network, length), 1).deadlock
@@ -156,20 +156,20 @@ class Timings:
 
     Args:
         path: made with the first measurement; whole after each.
-        pictures: of a run.
+        images: of a run.
     """
 
     path: Path
-    pictures: int
+    images: int
 
     def of(self, hardware: Hardware, length: Length) -> Columns:
-        """The columns of a point, measured unless they were with the same weights, pictures and code."""
+        """The columns of a point, measured unless they were with the same weights, images and code."""
         known = self._read()
         facts = dataclasses.asdict(hardware.config)
         place = [facts[name] for name in ("attention", "tile_size", "context_tiles", "token_order")]
-        name = " ".join(map(str, (*place, length, self.pictures, hardware.target.name)))
+        name = " ".join(map(str, (*place, length, self.images, hardware.target.name)))
         if known.get(name, {}).get("digest") != hardware.digest:
-            known[name] = {"digest": hardware.digest, "columns": hardware.measure(length, self.pictures)}
+            known[name] = {"digest": hardware.digest, "columns": hardware.measure(length, self.images)}
             write_whole(self.path, (json.dumps(known, indent=1) + "\n").encode())
         return known[name]["columns"]
 

@@ -13,9 +13,9 @@ from tqdm import tqdm
 
 from brevitas_model.checkpoint import load_checkpoint, save_checkpoint
 from brevitas_model.config import ConfigError, ViTConfig
-from brevitas_model.recipe import Recipe
 from brevitas_model.shipped import CheckpointError
-from brevitas_model.training import Run, start_digest
+from brevitas_model.training.recipe import Recipe
+from brevitas_model.training.run import Run, start_digest
 from flows.searching.errors import SearchError
 from flows.searching.jobs import STATE, History, Job, Pool
 from flows.sweeping.modes import training_name
@@ -57,7 +57,7 @@ class Training:
         return True
 
     def accuracy(self) -> float:
-        """Top-1 on the validation pictures after the last epoch, in percent.
+        """Top-1 on the validation images after the last epoch, in percent.
 
         Raises:
             CheckpointError: the training left no such figure.

@@ -7,17 +7,17 @@
 
 // The processes between AXI4-Stream and the network: of the top level that goes onto a board.
 //
-// A packet in is a picture: uint8 pixels row by row, a pixel's channels one after the other, eight bytes a beat,
+// A packet in is an image: uint8 pixels row by row, a pixel's channels one after the other, eight bytes a beat,
 // the first in bits 7 to 0; every beat full (TKEEP all ones), TLAST on the last beat and on no other.
 //
-// A packet out is a picture's result: 32-bit words, two a beat, the first in bits 31 to 0: the logits' codes, signed;
-// the class, the first of the largest logits; the number of the packet that the picture came in, from 0 and with the
+// A packet out is an image's result: 32-bit words, two a beat, the first in bits 31 to 0: the logits' codes, signed;
+// the class, the first of the largest logits; the number of the packet that the image came in, from 0 and with the
 // wrong ones counted, so that a host sees that one was dropped; a word of 0 where the beat would not be full.
 //
-// A wrong packet costs a run through the network, not a block RAM to hold a picture until its end is seen: receive()
+// A wrong packet costs a run through the network, not a block RAM to hold an image until its end is seen: receive()
 // ends it with zeros, and send() drops what comes of it. The next packet begins at the beat after TLAST; after a
-// picture's last beat without TLAST, at the next beat. So a packet that is too long is dropped and what follows its
-// TLAST is right, and a picture whose TLAST was lost does not take the next one with it.
+// image's last beat without TLAST, at the next beat. So a packet that is too long is dropped and what follows its
+// TLAST is right, and an image whose TLAST was lost does not take the next one with it.
 
 namespace board {
 
@@ -29,22 +29,22 @@ typedef unsigned count_t; // 32 bits
 static const unsigned beat_bits = 64;
 static const unsigned full_beat = 0xff;
 
-// A packet to n_beats words and a flag that says whether it was a picture.
+// A packet to n_beats words and a flag that says whether it was an image.
 //
-// pictures_in:   pictures so far. wrong_packets: packets so far that were none; all beats up to a TLAST are one
-//                packet, but for a picture in whose place the beats after a lost TLAST are.
-// cycles:        clocks of the loop, which takes one for a word and one for every wait; the few between two packets
+// images_in:   images so far. wrong_packets: packets so far that were none; all beats up to a TLAST are one
+//                packet, but for an image in whose place the beats after a lost TLAST are.
+// cycles:        cycles of the loop, which takes one for a word and one for every wait; the few between two packets
 //                are not in it. starved: of these without a beat. blocked: of these without room for one.
 //
-// Counters wrap at 2^32. In C-simulation the clocks are turns of the loop: no time passes there, and streams without
+// Counters wrap at 2^32. In C-simulation the cycles are turns of the loop: no time passes there, and streams without
 // a bound are never full, so that starved and blocked say something only where the callers are threads
 // (bounded_types), and even there not how long a wait was. What they are worth in clocks, C/RTL co-simulation shows.
 template <unsigned n_beats>
-void receive(hls::stream<beat_t> &pictures, hls::stream<bytes_t> &beats, hls::stream<flag_t> &whole,
-             count_t &pictures_in, count_t &wrong_packets, count_t &cycles, count_t &starved, count_t &blocked) {
-    static count_t n_pictures = 0, n_wrong = 0, n_cycles = 0, n_starved = 0, n_blocked = 0;
+void receive(hls::stream<beat_t> &images, hls::stream<bytes_t> &beats, hls::stream<flag_t> &whole,
+             count_t &images_in, count_t &wrong_packets, count_t &cycles, count_t &starved, count_t &blocked) {
+    static count_t n_images = 0, n_wrong = 0, n_cycles = 0, n_starved = 0, n_blocked = 0;
     static bool is_open = false; // the packet before has not come to its TLAST
-#pragma HLS RESET variable=n_pictures
+#pragma HLS RESET variable=n_images
 #pragma HLS RESET variable=n_wrong
 #pragma HLS RESET variable=n_cycles
 #pragma HLS RESET variable=n_starved
@@ -63,7 +63,7 @@ BEATS:
             beats.write(0);
             early = true;
             n_sent++;
-        } else if (pictures.read_nb(beat)) {
+        } else if (images.read_nb(beat)) {
             beats.write(beat.data);
             ended = beat.last == 1;
             full = full && beat.keep == full_beat;
@@ -75,14 +75,14 @@ BEATS:
         starved = n_starved;
         blocked = n_blocked;
     }
-    const bool is_picture = ended && !early && full;
-    whole.write(is_picture);
-    if (is_picture)
-        n_pictures++;
+    const bool is_image = ended && !early && full;
+    whole.write(is_image);
+    if (is_image)
+        n_images++;
     else if (!is_open)
         n_wrong++;
     is_open = !ended;
-    pictures_in = n_pictures;
+    images_in = n_images;
     wrong_packets = n_wrong;
 }
 
@@ -117,17 +117,17 @@ template <class logits_T> struct result_packet {
     static const unsigned n_beats = (logits_T::size + 3) / 2;
 };
 
-// A picture's logits to a packet, where the picture was whole.
+// An image's logits to a packet, where the image was whole.
 // cycles: logits_T::size + n_beats
 template <class logits_T>
 void send(hls::stream<logits_T> &logits, hls::stream<flag_t> &whole, hls::stream<beat_t> &results,
-          count_t &pictures_out) {
+          count_t &images_out) {
     static const unsigned n_beats = result_packet<logits_T>::n_beats;
     static count_t n_packets = 0, n_sent = 0;
 #pragma HLS RESET variable=n_packets
 #pragma HLS RESET variable=n_sent
     const logits_T codes = logits.read();
-    const bool is_picture = whole.read() == 1;
+    const bool is_image = whole.read() == 1;
     ap_uint<32> words[2 * n_beats];
 #pragma HLS ARRAY_PARTITION variable=words complete
     unsigned best = 0;
@@ -145,7 +145,7 @@ LOGITS:
     words[logits_T::size] = best;
     words[logits_T::size + 1] = n_packets;
     n_packets++;
-    if (is_picture) {
+    if (is_image) {
     BEATS:
         for (unsigned n = 0; n < n_beats; n++) {
 #pragma HLS PIPELINE II = 1
@@ -158,7 +158,7 @@ LOGITS:
         }
         n_sent++;
     }
-    pictures_out = n_sent;
+    images_out = n_sent;
 }
 
 } // namespace board

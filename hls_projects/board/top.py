@@ -25,10 +25,10 @@ class BoardError(Exception):
 
 @dataclass(frozen=True)
 class Packets:
-    """What a picture and its result are on the two streams; ``axi_top.h`` has the order of the bytes.
+    """What an image and its result are on the two streams; ``axi_top.h`` has the order of the bytes.
 
     Args:
-        height, width, channels: of a picture, uint8.
+        height, width, channels: of an image, uint8.
         classes: logits of a result.
     """
 
@@ -42,24 +42,24 @@ class Packets:
         """Those of a network in hls4ml.
 
         Raises:
-            BoardError: pixels that are not uint8, or pictures that do not fill their last beat.
+            BoardError: pixels that are not uint8, or images that do not fill their last beat.
         """
         (source,), (sink,) = graph.get_input_variables(), graph.get_output_variables()
         height, width, channels = (int(size) for size in source.shape)
         found = cls(height, width, channels, int(sink.shape[-1]))
         if source.type.precision.width != BEAT_BYTES or source.type.precision.signed:
             raise BoardError(f"pixels are {source.type.precision}, not uint8; the top level has no packets for them")
-        if found.picture_bytes % BEAT_BYTES:
-            raise BoardError(f"a picture of {found.picture_bytes} bytes does not fill beats of {BEAT_BYTES}")
+        if found.image_bytes % BEAT_BYTES:
+            raise BoardError(f"an image of {found.image_bytes} bytes does not fill beats of {BEAT_BYTES}")
         return found
 
     @property
-    def picture_bytes(self) -> int:
+    def image_bytes(self) -> int:
         return self.height * self.width * self.channels
 
     @property
-    def picture_beats(self) -> int:
-        return self.picture_bytes // BEAT_BYTES
+    def image_beats(self) -> int:
+        return self.image_bytes // BEAT_BYTES
 
     @property
     def result_words(self) -> int:
@@ -84,7 +84,7 @@ def write_top(graph: ModelGraph, project: Path) -> Packets:
         "height": packets.height,
         "width": packets.width,
         "channels": packets.channels,
-        "picture_beats": packets.picture_beats,
+        "image_beats": packets.image_beats,
     }
     firmware = project / "firmware"
     shutil.copyfile(HEADER, firmware / HEADER.name)

@@ -10,7 +10,7 @@ import numpy as np
 
 from hls_projects.dataflow.program import End, Program, Repeat, Wait, ends
 
-MOVE, LOOP, END, WAIT, PICTURE = range(5)
+MOVE, LOOP, END, WAIT, IMAGE = range(5)
 Row = tuple[int, int, int, int, int]
 
 
@@ -41,7 +41,7 @@ def make_code(programs: Sequence[Program], ports: Sequence[Collection[End]], fif
         numbers = dict(zip(ports[place], itertools.count(sum(map(len, ports[:place])))))
         rows: list[Row] = []
         _append(program, numbers, rows, moves)
-        code.append([*rows, (PICTURE, 0, 0, 0, 0)])
+        code.append([*rows, (IMAGE, 0, 0, 0, 0)])
     return Code(
         _array([row for rows in code for row in rows]).reshape(-1, 5),
         _array([0, *itertools.accumulate(map(len, code))][:-1]),

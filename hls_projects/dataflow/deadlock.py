@@ -24,7 +24,7 @@ class Deadlock:
     """A circle of processes, each waiting for the next.
 
     Args:
-        cycle: last clock cycle in which a word moved, -1 where none did.
+        cycle: last cycle cycle in which a word moved, -1 where none did.
         waits: the circle.
         remedies: by FIFO that is full in the circle, the smallest depth with which, all others as they
             are, no deadlock is left; a FIFO that alone does not help is not in it.
@@ -78,5 +78,5 @@ def smallest_depth(network: Network, depths: Mapping[str, int | None], fifo: str
 
     if not runs(None):
         return None
-    # A whole picture is as good as no bound.
+    # A whole image is as good as no bound.
     return 1 + bisect_left(range(1, network.words[fifo]), True, key=runs)

@@ -10,11 +10,11 @@
 
 namespace {
 
-enum Kind : int64_t { MOVE, LOOP, END, WAIT, PICTURE };
+enum Kind : int64_t { MOVE, LOOP, END, WAIT, IMAGE };
 
 // MOVE waits `cycles`, then moves a word at the ports `first` to `first + count - 1` of the list of moves, and does both
 // `times` times; LOOP begins a body that is repeated `times` times, END ends it and goes back to `first`; WAIT waits;
-// PICTURE ends the program.
+// IMAGE ends the program.
 struct Instruction {
     int64_t kind, cycles, first, count, times;
 };
@@ -54,10 +54,10 @@ struct Lane {
 struct Process {
     const Instruction *code;
     int64_t number;
-    int64_t place, cycle, pictures_left;
+    int64_t place, cycle, images_left;
     int64_t times_left; // of the MOVE at `place`; 0 where it has not begun
     int64_t blocked;    // port that it waits at; -1 for none
-    int64_t *ends;      // last cycle in which a word moved, by picture
+    int64_t *ends;      // last cycle in which a word moved, by image
     std::vector<int64_t> loops;
 };
 
@@ -96,7 +96,7 @@ class Network {
     std::vector<Process> processes;
     std::vector<Shares> shares;
     std::vector<Port *> moves;
-    int64_t pictures;
+    int64_t images;
     bool timed; // otherwise only what stands still is told
 
     void run() {
@@ -116,7 +116,7 @@ class Network {
 
     void go_on(Process &process) {
         process.blocked = -1;
-        while (process.pictures_left) {
+        while (process.images_left) {
             const Instruction &at = process.code[process.place];
             switch (at.kind) {
             case MOVE:
@@ -141,7 +141,7 @@ class Network {
                 process.place++;
                 break;
             default:
-                process.pictures_left--;
+                process.images_left--;
                 process.place = 0;
             }
         }
@@ -242,14 +242,14 @@ class Network {
             }
             if (with_shares) {
                 share(process, start, ready, last < 0 ? nullptr : here[last]);
-                process.ends[pictures - process.pictures_left] = ready;
+                process.ends[images - process.images_left] = ready;
             }
             cycle = ready + 1;
         }
         for (int each = 0; each < count; each++)
             here[each]->stalls += lane[each].stalls;
         process.cycle = cycle;
-        process.ends[pictures - process.pictures_left] = cycle - 1;
+        process.ends[images - process.images_left] = cycle - 1;
     }
 
     Lane *room(size_t count) {
@@ -260,8 +260,8 @@ class Network {
     void share(Process &process, int64_t start, int64_t ready, const Port *last) {
         Shares &own = shares[process.number];
         // What a process waits before its first word is left out.
-        const int64_t picture = pictures - process.pictures_left;
-        const int64_t before = process.ends[picture] >= 0 ? process.ends[picture] : picture ? process.ends[picture - 1] : -1;
+        const int64_t image = images - process.images_left;
+        const int64_t before = process.ends[image] >= 0 ? process.ends[image] : image ? process.ends[image - 1] : -1;
         if (before >= 0) {
             own.work(before + 1, start);
             if (last)
@@ -282,18 +282,18 @@ class Network {
 // cycles: space for the cycles of end e (2 * FIFO + 1 where it is read) from `cycle_starts[e]` on, a power
 // of two of at least the FIFO's depth where `masks[e]` is that less one, all of its words where it is -1;
 // the same at both ends.
-// counts (ends), stalls (ports), blocked (processes; port or -1), picture_ends (processes, pictures; -1
+// counts (ends), stalls (ports), blocked (processes; port or -1), image_ends (processes, images; -1
 // that did not end) are results, and so is shares (processes, bins, 3), for the times between `edges`,
 // unless there are no bins. Returns the last cycle in which a word moved, -1 where none did.
-extern "C" int64_t simulate_network(int64_t n_processes, int64_t n_fifos, int64_t pictures, int64_t timed,
+extern "C" int64_t simulate_network(int64_t n_processes, int64_t n_fifos, int64_t images, int64_t timed,
                                     const int64_t *instructions, const int64_t *code_starts, const int64_t *ports,
                                     const int64_t *port_starts, int64_t n_moves, const int64_t *moves,
                                     const int64_t *depths, const int64_t *latencies,
                                     const int64_t *frees, int64_t *cycles, const int64_t *cycle_starts, const int64_t *masks,
-                                    int64_t *counts, int64_t *stalls, int64_t *blocked, int64_t *picture_ends,
+                                    int64_t *counts, int64_t *stalls, int64_t *blocked, int64_t *image_ends,
                                     int64_t bins, const int64_t *edges, int64_t *shares) {
     Network network;
-    network.pictures = pictures;
+    network.images = images;
     network.timed = timed;
     network.ends.assign(2 * n_fifos, {0, 0, -1});
     for (int64_t port = 0; port < port_starts[n_processes]; port++) {
@@ -312,10 +312,10 @@ extern "C" int64_t simulate_network(int64_t n_processes, int64_t n_fifos, int64_
     for (int64_t number = 0; number < n_processes; number++) {
         const Instruction *code = reinterpret_cast<const Instruction *>(instructions) + code_starts[number];
         const int64_t ports_here = port_starts[number + 1] - port_starts[number];
-        int64_t *ends = picture_ends + number * pictures;
-        for (int64_t picture = 0; picture < pictures; picture++)
-            ends[picture] = -1;
-        const int64_t left = ports_here ? pictures : 0;
+        int64_t *ends = image_ends + number * images;
+        for (int64_t image = 0; image < images; image++)
+            ends[image] = -1;
+        const int64_t left = ports_here ? images : 0;
         network.processes.push_back({code, number, 0, 0, left, 0, -1, ends, {}});
         if (bins)
             network.shares.emplace_back(edges, bins, shares + number * bins * 3);
@@ -327,10 +327,10 @@ extern "C" int64_t simulate_network(int64_t n_processes, int64_t n_fifos, int64_
         stalls[port] = network.ports[port].stalls;
     int64_t last = -1;
     for (Process &process : network.processes) {
-        for (int64_t picture = 0; picture < pictures; picture++)
-            last = std::max(last, process.ends[picture]);
-        if (process.pictures_left)
-            process.ends[pictures - process.pictures_left] = -1;
+        for (int64_t image = 0; image < images; image++)
+            last = std::max(last, process.ends[image]);
+        if (process.images_left)
+            process.ends[images - process.images_left] = -1;
         blocked[process.number] = process.blocked;
     }
     return last;

@@ -32,7 +32,7 @@ class Run:
         moves: cycles of the writes and of the reads by FIFO; nothing where they were not kept.
         stalls: cycles by port.
         blocked: the port at which each process stands, -1 where it came to its end.
-        picture_ends: last cycle of each process in each picture, -1 where it did not come to its end.
+        image_ends: last cycle of each process in each image, -1 where it did not come to its end.
         last: the last cycle in which a word moved, -1 where none did.
         shares: cycles busy, starved and blocked, by process and stretch of time.
     """
@@ -40,7 +40,7 @@ class Run:
     moves: list[tuple[np.ndarray, np.ndarray]]
     stalls: np.ndarray
     blocked: np.ndarray
-    picture_ends: np.ndarray
+    image_ends: np.ndarray
     last: int
     shares: np.ndarray
 
@@ -84,7 +84,7 @@ def run_network(
     depths: np.ndarray,
     latencies: np.ndarray,
     frees: np.ndarray,
-    pictures: int,
+    images: int,
     *,
     timed: bool,
     record: bool,
@@ -105,13 +105,13 @@ def run_network(
         SimulationError: no g++, or it refuses the simulation.
     """
     code = network.code
-    kept, masks = _kept(depths, pictures * network.words_by_fifo, record)
+    kept, masks = _kept(depths, images * network.words_by_fifo, record)
     starts = np.concatenate([[0], np.cumsum(np.repeat(kept, 2))])
     masks = np.repeat(masks, 2)
     cycles = np.empty(starts[-1] if timed else 0, dtype=np.int64)
     counts, stalls = np.zeros(2 * len(depths), dtype=np.int64), np.zeros(len(code.ports), dtype=np.int64)
     processes, bins = len(network.processes), max(len(edges) - 1, 0)
-    blocked, ends = np.zeros(processes, dtype=np.int64), np.zeros((processes, pictures), dtype=np.int64)
+    blocked, ends = np.zeros(processes, dtype=np.int64), np.zeros((processes, images), dtype=np.int64)
     edges, shares = edges.astype(np.int64), np.zeros((processes, bins, 3), dtype=np.int64)
     programs = (code.rows, code.row_starts, code.ports, code.port_starts)
     arrays = (
@@ -128,7 +128,7 @@ def run_network(
         ends,
     )
     last = load_library().simulate_network(
-        *(processes, len(depths), pictures, timed, *map(_address, programs), len(code.moves), *map(_address, arrays)),
+        *(processes, len(depths), images, timed, *map(_address, programs), len(code.moves), *map(_address, arrays)),
         *(bins, _address(edges), _address(shares)),
     )
     parts = [cycles[start : start + count] for start, count in zip(starts, counts, strict=False)] if record else []

@@ -19,7 +19,7 @@ class NetworkError(ValueError):
 
 @dataclass(frozen=True)
 class Process:
-    """A process: the same ``program`` for every picture, its ports named after the FIFOs.
+    """A process: the same ``program`` for every image, its ports named after the FIFOs.
 
     Args:
         name: unique in its network.
@@ -32,7 +32,7 @@ class Process:
 
     @cached_property
     def words(self) -> Counter[End]:
-        """Words a picture by FIFO and whether they are written."""
+        """Words an image by FIFO and whether they are written."""
         return words(self.program)
 
     @cached_property
@@ -125,7 +125,7 @@ class Network:
                 raise NetworkError(f"FIFO {fifo.name} has {len(writers)} writers and {len(readers)} readers")
             (writer, written), (reader, read) = writers[0], readers[0]
             if written != read:
-                raise NetworkError(f"FIFO {fifo.name} is given {written} words a picture, of which {read} are taken")
+                raise NetworkError(f"FIFO {fifo.name} is given {written} words an image, of which {read} are taken")
             pairs[fifo.name] = writer, reader
         object.__setattr__(self, "ends", pairs)
 
@@ -160,7 +160,7 @@ class Network:
 
     @cached_property
     def words(self) -> dict[str, int]:
-        """Words a picture by FIFO."""
+        """Words an image by FIFO."""
         return {fifo.name: self.writer(fifo.name).words[fifo.name, True] for fifo in self.fifos}
 
     @cached_property

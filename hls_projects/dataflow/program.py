@@ -1,4 +1,4 @@
-"""What a process does for one picture, as a hardware engineer would tell it: read, wait, write, repeat.
+"""What a process does for one image, as a hardware engineer would tell it: read, wait, write, repeat.
 
 A process is sequential. It starts a step when the one before has ended:
 
@@ -113,7 +113,7 @@ def flatten(program: Program) -> Iterator[Read | Write | Together | Wait]:
 
 
 def instructions(program: Program) -> tuple[list[Instruction], int]:
-    """Moves of one picture with the waiting before each, and the waiting after the last."""
+    """Moves of one image with the waiting before each, and the waiting after the last."""
     found, delay = [], 0
     for step in flatten(program):
         if isinstance(step, Wait):
@@ -125,7 +125,7 @@ def instructions(program: Program) -> tuple[list[Instruction], int]:
 
 
 def words(program: Program) -> Counter[End]:
-    """Words a picture by end of a FIFO."""
+    """Words an image by end of a FIFO."""
     found: Counter[End] = Counter()
     _count(program, 1, found)
     return found
@@ -143,7 +143,7 @@ def _count(program: Program, times: int, found: Counter[End]) -> None:
 
 
 def busy_cycles(program: Program) -> int:
-    """Cycles that one picture keeps the process busy, a cycle for everything that moves in one among them."""
+    """Cycles that one image keeps the process busy, a cycle for everything that moves in one among them."""
     total = 0
     for step in program:
         if isinstance(step, Repeat):
@@ -154,7 +154,7 @@ def busy_cycles(program: Program) -> int:
 
 
 def cycles_with_words(program: Program) -> int:
-    """In how many cycles of a picture a word moves, or several together."""
+    """In how many cycles of an image a word moves, or several together."""
     found = 0
     for step in program:
         if isinstance(step, Repeat):

@@ -30,20 +30,20 @@ class Trace:
     """What a simulation found.
 
     Args:
-        network, depths, pictures: what was simulated, see :func:`simulate`; a depth of None has no bound.
+        network, depths, images: what was simulated, see :func:`simulate`; a depth of None has no bound.
         writes, reads: cycles by FIFO, ascending; nothing where they were not recorded.
         stalls: cycles that each process waited, by process, FIFO and whether it wanted to write; where
             several words move together, the FIFO that let them move last, the first named of equals.
         blocked: the FIFO at which each process that did not end stands, and whether it wants to write;
             where several words are to move together, the first named that does not let its one.
-        ends: cycle in which each process moved the last word of each picture, (processes, pictures); -1
+        ends: cycle in which each process moved the last word of each image, (processes, images); -1
             where it did not.
         last: the last cycle in which a word moved, -1 where none did.
     """
 
     network: Network
     depths: Mapping[str, int | None]
-    pictures: int
+    images: int
     writes: dict[str, np.ndarray]
     reads: dict[str, np.ndarray]
     stalls: dict[str, dict[End, int]]
@@ -56,25 +56,25 @@ class Trace:
         return bool(self.blocked)
 
     def completions(self) -> np.ndarray:
-        """Cycle of the last word of every picture that left the network, (pictures that did,)."""
+        """Cycle of the last word of every image that left the network, (images that did,)."""
         sinks = self.ends[[process.is_sink for process in self.network.processes]]
         return sinks[:, (sinks >= 0).all(axis=0)].max(axis=0)
 
     def latency(self) -> int:
-        """Cycles from the start to the end of the first picture."""
+        """Cycles from the start to the end of the first image."""
         return int(self.completions()[0]) + 1
 
     def interval(self) -> int:
-        """Cycles between the ends of pictures: the mean of the last two intervals, rounded up.
+        """Cycles between the ends of images: the mean of the last two intervals, rounded up.
 
-        Where blocks of a whole picture are double buffered, long and short intervals may take turns.
+        Where blocks of a whole image are double buffered, long and short intervals may take turns.
         """
         return int(_interval(self.completions()))
 
     def slowest(self) -> int:
         """The largest interval of a process, as :meth:`interval`.
 
-        In a network that has more room than it needs, the pictures that leave show a process that is too
+        In a network that has more room than it needs, the images that leave show a process that is too
         slow only when no slack is left elsewhere.
         """
         return int(_interval(self.ends).max())
@@ -112,8 +112,8 @@ def _interval(ends: np.ndarray) -> np.ndarray:
     return -((ends[..., -1 - count] - ends[..., -1]) // count)
 
 
-def simulate(network: Network, depths: Mapping[str, int | None], pictures: int, *, record: bool = True) -> Trace:
-    """Run ``pictures`` pictures through ``network`` as fast as its sources and sinks allow.
+def simulate(network: Network, depths: Mapping[str, int | None], images: int, *, record: bool = True) -> Trace:
+    """Run ``images`` images through ``network`` as fast as its sources and sinks allow.
 
     Where it would stand still without the registers on the words' way, which the generated C++ does not have, that is
     what the trace shows, of the network without them.
@@ -128,7 +128,7 @@ def simulate(network: Network, depths: Mapping[str, int | None], pictures: int, 
     plain = network.without_registers
     if plain is not network and not goes_on(plain, depths):
         network = plain
-    run = _run(network, depths, pictures, record=record)
+    run = _run(network, depths, images, record=record)
     names = [fifo.name for fifo in network.fifos]
     ports = [(names[fifo], bool(writes)) for fifo, writes in network.code.ports]
     starts = network.code.port_starts
@@ -144,18 +144,18 @@ def simulate(network: Network, depths: Mapping[str, int | None], pictures: int, 
     return Trace(
         network,
         dict(depths),
-        pictures,
+        images,
         {name: moves[0] for name, moves in zip(names, run.moves, strict=False)},
         {name: moves[1] for name, moves in zip(names, run.moves, strict=False)},
         stalls,
         blocked,
-        run.picture_ends,
+        run.image_ends,
         run.last,
     )
 
 
 def goes_on(network: Network, depths: Mapping[str, int | None]) -> bool:
-    """Whether a picture comes through, and so all of them (see :mod:`hls_projects.dataflow.sizing`).
+    """Whether an image comes through, and so all of them (see :mod:`hls_projects.dataflow.sizing`).
 
     It is as :func:`simulate` tells, in a fraction of the time.
     """
@@ -163,12 +163,12 @@ def goes_on(network: Network, depths: Mapping[str, int | None]) -> bool:
     return bool((run.blocked < 0).all())
 
 
-def picture_ends(network: Network, depths: Mapping[str, int | None], pictures: int) -> np.ndarray:
+def image_ends(network: Network, depths: Mapping[str, int | None], images: int) -> np.ndarray:
     """:attr:`Trace.ends` alone, without a look at the network without its registers.
 
-    They are those of :func:`simulate` where a picture comes through, as :func:`goes_on` tells.
+    They are those of :func:`simulate` where an image comes through, as :func:`goes_on` tells.
     """
-    return _run(network, depths, pictures).picture_ends
+    return _run(network, depths, images).image_ends
 
 
 def shares(trace: Trace, edges: np.ndarray) -> np.ndarray:
@@ -180,13 +180,13 @@ def shares(trace: Trace, edges: np.ndarray) -> np.ndarray:
     Returns:
         int64, (processes, edges - 1, 3).
     """
-    return _run(trace.network, trace.depths, trace.pictures, edges=edges).shares
+    return _run(trace.network, trace.depths, trace.images, edges=edges).shares
 
 
 def _run(
     network: Network,
     depths: Mapping[str, int | None],
-    pictures: int,
+    images: int,
     *,
     timed: bool = True,
     record: bool = False,
@@ -197,7 +197,7 @@ def _run(
     frees = _array(fifo.frees(depth) for fifo, depth in zip(network.fifos, slots, strict=True))
     slots = _array(depth or 0 for depth in slots)
     bounds = np.where(slots > 0, slots + latencies - 1, 0)
-    return run_network(network, bounds, latencies, frees, pictures, timed=timed, record=record, edges=edges)
+    return run_network(network, bounds, latencies, frees, images, timed=timed, record=record, edges=edges)
 
 
 def _array(numbers: Iterable[int]) -> np.ndarray:

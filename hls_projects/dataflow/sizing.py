@@ -2,13 +2,13 @@
 
 More depth never does harm: nothing moves later for it. So a bisection finds what a FIFO needs. Whether a
 network with bounded FIFOs stands still does not depend on when its source sends (Kahn 1974; Parks,
-"Bounded scheduling of process networks", 1995), so one picture decides.
+"Bounded scheduling of process networks", 1995), so one image decides.
 
-What costs no throughput is looked for with sources slowed down to one picture every interval, their words
+What costs no throughput is looked for with sources slowed down to one image every interval, their words
 spread evenly. Depths that let a slow source keep its interval let a fast one keep it, since words that
-come earlier let nothing move later, and at that pace a loss shows after a few pictures instead of after
+come earlier let nothing move later, and at that pace a loss shows after a few images instead of after
 as many as it takes to fill the pipeline. The most slots that FIFOs without bounds use at that pace are
-depths without loss; from these they shrink, and the result is held against more pictures.
+depths without loss; from these they shrink, and the result is held against more images.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ import numpy as np
 
 from hls_projects.dataflow.deadlock import circle
 from hls_projects.dataflow.network import Network, NetworkError
-from hls_projects.dataflow.simulation import Trace, goes_on, picture_ends, simulate
+from hls_projects.dataflow.simulation import Trace, goes_on, image_ends, simulate
 from hls_projects.dataflow.steady import in_flight, paced, settled
 
-CHECKED_PICTURES = 8
+CHECKED_IMAGES = 8
 CURVE_POINTS = 9
 FINENESS, ROUGH = 64, 8
 # Groups of FIFOs with this part of all bits or more.
@@ -85,7 +85,7 @@ def measure(network: Network, depths: Depths) -> Point:
 
 
 def without_deadlock(network: Network, depths: Depths) -> Depths:
-    """Smallest depths that let a picture through, none above ``depths``, which do."""
+    """Smallest depths that let an image through, none above ``depths``, which do."""
 
     fine = Monotone(functools.partial(goes_on, network))
     single = sorted(((name,) for name in depths), key=lambda group: _bits(network, depths, group), reverse=True)
@@ -102,13 +102,13 @@ def in_use(network: Network) -> Depths:
 
 
 def _unbounded(network: Network) -> Trace:
-    """``network`` with sources as slow as its slowest process, FIFOs without bounds, until some pictures are steady."""
+    """``network`` with sources as slow as its slowest process, FIFOs without bounds, until some images are steady."""
     free = settled(network, _no_bounds(network))
     if free.deadlock:
         waits = ", ".join(wait.process for wait in circle(free))
         raise NetworkError(f"no depth frees the circle of {waits}")
     slow = paced(network, free.slowest())
-    return simulate(slow, _no_bounds(slow), in_flight(free) + CHECKED_PICTURES)
+    return simulate(slow, _no_bounds(slow), in_flight(free) + CHECKED_IMAGES)
 
 
 def _no_bounds(network: Network) -> dict[str, None]:
@@ -134,10 +134,10 @@ class WithoutLoss:
     def __init__(self, network: Network) -> None:
         free = _unbounded(network)
         self.network, self.start = free.network, _held(free)
-        # A few pictures that leave tell most of it; what escapes them is looked for with more.
+        # A few images that leave tell most of it; what escapes them is looked for with more.
         self.tests = [
-            Monotone(_keeps(free, pictures, what))
-            for pictures, what in ((2, _last_words), (3, _last_words), (5, _all_ends), (free.pictures, _all_ends))
+            Monotone(_keeps(free, images, what))
+            for images, what in ((2, _last_words), (3, _last_words), (5, _all_ends), (free.images, _all_ends))
         ]
         self.goes_on = Monotone(functools.partial(goes_on, self.network))
 
@@ -185,27 +185,27 @@ def _all_ends(network: Network, ends: np.ndarray) -> np.ndarray:
 
 
 def _last_words(network: Network, ends: np.ndarray) -> np.ndarray:
-    """When pictures leave the network."""
+    """When images leave the network."""
     return ends[[process.is_sink for process in network.processes]].max(axis=0)
 
 
-def _keeps(free: Trace, pictures: int, what: Callable[[Network, np.ndarray], np.ndarray]) -> Callable[[Depths], bool]:
-    """Whether with some depths the second half of so many pictures is as fast as in ``free``, without bounds.
+def _keeps(free: Trace, images: int, what: Callable[[Network, np.ndarray], np.ndarray]) -> Callable[[Depths], bool]:
+    """Whether with some depths the second half of so many images is as fast as in ``free``, without bounds.
 
     Args:
-        what: of the cycles in which processes come to the ends of pictures, (processes, pictures), those to look at.
+        what: of the cycles in which processes come to the ends of images, (processes, images), those to look at.
     """
     network = free.network
 
     def cycles(ends: np.ndarray) -> np.ndarray:
         shown = what(network, ends)
-        return shown[..., -1] - shown[..., (pictures - 1) // 2]
+        return shown[..., -1] - shown[..., (images - 1) // 2]
 
-    # Pictures that come later let no earlier one wait.
-    best = cycles(free.ends[:, :pictures])
+    # Images that come later let no earlier one wait.
+    best = cycles(free.ends[:, :images])
 
     def fine(depths: Depths) -> bool:
-        ends = picture_ends(network, depths, pictures)
+        ends = image_ends(network, depths, images)
         return bool((ends >= 0).all() and (cycles(ends) <= best).all())
 
     return fine

@@ -1,4 +1,4 @@
-"""Simulations at a steady pace: of as many pictures as show it, and with sources that keep it."""
+"""Simulations at a steady pace: of as many images as show it, and with sources that keep it."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from hls_projects.dataflow.network import Fifo, Network, Process
 from hls_projects.dataflow.program import Program, Read, Repeat, Wait, Write, accompanied, cycles_with_words
 from hls_projects.dataflow.simulation import Trace, simulate
 
-FEWEST_PICTURES = 4
-LAST_PICTURES = 5
-MOST_PICTURES = 64
+FEWEST_IMAGES = 4
+LAST_IMAGES = 5
+MOST_IMAGES = 64
 NO_BOUND = 1 << 40
 
 
 def settled(network: Network, depths: Mapping[str, int | None], *, record: bool = False) -> Trace:
-    """A simulation of as many pictures as it takes until the interval stays the same, or of one that stands still.
+    """A simulation of as many images as it takes until the interval stays the same, or of one that stands still.
 
-    That is not before the pipeline is full and no process is slower than pictures leave, and after at
-    most :data:`MOST_PICTURES`.
+    That is not before the pipeline is full and no process is slower than images leave, and after at
+    most :data:`MOST_IMAGES`.
     """
-    pictures = FEWEST_PICTURES
+    images = FEWEST_IMAGES
     while True:
-        trace = simulate(network, depths, pictures, record=False)
-        if trace.deadlock or pictures >= MOST_PICTURES:
+        trace = simulate(network, depths, images, record=False)
+        if trace.deadlock or images >= MOST_IMAGES:
             break
-        ends, full = trace.completions(), in_flight(trace) + LAST_PICTURES
-        same = pictures >= full and abs((ends[-1] - ends[-3]) - (ends[-3] - ends[-5])) <= 1
+        ends, full = trace.completions(), in_flight(trace) + LAST_IMAGES
+        same = images >= full and abs((ends[-1] - ends[-3]) - (ends[-3] - ends[-5])) <= 1
         if same and trace.interval() + 1 >= trace.slowest():
             break
-        pictures = min(MOST_PICTURES, full if pictures < full else 2 * pictures)
-    return simulate(network, depths, pictures) if record else trace
+        images = min(MOST_IMAGES, full if images < full else 2 * images)
+    return simulate(network, depths, images) if record else trace
 
 
 def in_flight(trace: Trace) -> int:
-    """How many pictures are in the pipeline at a time, as a whole number."""
+    """How many images are in the pipeline at a time, as a whole number."""
     return trace.latency() // trace.interval()
 
 
 def paced(network: Network, interval: int) -> Network:
-    """``network`` with sources whose words come evenly, a picture in ``interval`` cycles.
+    """``network`` with sources whose words come evenly, an image in ``interval`` cycles.
 
     What is late for a full FIFO may catch up: a source waits for the tokens of a process that waits for nobody.
     """

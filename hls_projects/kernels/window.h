@@ -11,7 +11,7 @@
 
 namespace nnet {
 
-// How many blocks of keys a picture makes, and how many queries each of them serves.
+// How many blocks of keys an image makes, and how many queries each of them serves.
 template <typename CONFIG_T> struct window_blocks {
     static const unsigned count = CONFIG_T::n_tokens / CONFIG_T::load_size;
     static const unsigned queries = CONFIG_T::load_size == CONFIG_T::n_tokens ? CONFIG_T::n_tokens : CONFIG_T::tile_size;

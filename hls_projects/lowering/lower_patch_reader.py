@@ -68,7 +68,7 @@ def _block_shape(view: GraphView, start: str, end: str, patch: int) -> tuple[int
             expected = places.reshape(axes).transpose(0, 3, 1, 4, 2, 5, 6)
             if np.array_equal(found, expected.reshape(-1)):
                 return height, width
-    raise LoweringError(f"{end}: the picture is not cut into patches row by row, nor into blocks of them")
+    raise LoweringError(f"{end}: the image is not cut into patches row by row, nor into blocks of them")
 
 
 def _block_shapes(grid: int) -> Iterator[tuple[int, int]]:

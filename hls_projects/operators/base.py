@@ -20,7 +20,7 @@ from qonnx.custom_op.base import CustomOp
 from hls_projects.cost import Cost, CostError, Demand, resources
 from hls_projects.dataflow.program import Program, Read, Repeat, Together, Wait, Write, busy_cycles, claim, fill
 from hls_projects.integer import smallest_dtype
-from hls_projects.rtl.twin import Twin
+from hls_projects.verilog.twin import Twin
 
 DOMAIN = "hls_projects.operators"
 
@@ -35,7 +35,7 @@ class Stage:
 
     Args:
         name: unique in the operator; empty where it is the whole.
-        program: for one picture. Its ports are ``in0``, ``in1`` and ``out`` of the operator, and the two
+        program: for one image. Its ports are ``in0``, ``in1`` and ``out`` of the operator, and the two
             ends of the blocks that join it to other stages.
     """
 
@@ -80,10 +80,10 @@ class HardwareOperator(CustomOp):
 
     @abstractmethod
     def stages(self) -> tuple[Stage, ...]:
-        """What the operator does for one picture, clock by clock: the one place with its cycles.
+        """What the operator does for one image, cycle by cycle: the one place with its cycles.
 
         They are the twin's. The C++ moves the same words and blocks in the same order, if not in the same
-        clocks, unless :meth:`kernel_stages` says otherwise.
+        cycles, unless :meth:`kernel_stages` says otherwise.
         """
 
     def kernel_stages(self) -> tuple[Stage, ...]:
@@ -98,11 +98,11 @@ class HardwareOperator(CustomOp):
         return 2
 
     def block_latency(self, block: str) -> int:
-        """Clocks from the last write into a block to the first in which it can be read, but for one."""
+        """Cycles from the last write into a block to the first in which it can be read, but for one."""
         return 0
 
     def output_latency(self) -> int:
-        """Clocks from the write of an element in :meth:`stages` to the word in the FIFO: registers on its way."""
+        """Cycles from the write of an element in :meth:`stages` to the word in the FIFO: registers on its way."""
         return 1
 
     def in_word(self, index: int = 0) -> int:
@@ -146,7 +146,7 @@ class HardwareOperator(CustomOp):
         return ValueError(f"node {self.onnx_node.name}: {name} must be {wanted}, not {self.get_nodeattr(name)}")
 
     def twin(self) -> Twin:
-        """The operator in Verilog: the module of ``<kernel>.v`` beside the kernel, its parameters and memories."""
+        """The operator in Verilog: the module of ``<kernel>.sv`` beside the kernel, its parameters and memories."""
         raise NotImplementedError(f"{type(self).__name__} has no twin in Verilog")
 
     def cost(self) -> Cost:
@@ -212,7 +212,7 @@ class HardwareOperator(CustomOp):
         return {}
 
     def macs(self) -> int:
-        """Multiply-accumulates of its matrix product for one picture; 0 where it has none."""
+        """Multiply-accumulates of its matrix product for one image; 0 where it has none."""
         return 0
 
     def storage_bits(self) -> int:
@@ -292,6 +292,11 @@ class HardwareOperator(CustomOp):
         return Path(__file__).parent / cls.kernel / f"{cls.kernel}.h"
 
     @classmethod
+    def verilog_folder(cls) -> Path:
+        """The folder with the operator's Verilog modules."""
+        return cls.header().parent / "verilog"
+
+    @classmethod
     def make(
         cls,
         name: str,
@@ -353,26 +358,26 @@ class HardwareOperator(CustomOp):
 Ports = tuple[Read | Write, ...]
 
 
-def clocks(count: int, every: Ports = (), *, first: Ports = (), last: Ports = ()) -> Program:
-    """A stretch of ``count`` clocks, at least one.
+def stretch(count: int, every: Ports = (), *, first: Ports = (), last: Ports = ()) -> Program:
+    """A stretch of ``count`` cycles, at least one.
 
     Args:
-        every: what moves in every clock.
-        first, last: what moves in the first and in the last clock besides.
+        every: what moves in every cycle.
+        first, last: what moves in the first and in the last cycle besides.
     """
     if count == 1:
-        return (clock((*first, *every, *last)),)
-    middle = Repeat(count - 2, (clock(every),)) if every else Wait(count - 2)
-    return (clock((*first, *every)), middle, clock((*every, *last)))
+        return (one_cycle((*first, *every, *last)),)
+    middle = Repeat(count - 2, (one_cycle(every),)) if every else Wait(count - 2)
+    return (one_cycle((*first, *every)), middle, one_cycle((*every, *last)))
 
 
-def clock(ports: Ports) -> Together | Wait:
-    """One clock, in which ``ports`` move, or nothing does."""
+def one_cycle(ports: Ports) -> Together | Wait:
+    """One cycle, in which ``ports`` move, or nothing does."""
     return Together(ports) if ports else Wait(1)
 
 
 def moving(least: int, *moves: Mapping[int, Ports]) -> Program:
-    """What moves in which clock, from clock 0 to the last one in which something does, at least ``least`` clocks."""
+    """What moves in which cycle, from clock 0 to the last one in which something does, at least ``least`` cycles."""
     moved: dict[int, Ports] = {}
     for each in moves:
         for place, ports in each.items():
@@ -381,23 +386,23 @@ def moving(least: int, *moves: Mapping[int, Ports]) -> Program:
     length = max(least, *(place + 1 for place in moved))
     runs = itertools.groupby(moved.get(place, ()) for place in range(length))
     counts = ((ports, len(list(run))) for ports, run in runs)
-    return tuple(Repeat(count, (clock(ports),)) if ports else Wait(count) for ports, count in counts)
+    return tuple(Repeat(count, (one_cycle(ports),)) if ports else Wait(count) for ports, count in counts)
 
 
 def block_of(count: int, every: Ports, block: str) -> Program:
-    """``count`` clocks that fill a block."""
-    return clocks(count, every, first=(claim(block),), last=(fill(block),))
+    """``count`` cycles that fill a block."""
+    return stretch(count, every, first=(claim(block),), last=(fill(block),))
 
 
 def around(count: int, part: Callable[[Ports, Ports], Program], first: Ports, last: Ports) -> Program:
-    """``count`` times ``part``, which is given what else moves in its first and last clock."""
+    """``count`` times ``part``, which is given what else moves in its first and last cycle."""
     if count == 1:
         return part(first, last)
     return (*part(first, ()), Repeat(count - 2, part((), ())), *part((), last))
 
 
 def elementwise(count: int, inputs: int = 1) -> tuple[Stage, ...]:
-    """An element of every input and of the output in each of ``count`` clocks."""
+    """An element of every input and of the output in each of ``count`` cycles."""
     reads = tuple(Read(f"in{index}") for index in range(inputs))
     return (Stage("", (Repeat(count, (Together((*reads, Write("out"))),)),)),)
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from hls_projects.cost import BlockRam, Demand, lut_ram
 from hls_projects.operators.base import magnitude, signed_width
 from hls_projects.operators.window import WindowedOperator
-from hls_projects.rtl.twin import code_type
+from hls_projects.verilog.twin import code_type
 
-# Two products in a DSP: hls_projects/rtl/multiply_accumulate_pair.v says why.
+# Two products in a DSP: hls_projects/verilog/modules/multiply_accumulate_pair.v says why.
 PACKED_WIDTH, PACKED_PRODUCT, PACKED_SHIFT = 8, 1 << 15, 15
 # Bits of the lower sum in the DSP.
 PACKED_LOW = 16
@@ -20,10 +20,10 @@ BLOCK_BITS = 2
 # A query, and its results, of so many address bits have two blocks, in LUTs; the latter where they are read in half of
 # a query's work.
 LUT_BITS, RESULT_LUT_BITS = 5, 7
-# Clocks from the last step of a group's sums to the first one of them, but for one more where products are packed.
-SUM_CLOCKS = 9
+# Cycles from the last step of a group's sums to the first one of them, but for one more where products are packed.
+SUM_CYCLES = 9
 # Sums that are on their way make nothing wait.
-GROUPS = SUM_CLOCKS + 3
+GROUPS = SUM_CYCLES + 3
 
 
 def product_parameters(operator: WindowedOperator, inputs: str, n_products: int) -> dict[str, int]:
@@ -84,7 +84,7 @@ class Loops:
 
     @property
     def work(self) -> int:
-        """Clocks of a query."""
+        """Cycles of a query."""
         return self.passes * self.outer * self.groups * max(self.inner * self.steps, self.heads * self.lanes)
 
     @property
@@ -121,12 +121,12 @@ class Loops:
         return self.result + _block_bits(self.results_in_luts)
 
 
-def stage_clocks(operator: WindowedOperator) -> dict[str, int]:
-    """Clocks of the module's stages, which all run at the same time.
+def stage_cycles(operator: WindowedOperator) -> dict[str, int]:
+    """Cycles of the module's stages, which all run at the same time.
 
     Returns:
         ``load_keys``: of ``load_size`` keys, or values, once for as many queries; ``load``, ``work`` and ``store``:
-        of one query. A picture of ``n_tokens`` queries takes ``n_tokens`` times the slowest of the last three,
+        of one query. An image of ``n_tokens`` queries takes ``n_tokens`` times the slowest of the last three,
         or its loads of keys if they take longer.
     """
     heads, channels, window, load = (operator.size(name) for name in ("n_heads", "head_dim", "n_window", "load_size"))
@@ -161,7 +161,7 @@ def _check(operator: WindowedOperator) -> None:
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of the module that ``attention_core.v`` derives from its parameters, for its cost.
+    """Sizes of the module that ``attention_core.sv`` derives from its parameters, for its cost.
 
     Args:
         slices: DSPs of a head; ``quads`` fours of them, of which one sum leaves at a time.
@@ -224,7 +224,7 @@ class Shape:
 
 
 def element_rams(width: int, elements: int, address: int) -> float:
-    """Block RAMs of ``element_ram.v``."""
+    """Block RAMs of ``element_ram.sv``."""
     return BlockRam.of(width * elements, 1 << address, element=width).BRAM36
 
 
@@ -246,6 +246,6 @@ def _block_bits(in_luts: bool) -> int:
     return 1 if in_luts else BLOCK_BITS
 
 
-def sum_clocks(operator: WindowedOperator) -> int:
-    """Clocks from the last step of a group's sums to the first one of them."""
-    return SUM_CLOCKS + operator.size("packed")
+def sum_cycles(operator: WindowedOperator) -> int:
+    """Cycles from the last step of a group's sums to the first one of them."""
+    return SUM_CYCLES + operator.size("packed")

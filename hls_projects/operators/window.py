@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from hls_projects.dataflow.program import Program, Read, Repeat, Write, claim, fill, free, take
-from hls_projects.operators.base import HardwareOperator, Ports, Stage, around, block_of, clocks
+from hls_projects.operators.base import HardwareOperator, Ports, Stage, around, block_of, stretch
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Window:
     """The last ``n_window`` keys that have arrived when a tile of queries is served.
 
     Args:
-        n_tokens: queries, and keys, of a picture.
+        n_tokens: queries, and keys, of an image.
         tile_size: queries that are served one after another without new keys.
         load_size: keys that arrive before a tile of queries, while there are any: ``tile_size``, or
             ``n_tokens`` where every query sees every key.
@@ -90,7 +90,7 @@ class WindowedOperator(HardwareOperator):
         return Window(*(self.size(name) for name in WINDOW_SIZES))
 
     def storage_bits(self) -> int:
-        # What the next picture, or the next tile, is loaded into while this one is served.
+        # What the next image, or the next tile, is loaded into while this one is served.
         slots = self.window.n_window + self.window.load_size
         kept = self.input_shapes()[1:]
         return sum(slots * width * self.in_dtype(1).bitwidth() for _, width in kept)
@@ -99,9 +99,9 @@ class WindowedOperator(HardwareOperator):
         """The stages of a product of queries with windows of keys.
 
         Args:
-            query, key, result: elements of one, each an element a clock.
+            query, key, result: elements of one, each an element a cycle.
             groups: of sums, for each query one after the other.
-            steps: clocks of a group.
+            steps: cycles of a group.
         """
         window = self.window
         windows = window.n_tokens // window.load_size
@@ -110,15 +110,15 @@ class WindowedOperator(HardwareOperator):
         sums = result // groups
 
         def products(first: Ports, last: Ports) -> Program:
-            """The groups of a query; ``first`` and ``last`` move beside its first and last clock."""
+            """The groups of a query; ``first`` and ``last`` move beside its first and last cycle."""
 
             def group(first: Ports, last: Ports) -> Program:
-                return clocks(steps, first=first, last=(claim("groups"), fill("groups"), *last))
+                return stretch(steps, first=first, last=(claim("groups"), fill("groups"), *last))
 
             return around(groups, group, (take("queries"), *first), (free("queries"), *last))
 
         def collect(first: Ports, last: Ports) -> Program:
-            return clocks(sums, first=(take("groups"), *first), last=(free("groups"), *last))
+            return stretch(sums, first=(take("groups"), *first), last=(free("groups"), *last))
 
         programs = {
             "load_windows": (Repeat(windows, block_of(loaded, (Read("in1"),), "windows")),),
@@ -126,7 +126,7 @@ class WindowedOperator(HardwareOperator):
             "multiply": (Repeat(windows, around(served, products, (take("windows"),), (free("windows"),))),),
             "requantize": (Repeat(window.n_tokens, around(groups, collect, (claim("rows"),), (fill("rows"),))),),
             "write": (
-                Repeat(window.n_tokens, clocks(result, (Write("out"),), first=(take("rows"),), last=(free("rows"),))),
+                Repeat(window.n_tokens, stretch(result, (Write("out"),), first=(take("rows"),), last=(free("rows"),))),
             ),
         }
         return tuple(Stage(name, program) for name, program in programs.items())

@@ -22,9 +22,9 @@ from hls4ml.model.layers import Input, Layer
 from hls_projects import PROJECT
 from hls_projects.dataflow.sizing import Depths
 from hls_projects.operators import HardwareOperator
-from hls_projects.pipeline import CLONE, PORT_DEPTH
-from hls_projects.rtl.sources import sources
-from hls_projects.rtl.twin import LIBRARY, Twin
+from hls_projects.project.pipeline import CLONE, PORT_DEPTH
+from hls_projects.verilog.sources import sources
+from hls_projects.verilog.twin import LIBRARY, Twin
 
 TEMPLATES = Path(__file__).parent / "templates"
 SOURCES, MEMORIES, FILES = "sources", "memories", "files.f"
@@ -43,7 +43,7 @@ class Core:
         name: of the module.
         source, sink: the FIFOs at its ports.
         in_elements, in_bits: codes of a word that comes in, and bits of a code.
-        out_elements, out_bits, out_signed: the same of the one word of a picture that goes out.
+        out_elements, out_bits, out_signed: the same of the one word of an image that goes out.
     """
 
     name: str
@@ -98,7 +98,7 @@ class Instance:
     @property
     def folder(self) -> Path:
         """Where its module is."""
-        return self.operator.header().parent
+        return self.operator.verilog_folder()
 
     @property
     def module(self) -> str:

@@ -16,11 +16,11 @@ import jinja2
 import numpy as np
 
 from hls_projects.operators import HardwareOperator
-from hls_projects.rtl.twin import LIBRARY, Twin
 from hls_projects.simulation import compiler
+from hls_projects.verilog.twin import LIBRARY, Twin
 
 TESTBENCH = Path(__file__).parent / "testbench"
-# Clocks without a word on any stream after which a run is over; no stage works for as long on one word.
+# Cycles without a word on any stream after which a run is over; no stage works for as long on one word.
 PATIENCE = 20_000
 TIMEOUT_S = 120
 OPTIMISATION = "-O1"
@@ -38,7 +38,7 @@ class Stream:
     Args:
         name: prefix of its ports.
         width: bits of a word.
-        words: bit patterns as non-negative integers, all pictures one after the other.
+        words: bit patterns as non-negative integers, all images one after the other.
     """
 
     name: str
@@ -48,42 +48,42 @@ class Stream:
 
 @dataclass(frozen=True)
 class Cycles:
-    """When words moved, in clocks from the start of the simulation.
+    """When words moved, in cycles from the start of the simulation.
 
     Args:
-        inputs: for every input stream (pictures, words).
-        output: (pictures, words).
+        inputs: for every input stream (images, words).
+        output: (images, words).
     """
 
     inputs: tuple[np.ndarray, ...]
     output: np.ndarray
 
     def from_first(self) -> np.ndarray:
-        """Clocks of the output's words, from the first word of an input on."""
+        """Cycles of the output's words, from the first word of an input on."""
         return self.output - min(moved[0, 0] for moved in self.inputs)
 
     def interval(self) -> int:
-        """Clocks between the last two pictures, last word to last word."""
+        """Cycles between the last two images, last word to last word."""
         return int(self.output[-1, -1] - self.output[-2, -1])
 
     def latency(self) -> int:
-        """Clocks from the first word in to the first word out."""
+        """Cycles from the first word in to the first word out."""
         return int(self.from_first()[0, 0])
 
 
 def check_twin(operator: HardwareOperator, *cases: np.ndarray, stalls: int = 0, patience: int = PATIENCE) -> Cycles:
-    """Run the operator's twin on pictures back to back and hold every word of its output against ``execute``.
+    """Run the operator's twin on images back to back and hold every word of its output against ``execute``.
 
     Args:
-        cases: the codes of every input, each with the pictures on its first axis.
+        cases: the codes of every input, each with the images on its first axis.
         stalls: seed of random gaps before the inputs and of random stalls of the output; 0 for none.
-        patience: clocks without a word on any stream after which the run is over.
+        patience: cycles without a word on any stream after which the run is over.
 
     Raises:
         TwinError: what Verilator says, warnings included; the first different word; a hang, with the
             streams that wait; a word too many, or one that changes while it waits.
     """
-    n_pictures = len(cases[0])
+    n_images = len(cases[0])
     several = len(cases) > 1
     inputs = [
         Stream(
@@ -95,9 +95,9 @@ def check_twin(operator: HardwareOperator, *cases: np.ndarray, stalls: int = 0, 
     ]
     bits, elements = operator.out_dtype.bitwidth(), operator.out_word()
     output = Stream("out", bits * elements, pack(operator.execute(*cases), bits, elements))
-    folder = operator.header().parent
+    folder = operator.verilog_folder()
     moved = run_twin(operator.twin(), inputs, output, folder=folder, stalls=stalls, patience=patience)
-    *taken, sent = (np.array(cycles, dtype=np.int64).reshape(n_pictures, -1) for cycles in moved)
+    *taken, sent = (np.array(cycles, dtype=np.int64).reshape(n_images, -1) for cycles in moved)
     return Cycles(tuple(taken), sent)
 
 
@@ -169,14 +169,14 @@ def _render(twin: Twin, inputs: Sequence[Stream], output: Stream) -> str:
     )
     parameters = {**twin.parameters, **{name: f'"{path}"' for name, path in twin.files().items()}}
     streams = [{"name": stream.name, "width": stream.width} for stream in (*inputs, output)]
-    return environment.get_template("twin_bench.v.j2").render(
+    return environment.get_template("twin_bench.sv.j2").render(
         module=twin.module, parameters=parameters, inputs=streams[:-1], output=streams[-1]
     )
 
 
 def _source(twin: Twin, folder: Path) -> Path:
     """The file of the twin's module."""
-    path = folder / f"{twin.module}.v"
+    path = folder / f"{twin.module}.sv"
     return path if path.exists() else LIBRARY / path.name
 
 
@@ -187,10 +187,10 @@ def _compiled(bench: str, folder: Path, source: str) -> Path:
     Contents of memories and streams are read at run time.
     """
     work = Path(tempfile.mkdtemp(dir=_scratch()))
-    (work / "twin_bench.v").write_text(bench)
+    (work / "twin_bench.sv").write_text(bench)
     libraries = [option for path in (folder, LIBRARY, TESTBENCH) for option in ("-y", str(path))]
     command = ["--cc", "-Wall", "--top-module", "twin_bench", "--Mdir", ".", "-O3", "--x-assign", "unique"]
-    run_tool([verilator(), *command, *libraries, "twin_bench.v"], cwd=work)
+    run_tool([verilator(), *command, *libraries, "twin_bench.sv"], cwd=work)
     sources = sorted(path.name for path in work.glob("V*.cpp"))
     (work / "all.cpp").write_text("".join(f'#include "{name}"\n' for name in (*sources, TESTBENCH / "main.cpp")))
     flags, runtime = _runtime()

@@ -1,4 +1,4 @@
-"""A complete model in Verilog, run by Verilator on whole pictures."""
+"""A complete model in Verilog, run by Verilator on whole images."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hls_projects.rtl.bench import OPTIMISATION, STATE, TESTBENCH, TwinError, pa
 
 COMPILE_TIMEOUT_S = 3600
 RUN_TIMEOUT_S = 6 * 3600
-# Clocks without a word at the core's ports after which a run is over; several pictures' latencies.
+# Cycles without a word at the core's ports after which a run is over; several images' latencies.
 PATIENCE = 1_000_000
 JOBS = 2
 PREFIX = "Vtwin_bench"
@@ -25,13 +25,13 @@ VERILATE = ("--cc", "--exe", "--build", "-O3", "--x-assign", "fast", "--output-s
 
 @dataclass(frozen=True)
 class Run:
-    """Pictures that went through a core.
+    """Images that went through a core.
 
     Args:
-        logits: int64 codes, (pictures, classes).
-        entered: clock in which the first word of every picture was taken, (pictures,).
-        left: clock in which its logits went out, (pictures,).
-        cycles: clocks of the whole run; seconds: that it took.
+        logits: int64 codes, (images, classes).
+        entered: clock in which the first word of every image was taken, (images,).
+        left: clock in which its logits went out, (images,).
+        cycles: cycles of the whole run; seconds: that it took.
     """
 
     logits: np.ndarray
@@ -41,11 +41,11 @@ class Run:
     seconds: float
 
     def latency(self) -> int:
-        """Cycles from the first word in to the logits out of the first picture, both included."""
+        """Cycles from the first word in to the logits out of the first image, both included."""
         return int(self.left[0] - self.entered[0]) + 1
 
     def interval(self) -> int:
-        """Cycles between the logits of the last two pictures."""
+        """Cycles between the logits of the last two images."""
         return int(self.left[-1] - self.left[-2])
 
 
@@ -65,13 +65,13 @@ class Program:
     seconds: float
 
     def run(self, images: np.ndarray, *, stalls: int = 0, patience: int = PATIENCE) -> Run:
-        """Send pictures through the core, back to back.
+        """Send images through the core, back to back.
 
         Args:
-            images: uint8, (pictures, height, width, channels).
+            images: uint8, (images, height, width, channels).
             stalls: seed of random gaps before words that go in and of random stalls of those that come out;
                 0 for neither.
-            patience: clocks without a word at the ports after which the run is over.
+            patience: cycles without a word at the ports after which the run is over.
 
         Raises:
             TwinError: the core hangs.
@@ -106,13 +106,13 @@ def compile_core(core: Core, folder: Path, work: Path) -> Program:
     """
     start = time.monotonic()
     work.mkdir(parents=True, exist_ok=True)
-    (work / "core_bench.v").write_text(_bench(core))
-    for path in TESTBENCH.glob("bench_*.v"):
+    (work / "core_bench.sv").write_text(_bench(core))
+    for path in TESTBENCH.glob("bench_*.sv"):
         shutil.copy(path, work)
     sources = [str((folder / name).resolve()) for name in (folder / FILES).read_text().split()]
     options = ["--top-module", "twin_bench", "--prefix", PREFIX, "--Mdir", "made", "-j", str(JOBS), "-y", "."]
     flags = ["-CFLAGS", "-w", "-MAKEFLAGS", f"OPT_FAST={OPTIMISATION}"]
-    command = [verilator(), *VERILATE, *options, *flags, "core_bench.v", *sources, str(TESTBENCH / "main.cpp")]
+    command = [verilator(), *VERILATE, *options, *flags, "core_bench.sv", *sources, str(TESTBENCH / "main.cpp")]
     run_tool(command, cwd=work, timeout_s=COMPILE_TIMEOUT_S)
     return Program(core, work / "made" / PREFIX, folder / MEMORIES, time.monotonic() - start)
 
@@ -134,7 +134,7 @@ def _bench(core: Core) -> str:
         autoescape=False,
     )
     widths = {"in_width": core.in_elements * core.in_bits, "out_width": core.out_elements * core.out_bits}
-    return environment.get_template("core_bench.v.j2").render(module=core.name, **widths)
+    return environment.get_template("core_bench.sv.j2").render(module=core.name, **widths)
 
 
 def _unpack(word: int, core: Core) -> list[int]:
@@ -144,8 +144,8 @@ def _unpack(word: int, core: Core) -> list[int]:
     return [code - wrap if core.out_signed and code >= wrap // 2 else code for code in codes]
 
 
-def _hang(said: str, taken: int, words: int, left: int, pictures: int) -> str:
+def _hang(said: str, taken: int, words: int, left: int, images: int) -> str:
     states = {name: f"valid {valid}, ready {ready}" for name, valid, ready in STATE.findall(said)}
     if not states:
         return said.splitlines()[0]
-    return f"hangs with in: {taken} of {words} words, {states['in']}, out: {left} of {pictures}, {states['out']}"
+    return f"hangs with in: {taken} of {words} words, {states['in']}, out: {left} of {images}, {states['out']}"

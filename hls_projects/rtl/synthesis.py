@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hls_projects.operators import HardwareOperator
-from hls_projects.rtl.twin import LIBRARY, Memory, Twin
+from hls_projects.verilog.twin import LIBRARY, Memory, Twin
 
 # Cells by the LUTs that they occupy (UG474: a RAM or a shift register takes whole LUTs of a SLICEM).
 LUT_RAM = {"RAM32M": 4, "RAM64M": 4, "RAM32X1S": 1, "RAM32X2S": 2, "RAM64X1S": 1, "RAM128X1S": 2, "RAM256X1S": 4}
@@ -103,12 +103,12 @@ def synthesise_twin(operator: HardwareOperator) -> Resources:
         NotImplementedError, ValueError: the operator has no twin, or not with its folding.
     """
     twin = operator.twin()
-    return synthesise(twin.module, twin.parameters, sources(operator.header().parent), twin.memories)
+    return synthesise(twin.module, twin.parameters, sources(operator.verilog_folder()), twin.memories)
 
 
 def sources(folder: Path) -> list[Path]:
     """Every Verilog file of an operator's folder and of the library; modules that are not needed cost nothing."""
-    return sorted(folder.glob("*.v")) + sorted(LIBRARY.glob("*.v"))
+    return sorted(folder.glob("*.sv")) + sorted(LIBRARY.glob("*.sv"))
 
 
 def count(stat: Mapping) -> Resources:

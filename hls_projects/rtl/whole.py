@@ -13,13 +13,13 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict
 
 from hls_projects import cost
+from hls_projects.calibration.grid import Design
+from hls_projects.calibration.table import digest
 from hls_projects.rtl.assembly import Assembly
-from hls_projects.rtl.calibration.grid import Design
-from hls_projects.rtl.calibration.table import digest
-from hls_projects.rtl.sources import sources
 from hls_projects.rtl.synthesis import Resources, SynthesisError, synthesise
-from hls_projects.rtl.twin import LIBRARY, Twin
 from hls_projects.simulation.compiler import cache_dir
+from hls_projects.verilog.sources import sources
+from hls_projects.verilog.twin import LIBRARY, Twin
 
 
 def designs(assembly: Assembly) -> dict[str, Design]:

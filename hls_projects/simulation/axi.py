@@ -49,7 +49,7 @@ AXI_SERVER = Program(
 BEAT = np.dtype([("data", "<u8"), ("last", "u1")])
 COUNT = np.dtype("<u4")
 # Registers behind AXI4-Lite in the order of the top level's arguments; the control register is at 0.
-COUNTERS = ("pictures_in", "pictures_out", "wrong_packets", "cycles", "starved", "blocked")
+COUNTERS = ("images_in", "images_out", "wrong_packets", "cycles", "starved", "blocked")
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class BenchRun:
 
     Args:
         status: its exit status; 5 where its threads stand still.
-        cases: by name, the numbers of packets, calls, pictures out and wrong packets.
+        cases: by name, the numbers of packets, calls, images out and wrong packets.
     """
 
     status: int
@@ -67,7 +67,7 @@ class BenchRun:
 
 
 def run_bench(project: Path, program: Program, depths: Path | None = None, timeout: float = 120.0) -> BenchRun:
-    """Run the compiled test bench ``program`` in the folder ``project``, on the pictures of its tb_data.
+    """Run the compiled test bench ``program`` in the folder ``project``, on the images of its tb_data.
 
     Args:
         depths: file of the FIFOs' depths, for :data:`AXI_BOUNDED`.
@@ -84,7 +84,7 @@ def run_bench(project: Path, program: Program, depths: Path | None = None, timeo
     except subprocess.TimeoutExpired as error:
         raise SimulationError(f"the test bench of {TOP} hangs: no end within {timeout:g} s") from error
     found = re.findall(
-        r"^case (.+): (\d+) packets, (\d+) calls, (\d+) pictures out, (\d+) wrong$", run.stdout, re.MULTILINE
+        r"^case (.+): (\d+) packets, (\d+) calls, (\d+) images out, (\d+) wrong$", run.stdout, re.MULTILINE
     )
     cases = {name: tuple(map(int, numbers)) for name, *numbers in found}
     return BenchRun(run.returncode, cases, run.stdout + run.stderr)

@@ -35,7 +35,7 @@ static bool receive(std::deque<beat_t> &waiting) {
 // Beats that the next call takes; 0 while they are not all there.
 static unsigned next_call(const std::deque<beat_t> &waiting) {
     for (unsigned n = 0; n < waiting.size(); n++)
-        if (waiting[n].last == 1 || n == picture_beats - 1)
+        if (waiting[n].last == 1 || n == image_beats - 1)
             return n + 1;
     return 0;
 }
@@ -46,12 +46,12 @@ int main() {
     while (receive(waiting)) {
         hls::stream<beat_t> results("results");
         while (const unsigned count = next_call(waiting)) {
-            hls::stream<beat_t> pictures("pictures");
+            hls::stream<beat_t> images("images");
             for (unsigned n = 0; n < count; n++) {
-                pictures.write(waiting.front());
+                images.write(waiting.front());
                 waiting.pop_front();
             }
-            vit_axi(pictures, results, counters[0], counters[1], counters[2], counters[3], counters[4], counters[5]);
+            vit_axi(images, results, counters[0], counters[1], counters[2], counters[3], counters[4], counters[5]);
         }
         const std::uint32_t n_beats = results.size();
         std::fwrite(&n_beats, sizeof n_beats, 1, stdout);

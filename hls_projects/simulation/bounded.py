@@ -1,7 +1,7 @@
 """The generated C++ with FIFOs of bounded depth, a thread for every process.
 
-It computes nothing that the other simulations do not; it shows whether the depths of the FIFOs let a
-picture through, which FIFOs without a bound never do.
+It computes nothing that the other simulations do not; it shows whether the depths of the FIFOs let an
+image through, which FIFOs without a bound never do.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from hls_projects import PROJECT
 from hls_projects.simulation.compiler import Program
 from hls_projects.simulation.native import CODE, HERE
-from hls_projects.simulation.processes import PICTURE_TIMEOUT, SimulationError
+from hls_projects.simulation.processes import IMAGE_TIMEOUT, SimulationError
 
 DEADLOCK_STATUS = 5
 BOUNDED = Program(
@@ -33,11 +33,11 @@ BOUNDED = Program(
 def simulate_bounded(
     project: Path, work: Path, pixels: np.ndarray, n_logits: int, depths: Mapping[str, int]
 ) -> np.ndarray | None:
-    """Run the compiled program on every picture, one after another.
+    """Run the compiled program on every image, one after another.
 
     Args:
         project: folder of the HLS project, with :data:`BOUNDED` compiled.
-        work: folder for the pictures, depths and results.
+        work: folder for the images, depths and results.
         pixels: uint8 (N, H, W, C).
         depths: of the FIFOs by their names in the C++; one that is not named has no bound.
 
@@ -45,14 +45,14 @@ def simulate_bounded(
         Logit codes, int64 (N, n_logits); None where the processes stand still.
 
     Raises:
-        SimulationError: the program crashed, or took longer than :data:`PICTURE_TIMEOUT`.
+        SimulationError: the program crashed, or took longer than :data:`IMAGE_TIMEOUT`.
     """
     work = work.resolve()
     work.mkdir(parents=True, exist_ok=True)
-    pictures, results, table = (work / f"bounded.{suffix}" for suffix in ("pictures", "bin", "depths"))
-    pixels.tofile(pictures)
+    images, results, table = (work / f"bounded.{suffix}" for suffix in ("images", "bin", "depths"))
+    pixels.tofile(images)
     table.write_text("".join(f"{name} {depth}\n" for name, depth in depths.items()))
-    command = [project.resolve() / BOUNDED.name, pictures, results, pixels[0].nbytes, 0, len(pixels)]
+    command = [project.resolve() / BOUNDED.name, images, results, pixels[0].nbytes, 0, len(pixels)]
     try:
         run = subprocess.run(
             list(map(str, command)),
@@ -60,11 +60,11 @@ def simulate_bounded(
             env={**os.environ, "FIFO_DEPTHS": str(table)},
             capture_output=True,
             text=True,
-            timeout=PICTURE_TIMEOUT,
+            timeout=IMAGE_TIMEOUT,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise SimulationError(f"the C-simulation with bounded FIFOs took longer than {PICTURE_TIMEOUT:g} s") from error
+        raise SimulationError(f"the C-simulation with bounded FIFOs took longer than {IMAGE_TIMEOUT:g} s") from error
     if run.returncode == DEADLOCK_STATUS and run.stderr.startswith("deadlock:"):
         return None
     if run.returncode:

@@ -1,10 +1,10 @@
-// Runs a generated project on a file of pictures, without hls4ml's text files.
+// Runs a generated project on a file of images, without hls4ml's text files.
 //
-// usage: driver pictures results picture_bytes first count
+// usage: driver images results image_bytes first count
 //
-// pictures: the codes of all pictures, one byte each. results: int32, the logits' codes of the
-// pictures first to first + count - 1; a picture is in it as soon as it is done, so that its length
-// tells which picture a crash belongs to. Prints the largest resident memory in KiB.
+// images: the codes of all images, one byte each. results: int32, the logits' codes of the
+// images first to first + count - 1; an image is in it as soon as it is done, so that its length
+// tells which image a crash belongs to. Prints the largest resident memory in KiB.
 
 #include <cstdint>
 #include <cstdio>
@@ -15,11 +15,11 @@
 
 static const unsigned n_logits = result_t::size;
 
-static void send(const std::vector<unsigned char> &picture, hls::stream<input_t> &pixels) {
-    for (std::size_t place = 0; place < picture.size(); place += input_t::size) {
+static void send(const std::vector<unsigned char> &image, hls::stream<input_t> &pixels) {
+    for (std::size_t place = 0; place < image.size(); place += input_t::size) {
         input_t pixel;
         for (unsigned c = 0; c < input_t::size; c++)
-            pixel[c] = picture[place + c];
+            pixel[c] = image[place + c];
         pixels.write(pixel);
     }
 }
@@ -43,25 +43,25 @@ static long peak_kib() {
 
 int main(int argc, char **argv) {
     if (argc != 6) {
-        std::fprintf(stderr, "usage: %s pictures results picture_bytes first count\n", argv[0]);
+        std::fprintf(stderr, "usage: %s images results image_bytes first count\n", argv[0]);
         return 2;
     }
-    const long picture_bytes = std::atol(argv[3]), first = std::atol(argv[4]), count = std::atol(argv[5]);
-    std::vector<unsigned char> picture(picture_bytes);
-    std::FILE *pictures = std::fopen(argv[1], "rb");
-    if (!pictures || std::fseek(pictures, first * picture_bytes, SEEK_SET))
+    const long image_bytes = std::atol(argv[3]), first = std::atol(argv[4]), count = std::atol(argv[5]);
+    std::vector<unsigned char> image(image_bytes);
+    std::FILE *images = std::fopen(argv[1], "rb");
+    if (!images || std::fseek(images, first * image_bytes, SEEK_SET))
         return fail("cannot read", argv[1]);
     std::FILE *results = std::fopen(argv[2], "wb");
     if (!results)
         return fail("cannot write", argv[2]);
     for (long done = 0; done < count; done++) {
-        if (std::fread(picture.data(), 1, picture.size(), pictures) != picture.size()) {
-            std::fprintf(stderr, "%s ends in picture %ld\n", argv[1], first + done);
+        if (std::fread(image.data(), 1, image.size(), images) != image.size()) {
+            std::fprintf(stderr, "%s ends in image %ld\n", argv[1], first + done);
             return 4;
         }
         hls::stream<input_t> pixels("pixels");
         hls::stream<result_t> logits("logits");
-        send(picture, pixels);
+        send(image, pixels);
         vit(pixels, logits);
         const result_t codes = logits.read();
         std::int32_t words[n_logits];

@@ -13,7 +13,7 @@ import numpy as np
 
 from hls_projects import PROJECT
 from hls_projects.simulation.compiler import BLOCKS_HEADER, Program
-from hls_projects.simulation.processes import PICTURE_TIMEOUT, Progress, Worker, run_workers, split
+from hls_projects.simulation.processes import IMAGE_TIMEOUT, Progress, Worker, run_workers, split
 
 HERE = Path(__file__).parent
 CODE = np.dtype("<i4")
@@ -40,31 +40,31 @@ def simulate_native(
     n_logits: int,
     progress: Progress = lambda done: None,
     workers: int | None = None,
-    timeout: float = PICTURE_TIMEOUT,
+    timeout: float = IMAGE_TIMEOUT,
 ) -> tuple[np.ndarray, int]:
-    """Run the compiled program on every picture, each worker on a run of them.
+    """Run the compiled program on every image, each worker on a run of them.
 
     Args:
         project: folder of the HLS project, with :data:`NATIVE` compiled.
-        work: folder for the pictures, results and logs.
+        work: folder for the images, results and logs.
         pixels: uint8 (N, H, W, C).
-        progress: called with the number of finished pictures.
+        progress: called with the number of finished images.
         workers: processes; default one a core.
-        timeout: seconds that a picture may take.
+        timeout: seconds that an image may take.
 
     Returns:
         Logit codes, int64 (N, n_logits), and the largest resident memory of a worker in KiB.
 
     Raises:
-        SimulationError: a worker that crashed, hung, was killed or left pictures out, with the
-            picture that it was at.
+        SimulationError: a worker that crashed, hung, was killed or left images out, with the
+            image that it was at.
     """
     work = work.resolve()
     work.mkdir(parents=True, exist_ok=True)
-    pictures = work / "pictures.bin"
-    pixels.tofile(pictures)
+    images = work / "images.bin"
+    pixels.tofile(images)
     workers_of_parts = [
-        native_worker(project, work, f"native{index}", pictures, pixels[0].nbytes, part, n_logits)
+        native_worker(project, work, f"native{index}", images, pixels[0].nbytes, part, n_logits)
         for index, part in enumerate(split(len(pixels), workers))
     ]
     run_workers(workers_of_parts, progress, timeout)
@@ -73,13 +73,13 @@ def simulate_native(
 
 
 def native_worker(
-    project: Path, work: Path, name: str, pictures: Path, picture_bytes: int, part: np.ndarray, n_logits: int
+    project: Path, work: Path, name: str, images: Path, image_bytes: int, part: np.ndarray, n_logits: int
 ) -> Worker:
-    """A process that simulates the pictures ``part``, indices in a row, of the file ``pictures``."""
+    """A process that simulates the images ``part``, indices in a row, of the file ``images``."""
     results = _results(work, name)
     results.write_bytes(b"")
-    numbers = (picture_bytes, part[0], len(part))
-    command = [str(NATIVE.path(project).resolve()), *map(str, (pictures, results, *numbers))]
+    numbers = (image_bytes, part[0], len(part))
+    command = [str(NATIVE.path(project).resolve()), *map(str, (images, results, *numbers))]
     done = functools.partial(_finished, results, n_logits)
     return Worker(name, command, project.resolve(), work, int(part[0]), len(part), done)
 

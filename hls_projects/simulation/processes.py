@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 POLL_SECONDS = 0.2
-PICTURE_TIMEOUT = 120.0
+IMAGE_TIMEOUT = 120.0
 Progress = Callable[[int], None]
 
 
@@ -25,12 +25,12 @@ class SimulationError(Exception):
 
 @dataclass(frozen=True)
 class Worker:
-    """One process and the pictures ``first`` to ``first + count - 1`` that it simulates.
+    """One process and the images ``first`` to ``first + count - 1`` that it simulates.
 
     Args:
         command: program and arguments, run in ``folder``.
         logs: folder of what it says, ``<name>.stdout`` and ``<name>.stderr``.
-        done: number of its pictures that are finished.
+        done: number of its images that are finished.
     """
 
     name: str
@@ -53,27 +53,27 @@ class Worker:
         if status:
             ending = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with {status}"
             said = self.log("stderr").read_text(errors="replace")[-500:].strip() or "it said nothing"
-            raise SimulationError(f"the C-simulation {ending} at picture {self.first + self.done()}: {said}")
+            raise SimulationError(f"the C-simulation {ending} at image {self.first + self.done()}: {said}")
         if self.done() != self.count:
             raise SimulationError(
-                f"the C-simulation gave {self.done()} of {self.count} results from picture {self.first} on"
+                f"the C-simulation gave {self.done()} of {self.count} results from image {self.first} on"
             )
 
 
 def split(count: int, workers: int | None = None) -> list[np.ndarray]:
-    """Indices of ``count`` pictures in as many runs as there are workers; default one a core."""
+    """Indices of ``count`` images in as many runs as there are workers; default one a core."""
     return np.array_split(np.arange(count), min(workers or os.cpu_count() or 1, count))
 
 
-def run_workers(workers: Sequence[Worker], progress: Progress, timeout: float = PICTURE_TIMEOUT) -> None:
+def run_workers(workers: Sequence[Worker], progress: Progress, timeout: float = IMAGE_TIMEOUT) -> None:
     """Run all of ``workers`` at once.
 
     Args:
-        progress: called with the number of finished pictures.
-        timeout: seconds without a finished picture after which a worker counts as hanging.
+        progress: called with the number of finished images.
+        timeout: seconds without a finished image after which a worker counts as hanging.
 
     Raises:
-        SimulationError: a worker that crashed, hung, was killed or left pictures out; the others are
+        SimulationError: a worker that crashed, hung, was killed or left images out; the others are
             ended then.
     """
     running: list[subprocess.Popen] = []
@@ -101,7 +101,7 @@ def _watch(workers: Sequence[Worker], running: Sequence[subprocess.Popen], progr
                 seen[index] = (done, time.monotonic())
             elif time.monotonic() - seen[index][1] > timeout:
                 raise SimulationError(
-                    f"the C-simulation has not finished picture {worker.first + done} within {timeout:g} s"
+                    f"the C-simulation has not finished image {worker.first + done} within {timeout:g} s"
                 )
         progress(sum(worker.done() for worker in workers))
         if None not in states:

@@ -21,7 +21,7 @@ REFERENCE = Program(
 
 
 def write_vectors(folder: Path, pixels: np.ndarray, predictions: np.ndarray) -> None:
-    """The test bench's input: one picture a line, and one line of expected codes each."""
+    """The test bench's input: one image a line, and one line of expected codes each."""
     folder.mkdir(parents=True, exist_ok=True)
     np.savetxt(folder / "tb_input_features.dat", pixels.reshape(len(pixels), -1), fmt="%d")
     np.savetxt(folder / "tb_output_predictions.dat", predictions.reshape(len(predictions), -1), fmt="%d")
@@ -42,14 +42,14 @@ def simulate_reference(
         work: folder for vectors and logs, one subfolder a worker.
         pixels: uint8 (N, H, W, C). predictions: expected logit codes (N, classes); the test bench
             prints them, it does not feed them in.
-        progress: called with the number of finished pictures.
+        progress: called with the number of finished images.
         workers: processes; default one a core.
 
     Returns:
         Logit codes, int64 (N, classes).
 
     Raises:
-        SimulationError: a worker that crashed, hung or left pictures out.
+        SimulationError: a worker that crashed, hung or left images out.
     """
     started = [
         reference_worker(project, work / f"worker{index}", pixels[part], predictions[part], int(part[0]))
@@ -60,7 +60,7 @@ def simulate_reference(
 
 
 def reference_worker(project: Path, folder: Path, pixels: np.ndarray, predictions: np.ndarray, first: int) -> Worker:
-    """A process that simulates ``pixels``, of which the first is picture ``first``, in ``folder``."""
+    """A process that simulates ``pixels``, of which the first is image ``first``, in ``folder``."""
     write_vectors(folder / "tb_data", pixels, predictions)
     (folder / "firmware").symlink_to(os.path.relpath(project / "firmware", folder))
     command = [str(REFERENCE.path(project).resolve())]
@@ -73,7 +73,7 @@ def read_log(folder: Path) -> np.ndarray:
 
 
 def read_trace(work: Path, layer: str, shape: tuple[int, ...]) -> np.ndarray:
-    """One operator's traced output of all pictures, (N, *shape), in the workers' order."""
+    """One operator's traced output of all images, (N, *shape), in the workers' order."""
     logs = sorted(work.glob("worker*"), key=lambda folder: int(folder.name.removeprefix("worker")))
     values = [np.loadtxt(folder / "tb_data" / f"{layer}_output.log", ndmin=2) for folder in logs]
     return np.concatenate(values).astype(np.int64).reshape(-1, *shape)

@@ -1,4 +1,4 @@
-"""Pictures to classes on the board: the driver of the bitstream beside it, for PYNQ 2.7 or later.
+"""Images to classes on the board: the driver of the bitstream beside it, for PYNQ 2.7 or later.
 
     from accelerator import Accelerator
 
@@ -24,12 +24,12 @@ FORMAT = 1
 # Registers of the core: AXI4-Lite's control, and the counters by the names that the .hwh has for them.
 CONTROL = 0x00
 START, AUTO_RESTART = 0x01, 0x80
-COUNTERS = ("pictures_in", "pictures_out", "wrong_packets", "cycles", "starved", "blocked")
+COUNTERS = ("images_in", "images_out", "wrong_packets", "cycles", "starved", "blocked")
 # Registers of the DMA's two channels (AMD PG021).
 CHANNELS = (0x00, 0x30)
 DMA_RESET = 0x04
 RESET_SECONDS = 0.1
-# A reset takes tens of clocks to get through; a core in reset does not answer the processor.
+# A reset takes tens of cycles to get through; a core in reset does not answer the processor.
 SETTLE_SECONDS = 0.001
 BUFFERS = 2
 
@@ -43,31 +43,31 @@ class ManifestError(AcceleratorError):
 
 
 class AcceleratorTimeout(AcceleratorError):
-    """No picture went in and no result came out for too long."""
+    """No image went in and no result came out for too long."""
 
 
 class Statistics:
-    """Of all pictures since the accelerator was opened, on the host's clock."""
+    """Of all images since the accelerator was opened, on the host's clock."""
 
     def __init__(self) -> None:
-        self.pictures = 0
+        self.images = 0
         self.seconds = 0.0
         self.latency_sum = self.latency_max = 0.0
         self.latency_min = math.inf
 
     @property
-    def pictures_per_second(self) -> float:
-        """0 before the first picture."""
-        return self.pictures / self.seconds if self.seconds else 0.0
+    def images_per_second(self) -> float:
+        """0 before the first image."""
+        return self.images / self.seconds if self.seconds else 0.0
 
     @property
     def latency_mean(self) -> float:
-        """Seconds from the start of a picture's transfer to its result."""
-        return self.latency_sum / self.pictures if self.pictures else 0.0
+        """Seconds from the start of an image's transfer to its result."""
+        return self.latency_sum / self.images if self.images else 0.0
 
     def add(self, seconds: float, latencies: np.ndarray) -> None:
-        """A batch that took ``seconds``, and its pictures' latencies."""
-        self.pictures += len(latencies)
+        """A batch that took ``seconds``, and its images' latencies."""
+        self.images += len(latencies)
         self.seconds += seconds
         self.latency_sum += float(latencies.sum())
         self.latency_min = min(self.latency_min, float(latencies.min()))
@@ -119,7 +119,7 @@ class Accelerator:
 
     Args:
         folder: with ``manifest.json``, the bitstream and its ``.hwh``.
-        timeout: seconds without a picture in or a result out after which a transfer is given up.
+        timeout: seconds without an image in or a result out after which a transfer is given up.
 
     Raises:
         ManifestError: see :func:`read_manifest` and :func:`check_files`, or a build without a bitstream.
@@ -134,7 +134,7 @@ class Accelerator:
         if bitstream is None:
             raise ManifestError(f"{folder} has no bitstream; build it with flows/build.py --bitstream")
         check_files(folder, self.manifest, [bitstream["bit"], bitstream["hwh"]])
-        self._shape = tuple(self.manifest["picture"]["shape"])
+        self._shape = tuple(self.manifest["image"]["shape"])
         self._classes = self.manifest["result"]["classes"]
         self._words = self.manifest["result"]["words"]
         self._scale = 2.0 ** self.manifest["result"]["logit_scale_log2"]
@@ -161,16 +161,16 @@ class Accelerator:
         self.reset()
 
     def classify(self, images: np.ndarray) -> np.ndarray:
-        """Classes of pictures.
+        """Classes of images.
 
         Args:
-            images: uint8 (N, height, width, channels) as the manifest has them, or one picture without N.
+            images: uint8 (N, height, width, channels) as the manifest has them, or one image without N.
 
         Returns:
             int64 (N,); the first of the largest logits wins.
 
         Raises:
-            TypeError, ValueError: other pictures than these.
+            TypeError, ValueError: other images than these.
             AcceleratorTimeout, AcceleratorError: what went wrong and where; the core was reset, and the next call
                 starts anew.
         """
@@ -185,7 +185,7 @@ class Accelerator:
             try:
                 latencies = self._exchange(images, words)
             except BaseException:
-                # What is still in the core and the DMA would be taken for the next picture's.
+                # What is still in the core and the DMA would be taken for the next image's.
                 self.reset()
                 raise
             self.statistics.add(time.monotonic() - started, latencies)
@@ -194,7 +194,7 @@ class Accelerator:
     def counters(self) -> dict[str, int]:
         """The core's own counters since its reset, of 32 bits: they start again at 0.
 
-        ``cycles`` are clocks, ``starved`` those of them without data from the DMA, ``blocked`` those without room.
+        ``cycles`` are cycles, ``starved`` those of them without data from the DMA, ``blocked`` those without room.
         """
         return {name: self._core.read(offset) for name, offset in self._offsets.items()}
 
@@ -240,14 +240,14 @@ class Accelerator:
         return one
 
     def _exchange(self, images: np.ndarray, words: np.ndarray) -> np.ndarray:
-        """Send every picture while results come in; two buffers each way, so that the next one is ready.
+        """Send every image while results come in; two buffers each way, so that the next one is ready.
 
         Returns:
-            Seconds from the start of each picture's transfer to its result.
+            Seconds from the start of each image's transfer to its result.
         """
         send, receive, count = self._dma.sendchannel, self._dma.recvchannel, len(images)
         times = np.zeros(count)
-        filled = sent = received = 0  # pictures in a buffer, in a transfer, and with a result
+        filled = sent = received = 0  # images in a buffer, in a transfer, and with a result
         sending = False
         receive.transfer(self._outputs[0])
         last_move = time.monotonic()
@@ -270,15 +270,15 @@ class Accelerator:
                 last_move = time.monotonic()
             elif time.monotonic() - last_move > self.timeout:
                 raise AcceleratorTimeout(
-                    f"picture {received} of {count}: no result within {self.timeout:g} s ({self._told()}); "
+                    f"image {received} of {count}: no result within {self.timeout:g} s ({self._told()}); "
                     "the core and the DMA were reset"
                 )
         return times
 
-    def _ended(self, channel: Any, picture: int, count: int) -> bool:
+    def _ended(self, channel: Any, image: int, count: int) -> bool:
         if channel.error:
             raise AcceleratorError(
-                f"picture {picture} of {count}: the DMA reports an error ({self._told()}); the core and it were reset"
+                f"image {image} of {count}: the DMA reports an error ({self._told()}); the core and it were reset"
             )
         return bool(channel.idle)
 
@@ -286,7 +286,7 @@ class Accelerator:
         receive.wait()  # ended already: it makes the buffer's content seen
         if receive.transferred != self._outputs[0].nbytes:
             raise AcceleratorError(
-                f"picture {received} of {count}: a result of {receive.transferred} bytes instead of "
+                f"image {received} of {count}: a result of {receive.transferred} bytes instead of "
                 f"{self._outputs[0].nbytes} ({self._told()}); the core and the DMA were reset"
             )
         words[received] = self._outputs[received % BUFFERS]
@@ -295,14 +295,14 @@ class Accelerator:
         number = int(words[received, self._classes + 1]) & 0xFFFFFFFF
         if number != self._packets & 0xFFFFFFFF:
             raise AcceleratorError(
-                f"picture {received} of {count}: the result of packet {number} came instead of that of "
+                f"image {received} of {count}: the result of packet {number} came instead of that of "
                 f"{self._packets} ({self._told()}); the core and the DMA were reset"
             )
         self._packets += 1
 
     def _told(self) -> str:
         found = self.counters()
-        return ", ".join(f"{name} {found[name]}" for name in ("pictures_in", "pictures_out", "wrong_packets"))
+        return ", ".join(f"{name} {found[name]}" for name in ("images_in", "images_out", "wrong_packets"))
 
 
 def accuracy(classes: np.ndarray, labels: np.ndarray | None) -> float | None:

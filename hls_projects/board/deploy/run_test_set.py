@@ -36,9 +36,9 @@ def run(folder: Path, count: int | None, timeout: float) -> int:
         classes, logits = accelerator.run(images)
         statistics, counters = accelerator.statistics, accelerator.counters()
     differ = int((logits != expected).sum())
-    print(f"{f'{len(images):,} pictures':<22}{'board':>12}{'report':>12}")
+    print(f"{f'{len(images):,} images':<22}{'board':>12}{'report':>12}")
     print(row("accuracy, %", accuracy(classes, labels), figures["accuracy_percent"]))
-    print(row("pictures a second", statistics.pictures_per_second, figures["pictures_per_second"]))
+    print(row("images/s", statistics.images_per_second, figures["images_per_second"]))
     print(row("latency, ms, mean", 1e3 * statistics.latency_mean, None))
     print(row("latency, ms, least", 1e3 * statistics.latency_min, None))
     print(row("latency, ms, most", 1e3 * statistics.latency_max, None))
@@ -49,7 +49,7 @@ def run(folder: Path, count: int | None, timeout: float) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, help="only the first N pictures")
+    parser.add_argument("--images", type=int, help="only the first N images")
     parser.add_argument("--timeout", type=float, default=2.0, help="seconds without a result (default: 2)")
     args = parser.parse_args(argv)
     try:

@@ -6,7 +6,7 @@ import numpy as np
 
 from hls_projects.cost import Demand, Rom
 from hls_projects.operators.base import HardwareOperator, Stage, elementwise
-from hls_projects.rtl.twin import Memory, Twin, code_type
+from hls_projects.verilog.twin import Memory, Twin, code_type
 
 
 class ActivationTable(HardwareOperator):

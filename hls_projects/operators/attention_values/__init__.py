@@ -10,9 +10,9 @@ from qonnx.core.datatype import BaseDataType
 from hls_projects.cost import Demand
 from hls_projects.integer import exact_matmul, requantize
 from hls_projects.operators.base import Folding, Stage, divisors, magnitude, shift_dtype, signed_width
-from hls_projects.operators.products import Shape, buffers, product_parameters, sum_clocks
+from hls_projects.operators.products import Shape, buffers, product_parameters, sum_cycles
 from hls_projects.operators.window import WINDOW_SIZES, WindowedOperator
-from hls_projects.rtl.twin import Twin
+from hls_projects.verilog.twin import Twin
 
 
 class AttentionValues(WindowedOperator):
@@ -61,7 +61,7 @@ class AttentionValues(WindowedOperator):
         return buffers(self, block) or super().buffers(block)
 
     def block_latency(self, block: str) -> int:
-        return sum_clocks(self) if block == "groups" else super().block_latency(block)
+        return sum_cycles(self) if block == "groups" else super().block_latency(block)
 
     def foldings(self) -> Iterator[Folding]:
         for heads in divisors(self.size("n_heads")):

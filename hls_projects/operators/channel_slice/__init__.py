@@ -7,7 +7,7 @@ import numpy as np
 from hls_projects.cost import Demand
 from hls_projects.dataflow.program import Read, Repeat, Together, Write
 from hls_projects.operators.base import HardwareOperator, Stage
-from hls_projects.rtl.twin import Twin
+from hls_projects.verilog.twin import Twin
 
 
 class ChannelSlice(HardwareOperator):

@@ -8,9 +8,9 @@ from qonnx.core.datatype import BaseDataType, DataType
 from hls_projects.cost import DSP_WIDTH, Demand, Rom, lut_ram
 from hls_projects.dataflow.program import Read, Repeat, Write, claim, fill, free, take
 from hls_projects.integer import requantize, significand, smallest_dtype
-from hls_projects.operators.base import HardwareOperator, Stage, block_of, clocks, magnitude, shift_dtype, signed_width
-from hls_projects.rtl.clocks import scale_factor_clocks
-from hls_projects.rtl.twin import Memory, Twin, code_type
+from hls_projects.operators.base import HardwareOperator, Stage, block_of, magnitude, shift_dtype, signed_width, stretch
+from hls_projects.verilog.cycles import scale_factor_cycles
+from hls_projects.verilog.twin import Memory, Twin, code_type
 
 
 class IntegerLayerNorm(HardwareOperator):
@@ -82,12 +82,12 @@ class IntegerLayerNorm(HardwareOperator):
     def stages(self) -> tuple[Stage, ...]:
         tokens, channels = self.size("n_tokens"), self.size("n_in")
         mean = block_of(channels, (Read("in0"),), "tokens")
-        squares = clocks(channels, first=(claim("centred"),), last=(free("tokens"), fill("centred")))
-        products = clocks(channels, (Write("out"),), last=(free("centred"),))
-        # The mean and the inverse root come a bit a clock.
-        mean_clocks = max(self.size("mean_multiplier").bit_length(), self.size("mean_shift"))
-        squares = (*clocks(mean_clocks + 4, first=(take("tokens"),)), *squares)
-        products = (*clocks(self._inverse_clocks() + 1, first=(take("centred"),)), *products)
+        squares = stretch(channels, first=(claim("centred"),), last=(free("tokens"), fill("centred")))
+        products = stretch(channels, (Write("out"),), last=(free("centred"),))
+        # The mean and the inverse root come a bit a cycle.
+        mean_cycles = max(self.size("mean_multiplier").bit_length(), self.size("mean_shift"))
+        squares = (*stretch(mean_cycles + 4, first=(take("tokens"),)), *squares)
+        products = (*stretch(self._inverse_cycles() + 1, first=(take("centred"),)), *products)
         programs = {"mean": mean, "squares": squares, "products": products}
         return tuple(Stage(name, (Repeat(tokens, program),)) for name, program in programs.items())
 
@@ -100,9 +100,9 @@ class IntegerLayerNorm(HardwareOperator):
         low, high = (int(exponent >> 1) for exponent in exponents)
         return low, high
 
-    def _inverse_clocks(self) -> int:
+    def _inverse_cycles(self) -> int:
         low, high = self._exponents()
-        return scale_factor_clocks(self.types()["square_t"].bitwidth(), high - low)
+        return scale_factor_cycles(self.types()["square_t"].bitwidth(), high - low)
 
     def twin(self) -> Twin:
         types, size = self.types(), self.size

@@ -11,7 +11,7 @@
 // table:   inverse_table[(exponent odd) * 128 + mantissa - 128], the inverse root
 // storage: the table; two tokens in, two tokens of centred codes
 // cycles:  of a token: mean n_in; squares n_in; products n_in. They work on different tokens. In Verilog squares
-//          wait for the mean, and products for the inverse root, which come a bit a clock.
+//          wait for the mean, and products for the inverse root, which come a bit a cycle.
 //
 // mean   = requantize(sum x * mean_multiplier, mean_shift)
 // c[k]   = requantize((x[k] << x_shift) - (mean << mean_align), centred_shift)

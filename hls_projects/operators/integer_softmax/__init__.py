@@ -8,10 +8,10 @@ from qonnx.core.datatype import BaseDataType
 from hls_projects.cost import DSP_WIDTH, Demand, Rom, lut_ram
 from hls_projects.dataflow.program import Read, Repeat, Write, claim, fill, free, take
 from hls_projects.integer import requantize, significand, smallest_dtype
-from hls_projects.operators.base import Stage, block_of, clocks, shift_dtype, signed_width
+from hls_projects.operators.base import Stage, block_of, shift_dtype, signed_width, stretch
 from hls_projects.operators.window import WINDOW_SIZES, WindowedOperator
-from hls_projects.rtl.clocks import scale_factor_clocks
-from hls_projects.rtl.twin import Memory, Twin, code_type
+from hls_projects.verilog.cycles import scale_factor_cycles
+from hls_projects.verilog.twin import Memory, Twin, code_type
 
 
 class IntegerSoftmax(WindowedOperator):
@@ -62,20 +62,20 @@ class IntegerSoftmax(WindowedOperator):
     def stages(self) -> tuple[Stage, ...]:
         rows, slots = self.size("n_tokens") * self.size("n_heads"), self.size("n_window")
         maximum = block_of(slots, (Read("in0"),), "rows")
-        exponentials = clocks(slots, first=(claim("exps"),), last=(free("rows"), fill("exps")))
-        exponentials = (*clocks(3, first=(take("rows"),)), *exponentials)
-        # The reciprocal comes a bit a clock.
-        products = clocks(slots, (Write("out"),), last=(free("exps"),))
-        products = (*clocks(self._reciprocal_clocks() + 1, first=(take("exps"),)), *products)
+        exponentials = stretch(slots, first=(claim("exps"),), last=(free("rows"), fill("exps")))
+        exponentials = (*stretch(3, first=(take("rows"),)), *exponentials)
+        # The reciprocal comes a bit a cycle.
+        products = stretch(slots, (Write("out"),), last=(free("exps"),))
+        products = (*stretch(self._reciprocal_cycles() + 1, first=(take("exps"),)), *products)
         programs = {"maximum": maximum, "exponentials": exponentials, "products": products}
         return tuple(Stage(name, (Repeat(rows, program),)) for name, program in programs.items())
 
     def output_latency(self) -> int:
         return 3
 
-    def _reciprocal_clocks(self) -> int:
+    def _reciprocal_cycles(self) -> int:
         _, (lowest, highest) = significand(np.array(self.sum_bounds()))
-        return scale_factor_clocks(self.types()["sum_t"].bitwidth(), int(highest - lowest))
+        return scale_factor_cycles(self.types()["sum_t"].bitwidth(), int(highest - lowest))
 
     def twin(self) -> Twin:
         _, (lowest, highest) = significand(np.array(self.sum_bounds()))

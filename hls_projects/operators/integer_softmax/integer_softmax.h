@@ -11,7 +11,7 @@
 // tables:  exp_table[distance to the row's maximum], reciprocal_table[mantissa - 128]
 // storage: the tables; two rows of scores, two rows of exponentials
 // cycles:  of a row: maximum n_window; exponentials n_window; products n_window. They work on different
-//          rows. In Verilog the products wait for the reciprocal, which comes a bit a clock.
+//          rows. In Verilog the products wait for the reciprocal, which comes a bit a cycle.
 //
 // Slots before the first key (window.h) count neither for the maximum nor for the sum, whatever they
 // hold, and give 0.

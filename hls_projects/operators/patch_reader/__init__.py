@@ -6,18 +6,18 @@ import numpy as np
 
 from hls_projects.cost import BlockRam, Demand, Rom
 from hls_projects.dataflow.program import Read, Repeat, Write, free, take
-from hls_projects.operators.base import HardwareOperator, Stage, block_of, clocks
-from hls_projects.rtl.twin import Memory, Twin
+from hls_projects.operators.base import HardwareOperator, Stage, block_of, stretch
+from hls_projects.verilog.twin import Memory, Twin
 
 
 class PatchReader(HardwareOperator):
-    """Cut the picture into patches, block by block, and send every pixel through its channel's table.
+    """Cut the image into patches, block by block, and send every pixel through its channel's table.
 
     Attributes:
         image_size, patch_size, n_channels: (image_size, image_size, n_channels) uint8 in,
             (patches, patch_size * patch_size * n_channels) codes out.
         block_height, block_width: rows and columns of the patches that leave together. Blocks leave
-            row by row, and so do the patches of a block; one row of the picture is a block, too.
+            row by row, and so do the patches of a block; one row of the image is a block, too.
         table: (n_channels * 256,) output codes.
     """
 
@@ -40,7 +40,7 @@ class PatchReader(HardwareOperator):
         pixels = self.size("block_height") * patch * self.size("image_size")
         read = block_of(pixels, (Read("in0"),), "rows")
         codes = pixels * self.size("n_channels")
-        write = clocks(codes, (Write("out"),), first=(take("rows"),), last=(free("rows"),))
+        write = stretch(codes, (Write("out"),), first=(take("rows"),), last=(free("rows"),))
         rows = grid // self.size("block_height")
         return (Stage("read", (Repeat(rows, read),)), Stage("write", (Repeat(rows, write),)))
 

@@ -9,7 +9,7 @@ from hls_projects.cost import Demand, Rom
 from hls_projects.dataflow.program import Repeat, Write
 from hls_projects.integer import requantize
 from hls_projects.operators.base import HardwareOperator, Stage, elementwise, magnitude, shift_dtype, signed_width
-from hls_projects.rtl.twin import Memory, Twin, code_type
+from hls_projects.verilog.twin import Memory, Twin, code_type
 
 
 class PositionEmbedding(HardwareOperator):

@@ -17,7 +17,7 @@ from hls_projects.operators.pot_linear.demand import demand
 from hls_projects.operators.pot_linear.foldings import foldings
 from hls_projects.operators.pot_linear.kernel_stages import kernel_stages
 from hls_projects.operators.pot_linear.layout import BLOCK, ELEMENTS, RAM_STYLES
-from hls_projects.rtl.twin import Twin
+from hls_projects.verilog.twin import Twin
 
 
 class PotLinear(HardwareOperator):
@@ -36,7 +36,7 @@ class PotLinear(HardwareOperator):
             in each block of :data:`BLOCK` inputs.
         ram_style: one of :data:`RAM_STYLES`, of the RAM with the tokens that come in, as FINN has it.
         result_buffers: 2 where the twin keeps an output's finished sum beside the one that is read out, for groups
-            that are worked on in fewer clocks than ``pe``.
+            that are worked on in fewer cycles than ``pe``.
     """
 
     kernel = "pot_linear"

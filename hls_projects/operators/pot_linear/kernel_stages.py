@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from hls_projects.dataflow.program import Program, Read, Repeat, Write, claim, fill, free, take
-from hls_projects.operators.base import Ports, Stage, around, block_of, clocks, moving
+from hls_projects.operators.base import Ports, Stage, around, block_of, moving, stretch
 
 if TYPE_CHECKING:
     from hls_projects.operators.pot_linear import PotLinear
@@ -26,7 +26,7 @@ def _multiply(operator: PotLinear) -> Program:
     cycles = math.ceil(operator.n_steps / operator.size("simd")) + buckets
 
     def group(first: Ports, last: Ports) -> Program:
-        return clocks(cycles, first=first, last=(claim("groups"), *last, fill("groups")))
+        return stretch(cycles, first=first, last=(claim("groups"), *last, fill("groups")))
 
     return around(operator.n_groups, group, (take("tokens"),), (free("tokens"),))
 

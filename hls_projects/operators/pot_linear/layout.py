@@ -1,7 +1,7 @@
 """The linear layer's twin in Verilog: its parameters and the layout of its memories.
 
 A weight of the layer is ``sign * factor * 2**power`` with a factor of 1, 3, 5 or 7; powers are counted from the lowest
-one of the layer. Words of the memory ``weights`` are in the order of the steps (see ``pot_linear_sequence.v``), the
+one of the layer. Words of the memory ``weights`` are in the order of the steps (see ``pot_linear_sequence.sv``), the
 codes of the elements side by side, the first element's lowest. A code is, from its high bit to its low one:
 
 - ``shift``: whether the weight is zero | sign | factor | power;
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hls_projects.rtl.twin import Memory, Twin
+from hls_projects.verilog.twin import Memory, Twin
 
 if TYPE_CHECKING:
     from hls_projects.operators.pot_linear import PotLinear
@@ -155,7 +155,7 @@ def check(operator: PotLinear) -> None:
     """
     name, pe = operator.onnx_node.name, operator.size("pe")
     if operator.size("simd") != 1:
-        raise ValueError(f"{name}: the twin takes one input a clock, simd 1, not {operator.size('simd')}")
+        raise ValueError(f"{name}: the twin takes one input a cycle, simd 1, not {operator.size('simd')}")
     if not 1 <= pe <= operator.size("n_out"):
         raise ValueError(f"{name}: pe {pe} is not in 1 ... {operator.size('n_out')}")
     tokens = operator.size("parallel_tokens")
@@ -388,7 +388,7 @@ def _pack(codes: list[int], width: int) -> int:
 
 
 def _drained_words(operator: PotLinear, parts: Parts) -> list[int]:
-    """The memory ``drained``; word 0 is for clocks without a drain."""
+    """The memory ``drained``; word 0 is for cycles without a drain."""
     pe = operator.size("pe")
     rows = np.ones((groups(operator) * pe, parts.powers), dtype=np.int64)
     for power in range(parts.powers):

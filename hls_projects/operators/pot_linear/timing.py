@@ -1,24 +1,24 @@
-"""Clocks of the linear layer, those of its twin in Verilog.
+"""Cycles of the linear layer, those of its twin in Verilog.
 
-A token has ``groups = ceil(n_out / pe)`` groups of outputs, worked on one after the other, a step a clock, or two
+A token has ``groups = ceil(n_out / pe)`` groups of outputs, worked on one after the other, a step a cycle, or two
 tokens have them with ``parallel_tokens``; ``powers`` counts the powers of two from the layer's lowest to its highest
 one. ::
 
     steps    = ceil(n_in / simd), or sparse 8 for every 16 inputs
     drain    = powers for the element bucket, else 1
-    addition = clocks from a step to its addition: 2 for bucket, 3 for shift and dsp,
+    addition = cycles from a step to its addition: 2 for bucket, 3 for shift and dsp,
                and 1 more with mantissa bits, but for dsp
     elements = pe * parallel_tokens
-    load     = n_in clocks a token, while the token or the two before are worked on
-    multiply = steps + drain clocks a group
-    write    = elements clocks a group, while the next one is worked on, whose last clock waits until this one is
+    load     = n_in cycles a token, while the token or the two before are worked on
+    multiply = steps + drain cycles a group
+    write    = elements cycles a group, while the next one is worked on, whose last cycle waits until this one is
                nearly read out; with two ``result_buffers`` the next group can be done meanwhile
-    leave    = n_out clocks a token, of two: the first one's results leave as they come, the second one's after them
+    leave    = n_out cycles a token, of two: the first one's results leave as they come, the second one's after them
     apart    = elements + addition - 2 (for up to 3, addition + 2), with two buffers elements: the least between groups
 
-Dense, where the stream never waits, a token, or two, take ``groups * max(steps + drain, apart)`` clocks.
+Dense, where the stream never waits, a token, or two, take ``groups * max(steps + drain, apart)`` cycles.
 
-Sparse, groups are worked on in chunks of up to ``32 >> bit_length(powers)``, block by block of 16 inputs: 8 clocks a
+Sparse, groups are worked on in chunks of up to ``32 >> bit_length(powers)``, block by block of 16 inputs: 8 cycles a
 group of the chunk, but 16 at least, for that many inputs are loaded meanwhile; the last block's groups drain one after
 the other. Where there is more than one chunk, or two tokens, the blocks are loaded from the token for each chunk, and
 where a chunk could have four groups it has two, which drain beside the next one's work: the first before its first
@@ -31,7 +31,7 @@ import math
 from typing import TYPE_CHECKING
 
 from hls_projects.dataflow.program import Program, Read, Repeat, Together, Wait, Write, claim, fill, free, take
-from hls_projects.operators.base import Ports, Stage, around, block_of, clocks, moving
+from hls_projects.operators.base import Ports, Stage, around, block_of, moving, stretch
 from hls_projects.operators.pot_linear.layout import BLOCK, KEPT, LEAST_ROOM, beside, chunks, first_places, order
 
 if TYPE_CHECKING:
@@ -58,12 +58,12 @@ def powers(operator: PotLinear) -> int:
 
 
 def drain(operator: PotLinear) -> int:
-    """Clocks after the steps of a group."""
+    """Cycles after the steps of a group."""
     return powers(operator) if operator.element == "bucket" else 1
 
 
 def addition(operator: PotLinear) -> int:
-    """Clocks from a step to its addition."""
+    """Cycles from a step to its addition."""
     factors = operator.element != "dsp" and operator.size("mantissa_bits") > 0
     return (2 if operator.element == "bucket" else 3) + int(factors)
 
@@ -89,7 +89,7 @@ def buffers(operator: PotLinear, block: str) -> int:
 
 
 def output_latency(operator: PotLinear) -> int:
-    """Clocks from the choice of a result to the word in the FIFO, but for those of the stage ``write``.
+    """Cycles from the choice of a result to the word in the FIFO, but for those of the stage ``write``.
 
     With two tokens a result has them behind it when it is in its queue, from which it leaves.
     """
@@ -132,7 +132,7 @@ def _load(operator: PotLinear) -> dict[str, Program]:
         return {"load": tuple(step for size in sizes for step in block_of(size, (Read("in0"),), "inputs"))}
 
     def block(first: Ports, last: Ports) -> Program:
-        return clocks(BLOCK, first=(*first, claim("inputs")), last=(*last, fill("inputs")))
+        return stretch(BLOCK, first=(*first, claim("inputs")), last=(*last, fill("inputs")))
 
     return {"load": whole, "again": around(times * blocks, block, (take("tokens"),), (free("tokens"),))}
 
@@ -154,7 +154,7 @@ def _sparse(operator: PotLinear) -> Program:
     blocks = math.ceil(operator.size("n_in") / BLOCK)
     program: Program = ()
     for banks in chunks(operator, powers(operator)):
-        before = (*clocks(work * banks, first=begin, last=end), *_wait(BLOCK - work * banks))
+        before = (*stretch(work * banks, first=begin, last=end), *_wait(BLOCK - work * banks))
         program = (*program, Repeat(blocks - 1, before))
         pauses = [*_pauses(operator, [work + drain(operator)] * (banks - 1)), 0]
         for bank in range(banks):
@@ -170,7 +170,7 @@ def _sparse_beside(operator: PotLinear) -> Program:
     half_way = blocks // 2
 
     def steps(banks: int, count: int) -> Program:
-        return (Repeat(count, clocks(work * banks, first=begin, last=end)),)
+        return (Repeat(count, stretch(work * banks, first=begin, last=end)),)
 
     program: Program = ()
     before: Program = ()
@@ -184,14 +184,14 @@ def _sparse_beside(operator: PotLinear) -> Program:
 
 
 def cycles(operator: PotLinear) -> int:
-    """Clocks of a picture with what no stage tells by itself: what the stages wait for one another."""
+    """Cycles of an image with what no stage tells by itself: what the stages wait for one another."""
     pairs = operator.size("n_tokens") // operator.size("parallel_tokens")
     waited = _token_beside(operator) if beside(operator, powers(operator)) else 0
     return pairs * max(waited, _leaving(operator) if operator.size("parallel_tokens") > 1 else 0)
 
 
 def _leaving(operator: PotLinear) -> int:
-    """Clocks in which the results of two tokens leave where they are read out as fast as can be.
+    """Cycles in which the results of two tokens leave where they are read out as fast as can be.
 
     While the second token's leave, the next first one's fill their queue; the rest then leaves as it comes.
     """
@@ -201,7 +201,7 @@ def _leaving(operator: PotLinear) -> int:
 
 
 def _token_beside(operator: PotLinear) -> int:
-    """Clocks of a token, or of two, whose groups are drained beside the next ones' work, with all that it waits for."""
+    """Cycles of a token, or of two, whose groups are drained beside the next ones' work, with all that it waits for."""
     work, blocks = max(KEPT, operator.block_nonzeros), math.ceil(operator.size("n_in") / BLOCK)
     clock, ends = Clock(operator), []
     for _ in range(STEADY):
@@ -224,7 +224,7 @@ class Clock:
         self.drains, self.apart, self.buffers = drain(operator), _apart(operator), operator.size("result_buffers")
         self.read = -self.apart
 
-    def work(self, block: int, clocks: int) -> None:
+    def work(self, block: int, cycles: int) -> None:
         """A group's steps on a block; another one than before is loaded while that of two before is free."""
         if block != self.block:
             if self.block is not None:
@@ -232,26 +232,26 @@ class Clock:
             self.block = block
             self.loaded = max(self.loaded, self.released[0]) + BLOCK
             self.now = max(self.now, self.loaded)
-        self.now += clocks
+        self.now += cycles
         self.worked = self.now
 
     def drain(self) -> None:
-        """A group's drain, whose last clock waits for a place for the results."""
+        """A group's drain, whose last cycle waits for a place for the results."""
         self.now = max(self.now + self.drains, self.read + (self.apart if self.buffers == 1 else 1))
         self.read = self.now if self.buffers == 1 else max(self.now, self.read + self.apart)
 
 
 def _group(operator: PotLinear, work: int, first: Ports, last: Ports) -> Program:
     """The steps of a group, beside whose first and last one ``first`` and ``last`` move, and its drain."""
-    return (*clocks(work, first=first, last=last), *_drain(operator))
+    return (*stretch(work, first=first, last=last), *_drain(operator))
 
 
 def _drain(operator: PotLinear) -> Program:
-    return clocks(drain(operator), last=(claim("groups"), fill("groups")))
+    return stretch(drain(operator), last=(claim("groups"), fill("groups")))
 
 
 def _pauses(operator: PotLinear, gaps: list[int]) -> list[int]:
-    """What groups that are done so many clocks after the one before wait for the read-out of results.
+    """What groups that are done so many cycles after the one before wait for the read-out of results.
 
     With a second buffer the results of one more group can be there before they are read out.
     """
@@ -275,7 +275,7 @@ def _early(operator: PotLinear, most: int) -> int:
 
 
 def _apart(operator: PotLinear) -> int:
-    """Clocks between two groups at least."""
+    """Cycles between two groups at least."""
     if operator.size("result_buffers") == 2:
         return elements(operator) + 1 - _early(operator, MOVE_EARLY)
     return elements(operator) + addition(operator) + 1 - _early(operator, EARLY)
@@ -289,7 +289,7 @@ def _read_out(operator: PotLinear) -> dict[str, Program]:
         place = added + count - _early(operator, EARLY) - 1
         return {"write": _write(operator, before, {0: (take("groups"),), place: (free("groups"),)}), **leave}
     ends = free("groups"), claim("results"), fill("results")
-    move = Repeat(operator.n_groups, clocks(added, first=(take("groups"),), last=ends))
+    move = Repeat(operator.n_groups, stretch(added, first=(take("groups"),), last=ends))
     place = count - 1 - _early(operator, EARLY)
     write = _write(operator, 0, {0: (take("results"),), place: (free("results"),)})
     return {"move": (move,), "write": write, **leave}
@@ -302,14 +302,14 @@ def _leave(operator: PotLinear) -> dict[str, Program]:
 
 
 def _before(operator: PotLinear) -> int:
-    """Clocks of the stage ``write`` before a group's first result."""
+    """Cycles of the stage ``write`` before a group's first result."""
     if operator.size("result_buffers") == 2:
         return 0
     return max(addition(operator) - _early(operator, EARLY), 0)
 
 
 def _write(operator: PotLinear, before: int, blocks: dict[int, Ports]) -> Program:
-    """``before`` clocks and those of the results of a group, and what moves of ``blocks`` in which of them."""
+    """``before`` cycles and those of the results of a group, and what moves of ``blocks`` in which of them."""
     pe, groups, tokens = operator.size("pe"), operator.n_groups, operator.size("parallel_tokens")
     single = operator.out_word() == 1
     queues = [(claim(queue), fill(queue)) for queue in ("first", "second")] if tokens > 1 else [(Write("out"),)]

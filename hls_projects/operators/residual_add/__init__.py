@@ -8,7 +8,7 @@ from qonnx.core.datatype import BaseDataType
 from hls_projects.cost import Demand
 from hls_projects.integer import requantize
 from hls_projects.operators.base import HardwareOperator, Stage, elementwise, magnitude, shift_dtype, signed_width
-from hls_projects.rtl.twin import Twin, code_type
+from hls_projects.verilog.twin import Twin, code_type
 
 
 class ResidualAdd(HardwareOperator):

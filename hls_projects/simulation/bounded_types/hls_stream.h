@@ -9,9 +9,9 @@
 // all. When every process that is left waits for a FIFO or a block, nothing can move any more: the
 // program says what is waited for and exits with 5.
 //
-// A pipelined loop moves the words of an iteration in one clock: each end of a FIFO once, and reads before
+// A pipelined loop moves the words of an iteration in one cycle: each end of a FIFO once, and reads before
 // writes. So what a process has read keeps its slot, and what it has written is not seen, until the process
-// goes on to the next clock.
+// goes on to the next cycle.
 
 #include <condition_variable>
 #include <cstdio>
@@ -182,7 +182,7 @@ class slots {
     user writer_, reader_;
 };
 
-// The thread's process goes on to its next clock.
+// The thread's process goes on to its next cycle.
 void processes::end_clock() {
     std::lock_guard<std::mutex> lock(mutex);
     for (const move &each : region::own().moved)

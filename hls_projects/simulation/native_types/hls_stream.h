@@ -44,7 +44,7 @@ template <class word_T> class stream {
     std::size_t size() const { return last_ - first_; }
 
   private:
-    // Most streams of a picture never grow.
+    // Most streams of an image never grow.
     static const std::size_t first_room = sizeof(word_T) < 4096 ? 8192 / sizeof(word_T) : 2;
 
     // Not inlined, so that reading and writing a word stays small enough to be.

@@ -1,0 +1,166 @@
+"""The output folder is the earlier one or the new one, and nothing stays beside it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from flows.building import workspace as module
+from flows.building.workspace import MARKER, WorkspaceError, read_marker, workspace
+from tests.support.models import listing, snapshot
+
+
+def make_build(out: Path, content: str = "old") -> Path:
+    out.mkdir(parents=True)
+    (out / MARKER).write_text('{"seconds": {}}')
+    (out / "data").write_text(content)
+    return out
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "outputs" / "out"
+
+
+def test_new_output_appears_whole(out: Path):
+    with workspace(out, keep=False) as folder:
+        (folder / "data").write_text("new")
+        assert not out.exists() and folder.parent == out.parent
+    assert snapshot(out.parent).keys() == {"out", "out/data"}
+
+
+@pytest.mark.parametrize("keep, left", [(False, {"fresh"}), (True, {"fresh", "data", MARKER})])
+def test_earlier_output_is_replaced_or_taken_up(out: Path, keep: bool, left: set[str]):
+    make_build(out)
+    with workspace(out, keep=keep) as folder:
+        (folder / "fresh").touch()
+    assert set(listing(out)) == left and listing(out.parent) == ["out"]
+
+
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
+def test_failure_leaves_the_earlier_output(out: Path, keep: bool, error: type[BaseException]):
+    make_build(out)
+    before = snapshot(out.parent)
+    with pytest.raises(error), workspace(out, keep=keep) as folder:
+        (folder / "data").write_text("new")
+        raise error
+    assert snapshot(out.parent) == before
+
+
+@pytest.mark.parametrize("name", ["thesis.txt", MARKER])
+def test_foreign_folder_is_refused(out: Path, name: str):
+    out.mkdir(parents=True)
+    (out / name).write_text('{"theirs": true}')
+    before = snapshot(out.parent)
+    with pytest.raises(WorkspaceError, match="no build wrote it; choose another --out"), workspace(out, keep=False):
+        pytest.fail("entered")
+    assert snapshot(out.parent) == before
+
+
+def test_regular_file_is_refused(tmp_path: Path):
+    (tmp_path / "file").write_text("mine")
+    for out in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(WorkspaceError), workspace(out, keep=False):
+            pytest.fail("entered")
+    assert snapshot(tmp_path).keys() == {"file"} and (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root writes everywhere")
+def test_read_only_parent_is_refused(tmp_path: Path):
+    tmp_path.chmod(0o555)
+    with pytest.raises(WorkspaceError, match="cannot write beside"), workspace(tmp_path / "out", keep=False):
+        pytest.fail("entered")
+
+
+def test_error_of_the_system_is_told(out: Path, monkeypatch: pytest.MonkeyPatch):
+    def fail(**_: object) -> str:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(module.tempfile, "mkdtemp", fail)
+    with pytest.raises(WorkspaceError, match=r"cannot write beside .*Permission denied"), workspace(out, keep=False):
+        pytest.fail("entered")
+    assert listing(out.parent) == []
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_going_on_needs_an_earlier_build(out: Path, exists: bool):
+    if exists:
+        out.mkdir(parents=True)
+    with pytest.raises(WorkspaceError, match="no earlier build to go on from"), workspace(out, keep=True):
+        pytest.fail("entered")
+
+
+def test_two_builds_into_one_folder(out: Path):
+    make_build(out)
+    with workspace(out, keep=False) as folder:
+        with pytest.raises(WorkspaceError, match="another build writes to"), workspace(out, keep=False):
+            pytest.fail("entered")
+        with workspace(out.with_name("other"), keep=False) as other:
+            (other / "data").touch()
+        (folder / "data").write_text("first")
+    assert (out / "data").read_text() == "first" and listing(out.parent) == ["other", "out"]
+
+
+def test_stale_lock_file_does_not_block(out: Path):
+    out.parent.mkdir()
+    out.with_name(".out.lock").touch()
+    with workspace(out, keep=False) as folder:
+        (folder / "data").touch()
+    assert listing(out.parent) == ["out"]
+
+
+def test_failed_rename_brings_the_earlier_output_back(out: Path, monkeypatch: pytest.MonkeyPatch):
+    make_build(out)
+    before, rename = snapshot(out.parent), Path.rename
+
+    def fail_once(self: Path, target: Path) -> Path:
+        if target == out and not self.name.endswith(".old"):
+            raise OSError(errno.EIO, "Input/output error")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail_once)
+    with pytest.raises(OSError, match="Input/output"), workspace(out, keep=False) as folder:
+        (folder / "data").write_text("new")
+    assert snapshot(out.parent) == before
+
+
+def test_interrupt_between_the_renames_comes_too_late(out: Path, monkeypatch: pytest.MonkeyPatch):
+    make_build(out)
+    handler, rename = signal.getsignal(signal.SIGINT), Path.rename
+
+    def interrupt(self: Path, target: Path) -> Path:
+        result = rename(self, target)
+        os.kill(os.getpid(), signal.SIGINT)
+        return result
+
+    monkeypatch.setattr(Path, "rename", interrupt)
+    with workspace(out, keep=False) as folder:
+        (folder / "data").write_text("new")
+    assert (out / "data").read_text() == "new" and listing(out.parent) == ["out"]
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_link_to_the_output_stays_a_link(out: Path, tmp_path: Path):
+    link = tmp_path / "link"
+    make_build(out)
+    link.symlink_to(out)
+    with workspace(link, keep=False) as folder:
+        (folder / "data").write_text("new")
+    assert link.is_symlink() and (out / "data").read_text() == "new"
+    assert listing(out.parent) == ["out"] and listing(tmp_path) == ["link", "outputs"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"seconds": 3}'])
+def test_marker_must_be_a_builds(out: Path, text: str):
+    make_build(out)
+    assert read_marker(out) == {"seconds": {}}
+    (out / MARKER).write_text(text)
+    assert read_marker(out) is None
+    shutil.rmtree(out)
+    assert read_marker(out) is None

@@ -1,0 +1,120 @@
+"""The same networks in Verilog, run by Verilator: what the simulation in Python is held against."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from hls_projects.dataflow.simulation import Trace
+
+RTL = Path(__file__).parent
+MARGIN = 50
+MAX_PORTS = 32
+MAX_LATENCY = 8
+Events = dict[str, np.ndarray]
+
+
+class VerilatorError(Exception):
+    """Verilator is missing or refuses the networks."""
+
+
+def run_verilog(traces: Sequence[Trace], work: Path) -> list[tuple[Events, Events]]:
+    """Simulate the networks of ``traces`` once more, all in one program.
+
+    Args:
+        traces: networks with bounded FIFOs; their cycles serve only to tell how long to go on after
+            the last of them.
+        work: folder for sources and program.
+
+    Returns:
+        For every network the cycles of the writes and of the reads, by FIFO.
+
+    Raises:
+        VerilatorError: no verilator on the path, or its refusal.
+    """
+    verilator = shutil.which("verilator")
+    if verilator is None:
+        raise VerilatorError("no verilator on the path; install it (Debian and Ubuntu: apt-get install verilator)")
+    work.mkdir(parents=True, exist_ok=True)
+    numbers = {
+        (index, fifo.name): number
+        for number, (index, fifo) in enumerate((i, f) for i, trace in enumerate(traces) for f in trace.network.fifos)
+    }
+    code: list[int] = []
+    networks = [_network(index, trace, numbers, code) for index, trace in enumerate(traces)]
+    (work / "networks.v").write_text(_render(traces, networks, len(code)))
+    (work / "programs.hex").write_text("".join(f"{word:x}\n" for word in code))
+    options = ["--binary", "--timescale", "1ns/1ns", "-Wno-WIDTH", "-CFLAGS", "-O0", "--top-module", "networks"]
+    _run([verilator, *options, str(RTL / "fifo.v"), str(RTL / "process.v"), "networks.v"], work)
+    events: dict[tuple[int, str], list[int]] = {}
+    for line in _run([str(work.resolve() / "obj_dir" / "Vnetworks")], work).splitlines():
+        if line.count(" ") == 2:
+            number, kind, cycle = line.split()
+            events.setdefault((int(number), kind), []).append(int(cycle))
+
+    def cycles(index: int, kind: str) -> Events:
+        names = (fifo.name for fifo in traces[index].network.fifos)
+        return {name: np.array(events.get((numbers[index, name], kind), []), dtype=np.int64) for name in names}
+
+    return [(cycles(index, "w"), cycles(index, "r")) for index in range(len(traces))]
+
+
+def _run(command: list[str], work: Path) -> str:
+    run = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise VerilatorError(f"{Path(command[0]).name} ended with {run.returncode}: {run.stderr[-2000:].strip()}")
+    return run.stdout
+
+
+def _render(traces: Sequence[Trace], networks: list[dict[str, Any]], code_words: int) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(RTL), undefined=jinja2.StrictUndefined, trim_blocks=True, autoescape=False
+    )
+    horizon = max(0, *(trace.last for trace in traces)) + max(map(_longest_wait, traces)) + MARGIN
+    return environment.get_template("networks.v.j2").render(networks=networks, horizon=horizon, code_words=code_words)
+
+
+def _longest_wait(trace: Trace) -> int:
+    waits = ((*(i.delay for i in found), rest) for found, rest in (p.instructions for p in trace.network.processes))
+    return max(max(cycles) for cycles in waits)
+
+
+def _network(index: int, trace: Trace, numbers: dict[tuple[int, str], int], code: list[int]) -> dict[str, Any]:
+    """What the template needs of one network, whose programs are appended to ``code``."""
+    wires = {fifo.name: f"fifo{numbers[index, fifo.name]}" for fifo in trace.network.fifos}
+    slow = next((fifo.name for fifo in trace.network.fifos if fifo.latency > MAX_LATENCY), None)
+    if slow:
+        raise VerilatorError(f"FIFO {slow} has a latency above {MAX_LATENCY}, the most in Verilog")
+    fifos = [
+        {
+            "wire": wires[f.name],
+            "id": numbers[index, f.name],
+            "depth": depth,
+            "latency": f.cycles(depth),
+            "together": 1 - f.frees(depth),
+        }
+        for f, depth in ((f, f.depth(trace.depths)) for f in trace.network.fifos)
+    ]
+    processes = []
+    for place, process in enumerate(trace.network.processes):
+        found, rest = process.instructions
+        ports = list(process.words)
+        if len(ports) > MAX_PORTS:
+            raise VerilatorError(f"process {process.name} has {len(ports)} ports; in Verilog it may have {MAX_PORTS}")
+        processes.append(
+            {
+                "name": f"process{index}_{place}",
+                "ports": [{"wire": wires[name], "is_write": writes} for name, writes in ports],
+                "offset": len(code),
+                "length": len(found),
+                "rest": rest,
+            }
+        )
+        code += [(i.delay << MAX_PORTS) | sum(1 << ports.index(end) for end in i.ends) for i in found]
+    return {"fifos": fifos, "processes": processes, "images": trace.images}
