@@ -30,7 +30,7 @@ class NormedConv(nn.Module):
     ) -> None:
         super().__init__()
         self.conv = quantizers.conv(config, in_channels, out_channels, kernel_size, bias=config.quantized, **geometry)
-        self.norm = nn.Identity() if config.quantized else nn.BatchNorm2d(out_channels)
+        self.norm = nn.Identity() if config.quantized else nn.BatchNorm2d(out_channels)  # folded by batch_norm.py
 
     def forward(self, x: Tensor) -> Tensor:
         return self.norm(self.conv(x))

@@ -210,6 +210,11 @@ class HybridConfig(_Fields):
         )
 
     @property
+    def tile_size(self) -> int:
+        """Tokens of the last stage that flow together."""
+        return self.stages[-1].tile_size
+
+    @property
     def quantized(self) -> bool:
         return self.weight_format != "float"
 

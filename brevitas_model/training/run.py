@@ -25,10 +25,12 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from brevitas_model import fused
+from brevitas_model.batch_norm import folded_state
 from brevitas_model.checkpoint import load_checkpoint, load_masks, read_tensors, save_checkpoint, write_tensors
 from brevitas_model.config import ConfigError, ViTConfig
 from brevitas_model.convnet import ConvNet
-from brevitas_model.models import build_model
+from brevitas_model.hybrid import HybridTransformer
+from brevitas_model.models import ModelConfig, build_model
 from brevitas_model.pruning import Masks, apply_masks, make_masks, ramp, removed, sparsity
 from brevitas_model.quantizers import CALIBRATION_STEPS
 from brevitas_model.shipped import CheckpointError, find_checkpoint
@@ -46,7 +48,9 @@ WHITENING_IMAGES = 5_000
 # Steps between two rankings of the weights while sparsity rises.
 RANKING_STEPS = 32
 # What a model and the checkpoint that it starts from may differ in.
-NUMBER_FORMATS = {"weight_format", "weight_scaling", "activation_bits", "logit_bits"}
+NUMBER_FORMATS = {
+    "weight_format", "depthwise_format", "weight_scaling", "activation_bits", "stream_bits", "logit_bits",
+}  # fmt: skip
 # No weight has a shape or a place of its own for these; position embeddings lie row by row in any token_order.
 TOKEN_LAYOUT = {"attention", "tile_size", "context_tiles", "token_order"}
 # Names of the random streams that a seed and an epoch or view select.
@@ -120,23 +124,35 @@ def calibrate(model: nn.Module, pixels: list[Tensor]) -> None:
 def carry_weights(source: nn.Module, model: nn.Module) -> None:
     """Give ``model`` the weights of ``source``, whose number formats, attention and tiles may be others.
 
-    Activation scales come along where both are quantized.
+    Activation scales come along where both are quantized. Batch norms of a float source are folded for a
+    quantized model.
 
     Raises:
         CheckpointError: the shapes differ.
     """
     if type(source) is not type(model):
         raise CheckpointError(f"the start is a {type(source).__name__}, not a {type(model).__name__}")
-    shape, other = dataclasses.asdict(model.config), dataclasses.asdict(source.config)
-    carried = set(shape) - NUMBER_FORMATS - TOKEN_LAYOUT
-    different = [name for name in shape if name in carried and shape[name] != other[name]]
+    shape, other = carried_shape(model.config), carried_shape(source.config)
+    different = [name for name in {**shape, **other} if shape.get(name) != other.get(name)]
     if different:
-        words = ", ".join(f"{name} {other[name]} instead of {shape[name]}" for name in different)
+        words = ", ".join(f"{name} {other.get(name)} instead of {shape.get(name)}" for name in different)
         raise CheckpointError(f"the start is a model of another shape: {words}")
-    kept = model.load_state_dict(source.state_dict(), strict=False)
+    folds = isinstance(source, HybridTransformer) and model.config.quantized and not source.config.quantized
+    kept = model.load_state_dict(folded_state(source) if folds else source.state_dict(), strict=False)
     missing = [key for key in kept.missing_keys if "_quant" not in key and "tensor_quant" not in key]
     if missing or kept.unexpected_keys:
         raise CheckpointError(f"the start is another model: {', '.join(missing + kept.unexpected_keys)[:200]}")
+
+
+def carried_shape(config: ModelConfig) -> dict[str, Any]:
+    """What two models must have in common for one to start from the other, field by field."""
+    fields = {name: value for name, value in dataclasses.asdict(config).items() if name not in NUMBER_FORMATS}
+    stages = [_without(stage, TOKEN_LAYOUT) for stage in fields.pop("stages", ())]
+    return _without(fields, TOKEN_LAYOUT) | {f"stages[{index}]": stage for index, stage in enumerate(stages)}
+
+
+def _without(fields: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in names}
 
 
 def check_images(recipe: Recipe, dataset: Dataset) -> None:
