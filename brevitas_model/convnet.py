@@ -30,15 +30,17 @@ class ConvNetConfig:
         width: channels of the first group; the two others have ``wide`` times as many.
         wide: see ``width``.
         num_classes: logits.
+        mirrored: in eval mode the logits are the mean of those of the image and of its mirror image.
 
     Raises:
-        ConfigError: a size that is not a positive integer.
+        ConfigError: a size that is not a positive integer, or ``mirrored`` that is no boolean.
     """
 
     architecture: Literal["convnet"] = "convnet"
     width: int = 64
     wide: int = 4
     num_classes: int = 10
+    mirrored: bool = False
 
     quantized = False
 
@@ -47,6 +49,8 @@ class ConvNetConfig:
             value = getattr(self, name)
             if type(value) is not int or not smallest <= value <= LARGEST_WIDTH:
                 raise ConfigError(f"{name} must be an integer of {smallest} to {LARGEST_WIDTH}, not {value!r}")
+        if not isinstance(self.mirrored, bool):
+            raise ConfigError(f"mirrored must be true or false, not {self.mirrored!r}")
 
 
 class Group(nn.Module):
@@ -85,6 +89,12 @@ class ConvNet(nn.Module):
         self.to(memory_format=torch.channels_last)  # half the time of a convolution on CPUs
 
     def forward(self, pixels: Tensor) -> Tensor:
+        if self.config.mirrored and not self.training:
+            return (self.logits(pixels) + self.logits(pixels.flip(2))) / 2
+        return self.logits(pixels)
+
+    def logits(self, pixels: Tensor) -> Tensor:
+        """Those of the images as they are."""
         x = F.gelu(self.whitening(_scaled(pixels)))  # (B, 24, 31, 31)
         x = self.groups(x)  # (B, C, 3, 3)
         return self.head(x.amax(dim=(2, 3))) / 9.0

@@ -29,6 +29,11 @@ def matrices(model: nn.Module, skip: tuple[str, ...] = ()) -> dict[str, nn.Linea
     return {name: module for name, module in found.items() if name not in skip}
 
 
+def layers(model: nn.Module) -> dict[str, nn.Linear | nn.Conv2d]:
+    """All layers of ``model`` that have weights, by name; depthwise ones, too."""
+    return {name: module for name, module in model.named_modules() if isinstance(module, (nn.Linear, nn.Conv2d))}
+
+
 def _is_matrix(module: nn.Module) -> bool:
     return isinstance(module, nn.Linear) or (isinstance(module, nn.Conv2d) and module.groups == 1)
 
