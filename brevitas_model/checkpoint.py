@@ -7,7 +7,6 @@ with the power-of-two scale of each row. A float model is stored in half precisi
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -20,29 +19,23 @@ from brevitas_model.codes import pack_bits, pack_weight, unpack_bits, unpack_wei
 from brevitas_model.config import ConfigError
 from brevitas_model.models import build_model, config_from_dict, config_to_json
 from brevitas_model.shipped import CheckpointError
+from hls_projects.files import replacing
 
 MASK, CODES, EXPONENT = ".weight_mask", ".weight_codes", ".weight_exponent"
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write a safetensors file beside ``path`` and rename it into place, so that it is whole or absent.
+    """Write a safetensors file, whole or not at all.
 
     Raises:
-        OSError: no room, or no right to write there.
+        OSError: no room, no right to write there, or ``path`` is no regular file.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        save_file({name: t.contiguous() for name, t in tensors.items()}, part, metadata=metadata)
+    with replacing(path) as part:
+        try:
+            save_file({name: t.contiguous() for name, t in tensors.items()}, part, metadata=metadata)
+        except SafetensorError as error:
+            raise OSError(f"{path} cannot be written: {error}") from error
         _sort_metadata(part)
-        part.chmod(0o644)
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        part.replace(path)
-    except SafetensorError as error:
-        raise OSError(f"{path} cannot be written: {error}") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _sort_metadata(path: Path) -> None:

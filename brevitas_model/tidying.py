@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import copy
 import itertools
-import re
+from collections.abc import Sequence
 from graphlib import TopologicalSorter
 
-from onnx import ModelProto, NodeProto, helper, shape_inference
+from onnx import ModelProto, NodeProto, ValueInfoProto, helper, shape_inference
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp, is_custom_op
 from qonnx.transformation.base import Transformation
@@ -21,6 +21,8 @@ from qonnx.transformation.general import (
     RemoveUnusedTensors,
     SortCommutativeInputsInitializerLast,
 )
+
+from hls_projects.names import IMAGE_PORT, LOGIT_PORT, identifier
 
 QUANTIZERS = ["Quant", "FloatQuant", "BipolarQuant", "Trunc"]
 
@@ -127,16 +129,16 @@ class OwnParameters(Transformation):
 class NameByModule(Transformation):
     """Unique names that are identifiers: nodes after the exporter's module paths, tensors after nodes.
 
-    qonnx's own renaming misses a tensor that feeds two inputs of one node.
+    The graph's ports get fixed names, because they become ports of the generated code. qonnx's own renaming misses a
+    tensor that feeds two inputs of one node.
     """
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
         graph = model.graph
-        fixed = {"": ""} | {port.name: port.name for port in (*graph.input, *graph.output)}
-        names = dict(fixed)
+        names = {"": ""} | _port_names(graph.input, IMAGE_PORT) | _port_names(graph.output, LOGIT_PORT)
         taken: set[str] = set()
         for node in graph.node:
-            node.name = _unique(_identifier(node), taken)
+            node.name = identifier(_module_path(node), taken)
             for index, tensor in enumerate(node.input):
                 names.setdefault(tensor, f"{node.name}_param{index}")
             for index, tensor in enumerate(node.output):
@@ -144,14 +146,20 @@ class NameByModule(Transformation):
         for node in graph.node:
             node.input[:] = [names[tensor] for tensor in node.input]
             node.output[:] = [names[tensor] for tensor in node.output]
-        for item in (*graph.initializer, *graph.value_info):
+        for item in (*graph.input, *graph.output, *graph.initializer, *graph.value_info):
             item.name = names.get(item.name, item.name)
         return model, False
 
 
-def _identifier(node: NodeProto) -> str:
+def _port_names(ports: Sequence[ValueInfoProto], name: str) -> dict[str, str]:
+    """``name`` for the only port, numbered names for several, by the names that they have."""
+    return {port.name: f"{name}_{index}" if index else name for index, port in enumerate(ports)}
+
+
+def _module_path(node: NodeProto) -> str:
+    """The exporter's path of the module that ``node`` belongs to; the kind of the node where it has no name."""
     path = node.name.replace("act_quant/export_handler", "").replace("export_handler", "")
-    return re.sub(r"\W+", "_", path).strip("_") or node.op_type
+    return path if any(letter.isalnum() for letter in path) else node.op_type
 
 
 def _unique(name: str, taken: set[str]) -> str:

@@ -18,11 +18,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from brevitas_model.files import write_whole
 from flows.command_line import CommandParser, guarded
 from flows.reporting.formatting import figure
 from flows.reporting.schema import ReportError
 from flows.reporting.synthesis import ESTIMATED, KINDS, Figure, Row, side_by_side, synthesis_facts
+from hls_projects.files import write_whole
 from hls_projects.targets import TARGET_HELP, Target, TargetError, load_target, target_names
 from hls_projects.vendor_reports import VendorReportError, VendorReports, check_part, read_folder
 

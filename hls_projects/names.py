@@ -77,9 +77,14 @@ def identifier(text: str, taken: set[str] | None = None) -> str:
     return chosen
 
 
-def is_identifier(text: str) -> bool:
-    """Whether ``text`` can stand in generated code as it is."""
-    return bool(IDENTIFIER.fullmatch(text)) and not _reserved(text)
+def is_identifier(text: str, *, generated: bool = False) -> bool:
+    """Whether ``text`` can stand in generated code as it is.
+
+    Args:
+        generated: allow the names that the generated code gives to its own parts.
+    """
+    reserved = text in KEYWORDS if generated else _reserved(text)
+    return bool(IDENTIFIER.fullmatch(text)) and not reserved
 
 
 def _reserved(name: str) -> bool:

@@ -15,16 +15,15 @@ from typing import Any
 from qonnx.core.modelwrapper import ModelWrapper
 
 from brevitas_model.config import ConfigError
-from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError
 from flows.building.provenance import PACKAGES, ROOT
 from hls_projects.cost import MODEL
 from hls_projects.dataflow.engine import ENGINE, library_meanwhile
+from hls_projects.files import cache_folder, write_whole
 from hls_projects.folding.depths import fold_pipeline
 from hls_projects.folding.folded import Folded, FoldOptions, at_clock, folded_as
 from hls_projects.lowering import lower
 from hls_projects.project.conversion import ConversionError, read_lowered
-from hls_projects.simulation.compiler import cache_dir
 from hls_projects.targets import Target
 
 SOURCES = ("brevitas_model", "hls_projects")
@@ -119,7 +118,7 @@ def _folding_file(model: ModelWrapper, target: Target, options: FoldOptions, rou
         digest.update(part.SerializeToString(deterministic=True))
     for path in FOLDED_BY:
         digest.update(path.read_bytes())
-    return cache_dir().parent / "folded" / f"{digest.hexdigest()[:32]}.json"
+    return cache_folder("folded", f"{digest.hexdigest()[:32]}.json")
 
 
 def _lowered_file(checkpoint: Path) -> Path:
@@ -128,7 +127,7 @@ def _lowered_file(checkpoint: Path) -> Path:
         content = checkpoint.read_bytes()
     except OSError as error:
         raise CheckpointError(f"checkpoint {checkpoint} cannot be read: {error.strerror}") from error
-    return cache_dir().parent / "lowered" / f"{hashlib.sha256(content + code_digest()).hexdigest()[:32]}.onnx"
+    return cache_folder("lowered", f"{hashlib.sha256(content + code_digest()).hexdigest()[:32]}.onnx")
 
 
 @functools.cache

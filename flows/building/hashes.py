@@ -16,8 +16,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from brevitas_model.files import write_whole
 from flows.building.workspace import MARKER, read_marker
+from hls_projects.files import write_whole
 from hls_projects.simulation import BOUNDED, NATIVE, REFERENCE
 from hls_projects.simulation.axi import AXI_BOUNDED, AXI_REFERENCE, AXI_SERVER
 

@@ -18,7 +18,6 @@ from tqdm import tqdm
 from brevitas_model.checkpoint import load_checkpoint
 from brevitas_model.config import ConfigError
 from brevitas_model.export import export as export_model
-from brevitas_model.files import write_whole
 from brevitas_model.tidying import tidy_up
 from brevitas_model.training.data import IMAGE_SHAPE, Dataset, load_cifar10, load_inputs
 from flows.building import summary, tracing
@@ -33,6 +32,7 @@ from flows.reporting.page import render_report, wrong_images
 from flows.reporting.schema import SCHEMA_VERSION, check_report
 from flows.reporting.synthesis import synthesis_facts, vendor_files
 from hls_projects import board, simulation
+from hls_projects.files import write_whole
 from hls_projects.folding.choices import folding_file
 from hls_projects.folding.depths import check_kernels, fold_pipeline, timed, timing_facts
 from hls_projects.folding.estimate import estimate_facts, resource_facts

@@ -18,13 +18,13 @@ from scipy import stats
 from tqdm import tqdm
 
 from brevitas_model.config import ConfigError
-from brevitas_model.files import write_whole
 from brevitas_model.training.recipe import Recipe
 from flows.searching.cost import OBJECTIVE, cost
 from flows.searching.driver import trial_recipe
 from flows.searching.errors import SearchError
 from flows.searching.jobs import History, Job, Pool
 from flows.searching.space import read_toml
+from hls_projects.files import write_whole
 
 FEWEST = 6
 SHIPPED = Path(__file__).with_name("rank.toml")

@@ -14,13 +14,13 @@ from typing import Any
 
 from brevitas_model.checkpoint import load_checkpoint, save_checkpoint
 from brevitas_model.config import ViTConfig
-from brevitas_model.files import write_whole
 from brevitas_model.models import build_model
 from brevitas_model.training.run import carry_weights
 from flows.building.cached_graphs import code_digest, lowered_graph
 from hls_projects.dataflow import Deadlock, Network, Sizing, Trace, explain, simulate, size_fifos
 from hls_projects.dataflow.program import busy_cycles
 from hls_projects.dataflow.sizing import Depths
+from hls_projects.files import write_whole
 from hls_projects.folding.choices import operators_of
 from hls_projects.folding.depths import fold_pipeline
 from hls_projects.folding.folded import FoldOptions

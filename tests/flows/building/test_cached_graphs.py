@@ -20,7 +20,7 @@ from hls_projects.targets import load_target
 @pytest.fixture(autouse=True)
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of what is kept, nothing at first; compiled programs stay where they are."""
-    monkeypatch.setattr(kept_graphs, "cache_dir", lambda: tmp_path / "kept" / "programs")
+    monkeypatch.setattr(kept_graphs, "cache_folder", (tmp_path / "kept").joinpath)
     return tmp_path / "kept"
 
 
