@@ -55,6 +55,7 @@ IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*")
 # Names become parts of file names, of which a file system takes 255 bytes.
 LONGEST = 120
 UNNAMED = "unnamed"
+LONGEST_SHOWN = 80
 
 
 def identifier(text: str, taken: set[str] | None = None) -> str:
@@ -85,6 +86,12 @@ def is_identifier(text: str, *, generated: bool = False) -> bool:
     """
     reserved = text in KEYWORDS if generated else _reserved(text)
     return bool(IDENTIFIER.fullmatch(text)) and not reserved
+
+
+def shown(text: str) -> str:
+    """``text`` of a file in a message: in one line, of printable characters, not too long."""
+    printable = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    return printable if len(printable) <= LONGEST_SHOWN else f"{printable[: LONGEST_SHOWN - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _reserved(name: str) -> bool:
