@@ -29,7 +29,7 @@ from hls_projects.board import BoardError
 from hls_projects.cost import CostError
 from hls_projects.dataflow import NetworkError
 from hls_projects.errors import InputError
-from hls_projects.folding.choices import FoldingError
+from hls_projects.folding.options import FoldingError
 from hls_projects.graphs.qonnx_file import QonnxError
 from hls_projects.graphs.ranges import RangeError
 from hls_projects.lowering import LoweringError

@@ -21,7 +21,7 @@ from brevitas_model.export import export as export_model
 from brevitas_model.tidying import tidy_up
 from brevitas_model.training.data import IMAGE_SHAPE, Dataset, load_cifar10, load_inputs
 from flows.building import summary, tracing
-from flows.building.cached_graphs import keep_folding, keep_lowered
+from flows.building.cached_graphs import store_folding, store_lowered
 from flows.building.deploying import DEPLOYED, VENDOR, manifest_facts, run_tools
 from flows.building.provenance import provenance, versions
 from flows.building.settings import Settings, options_of
@@ -33,9 +33,10 @@ from flows.reporting.schema import SCHEMA_VERSION, check_report
 from flows.reporting.synthesis import synthesis_facts, vendor_files
 from hls_projects import board, simulation
 from hls_projects.files import write_whole
-from hls_projects.folding.choices import folding_file
-from hls_projects.folding.depths import check_kernels, fold_pipeline, timed, timing_facts
-from hls_projects.folding.estimate import estimate_facts, resource_facts
+from hls_projects.folding.depths import check_kernels, settled_trace
+from hls_projects.folding.estimate import estimate_facts, resource_facts, timing_facts
+from hls_projects.folding.json_file import foldings_text
+from hls_projects.folding.search import fold_pipeline
 from hls_projects.graphs.qonnx_file import QonnxError, check_tidy, read_qonnx, read_tidy
 from hls_projects.graphs.ranges import annotate_ranges, max_bits
 from hls_projects.lowering import lower
@@ -204,7 +205,7 @@ def lower_graph(build: Build) -> None:
     lowered = lower(model)
     lowered.save(str(build.folder / "lowered.onnx"))
     if build.facts["config"] is not None:
-        keep_lowered(build.path("checkpoint.safetensors"), lowered)
+        store_lowered(build.path("checkpoint.safetensors"), lowered)
     build.facts["model"] = summary.model_facts(model, lowered) | {"config": build.facts["config"]}
 
 
@@ -215,13 +216,13 @@ def fold_graph(build: Build) -> None:
     options = options_of(settings)
     folded = fold_pipeline(lowered, target, options, settings.fifo_depths)
     if not (options.file or settings.fifo_depths):
-        keep_folding(lowered, target, options, folded)
-    trace = timed(folded.network, folded.depths)
+        store_folding(lowered, target, options, folded)
+    trace = settled_trace(folded.network, folded.depths)
     build.facts["timing"] = timing_facts(trace, target)
     build.facts["resources"] = resource_facts(folded.plan, target)
     folded.model.save(str(build.folder / "lowered.onnx"))
     written = {
-        "folding.json": folding_file(folded.plan.foldings),
+        "folding.json": foldings_text(folded.plan.foldings),
         "fifo_depths.json": pipeline.depths_file(folded.network, folded.depths),
         "estimate.json": json.dumps(estimate_facts(folded, trace, target), indent=2) + "\n",
     }

@@ -22,8 +22,8 @@ from hls_projects.dataflow.program import busy_cycles
 from hls_projects.dataflow.sizing import Depths
 from hls_projects.files import write_whole
 from hls_projects.folding.choices import operators_of
-from hls_projects.folding.depths import fold_pipeline
-from hls_projects.folding.folded import FoldOptions
+from hls_projects.folding.options import FoldOptions
+from hls_projects.folding.search import fold_pipeline
 from hls_projects.project import pipeline
 from hls_projects.targets import Target
 

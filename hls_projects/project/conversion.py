@@ -33,6 +33,7 @@ from hls_projects.errors import InputError
 from hls_projects.graphs.onnx_file import OnnxFileError, check_attributes, read_onnx
 from hls_projects.names import IMAGE_PORT, LOGIT_PORT, is_identifier, shown
 from hls_projects.operators import DOMAIN, OPERATORS, HardwareOperator
+from hls_projects.operators.base import stream_shape
 from hls_projects.project.pipeline import set_depths
 from hls_projects.simulation.compiler import BLOCKS_HEADER
 from hls_projects.targets import Target
@@ -67,7 +68,7 @@ class HardwareLayer(Layer):
 
     def initialize(self) -> None:
         operator = self.get_attr("operator")
-        words = operator.stream_shape(operator.output_shape(), operator.out_word())
+        words = stream_shape(operator.output_shape(), operator.out_word())
         self.add_output_variable(words, precision=precision(operator.out_dtype))
         for name in operator.arrays:
             self.add_weights_variable(

@@ -18,8 +18,8 @@ from qonnx.custom_op.registry import getCustomOp
 from brevitas_model.export import export
 from hls_projects import simulation
 from hls_projects.dataflow import Network, NetworkError, explain, settled, simulate, size_fifos
-from hls_projects.dataflow.sizing import without_loss
-from hls_projects.folding.depths import check_kernels, chosen_depths, timed
+from hls_projects.dataflow.sizing import lossless_depths
+from hls_projects.folding.depths import check_kernels, chosen_depths, settled_trace
 from hls_projects.graphs.qonnx_file import batched
 from hls_projects.lowering import lower
 from hls_projects.project import pipeline
@@ -156,14 +156,16 @@ def test_depths_of_a_build_let_both_the_twins_and_the_cpp_run(
     for each in (project, folded_project):
         depths = chosen_depths(each.network, each.kernels, None)
         assert np.array_equal(run(each, tmp_path, depths), each.codes)
-        assert settled(each.network, depths).interval() == settled(each.network, without_loss(each.network)).interval()
+        assert (
+            settled(each.network, depths).interval() == settled(each.network, lossless_depths(each.network)).interval()
+        )
     # Those of the twins alone would not do.
-    assert run(folded_project, tmp_path, without_loss(folded_project.network)) is None
+    assert run(folded_project, tmp_path, lossless_depths(folded_project.network)) is None
 
 
 def test_depths_at_which_the_cpp_alone_stands_still_are_refused(folded_project: Project):
-    depths = without_loss(folded_project.network)
-    timed(folded_project.network, depths)
+    depths = lossless_depths(folded_project.network)
+    settled_trace(folded_project.network, depths)
     with pytest.raises(NetworkError, match=r"^the generated C\+\+ would stand still: deadlock after cycle"):
         check_kernels(folded_project.kernels, depths)
 

@@ -25,8 +25,8 @@ module channel_slice #(
     wire keep = place >= FIRST && place < FIRST + N_OUT;
     wire free = !out_valid || out_ready;
     assign in_ready = free || !keep;
-    counter #(.COUNT(N_IN), .WIDTH(CHANNEL_WIDTH)) channels (
-        .clk(clk), .rst(rst), .step(in_valid && in_ready), .value(channel), .last(last)
+    loop_counter #(.COUNT(N_IN), .WIDTH(CHANNEL_WIDTH)) channels (
+        .clk(clk), .rst(rst), .step(in_valid && in_ready), .inner(1'b1), .cut(1'b0), .count(channel), .last(last)
     );
     wire unused = last;
 

@@ -39,23 +39,33 @@ module patch_reader #(
     wire [ADDRESS-1:0] writing;
     wire filled;
     reg writing_half;
-    counter #(.COUNT(PIXELS), .WIDTH(ADDRESS)) pixels (
-        .clk(clk), .rst(rst), .step(take), .value(writing), .last(filled)
+    loop_counter #(.COUNT(PIXELS), .WIDTH(ADDRESS)) pixels (
+        .clk(clk), .rst(rst), .step(take), .inner(1'b1), .cut(1'b0), .count(writing), .last(filled)
     );
 
     // The loops of the reader, the innermost one first: `done` where it and those within it end.
     wire [5:0] done;
     wire [CHANNEL_WIDTH-1:0] channel;
-    counter #(.COUNT(N_CHANNELS), .WIDTH(CHANNEL_WIDTH)) channels (
-        .clk(clk), .rst(rst), .step(step), .value(channel), .last(done[0])
+    loop_counter #(.COUNT(N_CHANNELS), .WIDTH(CHANNEL_WIDTH)) channels (
+        .clk(clk), .rst(rst), .step(step), .inner(1'b1), .cut(1'b0), .count(channel), .last(done[0])
     );
-    loop #(.COUNT(PATCH_SIZE)) columns (.clk(clk), .rst(rst), .step(step), .inner(done[0]), .done(done[1]));
-    loop #(.COUNT(PATCH_SIZE)) rows (.clk(clk), .rst(rst), .step(step), .inner(done[1]), .done(done[2]));
-    loop #(.COUNT(BLOCK_WIDTH)) across (.clk(clk), .rst(rst), .step(step), .inner(done[2]), .done(done[3]));
-    loop #(.COUNT(BLOCK_HEIGHT)) down (.clk(clk), .rst(rst), .step(step), .inner(done[3]), .done(done[4]));
-    loop #(.COUNT(IMAGE_SIZE / PATCH_SIZE / BLOCK_WIDTH)) blocks (
-        .clk(clk), .rst(rst), .step(step), .inner(done[4]), .done(done[5])
+    /* verilator lint_off PINCONNECTEMPTY */
+    loop_counter #(.COUNT(PATCH_SIZE), .NESTED(1)) columns (
+        .clk(clk), .rst(rst), .step(step), .inner(done[0]), .cut(1'b0), .count(), .last(done[1])
     );
+    loop_counter #(.COUNT(PATCH_SIZE), .NESTED(1)) rows (
+        .clk(clk), .rst(rst), .step(step), .inner(done[1]), .cut(1'b0), .count(), .last(done[2])
+    );
+    loop_counter #(.COUNT(BLOCK_WIDTH), .NESTED(1)) across (
+        .clk(clk), .rst(rst), .step(step), .inner(done[2]), .cut(1'b0), .count(), .last(done[3])
+    );
+    loop_counter #(.COUNT(BLOCK_HEIGHT), .NESTED(1)) down (
+        .clk(clk), .rst(rst), .step(step), .inner(done[3]), .cut(1'b0), .count(), .last(done[4])
+    );
+    loop_counter #(.COUNT(IMAGE_SIZE / PATCH_SIZE / BLOCK_WIDTH), .NESTED(1)) blocks (
+        .clk(clk), .rst(rst), .step(step), .inner(done[4]), .cut(1'b0), .count(), .last(done[5])
+    );
+    /* verilator lint_on PINCONNECTEMPTY */
 
     // From a pixel to the next one: in the line, in the next line of the patch, the first one of the next
     // patch, of the next row of patches, and of the next block.

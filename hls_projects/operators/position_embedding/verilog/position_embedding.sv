@@ -44,8 +44,8 @@ module position_embedding #(
 
     wire [ADDRESS-1:0] address;
     wire last;
-    counter #(.COUNT(N_WORDS), .WIDTH(ADDRESS)) words (
-        .clk(clk), .rst(rst), .step(fetch), .value(address), .last(last)
+    loop_counter #(.COUNT(N_WORDS), .WIDTH(ADDRESS)) words (
+        .clk(clk), .rst(rst), .step(fetch), .inner(1'b1), .cut(1'b0), .count(address), .last(last)
     );
     always @(posedge clk) begin
         if (fetch) position <= table_words[address];

@@ -40,11 +40,11 @@ module token_pooling #(
     wire gives = AVERAGE != 0 ? last_token : token == 0;
     assign in_ready = !gives || move || !total_valid;
     wire take = in_valid && in_ready;
-    counter #(.COUNT(N_IN), .WIDTH(CHANNEL_WIDTH)) channels (
-        .clk(clk), .rst(rst), .step(take), .value(channel), .last(last_channel)
+    loop_counter #(.COUNT(N_IN), .WIDTH(CHANNEL_WIDTH)) channels (
+        .clk(clk), .rst(rst), .step(take), .inner(1'b1), .cut(1'b0), .count(channel), .last(last_channel)
     );
-    counter #(.COUNT(N_TOKENS), .WIDTH(TOKEN_WIDTH)) tokens (
-        .clk(clk), .rst(rst), .step(take && last_channel), .value(token), .last(last_token)
+    loop_counter #(.COUNT(N_TOKENS), .WIDTH(TOKEN_WIDTH)) tokens (
+        .clk(clk), .rst(rst), .step(take && last_channel), .inner(1'b1), .cut(1'b0), .count(token), .last(last_token)
     );
 
     wire sign = IN_SIGNED != 0 && in_data[IN_WIDTH-1];

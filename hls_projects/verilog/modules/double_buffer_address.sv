@@ -3,7 +3,7 @@
 
 `default_nettype none
 
-module halves #(
+module double_buffer_address #(
     parameter WORDS = 96,
     parameter ADDRESS = $clog2(2 * WORDS)
 ) (
