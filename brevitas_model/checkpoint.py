@@ -16,10 +16,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from brevitas_model.codes import pack_bits, pack_weight, unpack_bits, unpack_weight
-from brevitas_model.config import ConfigError
 from brevitas_model.models import build_model, config_from_dict, config_to_json
 from brevitas_model.shipped import CheckpointError
-from hls_projects.files import replacing
+from hls_projects.files import check_readable, parse_json, replacing
 
 MASK, CODES, EXPONENT = ".weight_mask", ".weight_codes", ".weight_exponent"
 
@@ -59,6 +58,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     if not path.is_file():
         raise CheckpointError(f"checkpoint {path} does not exist; name a model.safetensors that flows/train.py made")
     try:
+        check_readable(path)
         with safe_open(path, framework="pt") as file:
             names = file.keys()
             return {name: file.get_tensor(name) for name in names}, dict(file.metadata() or {})
@@ -87,13 +87,13 @@ def load_checkpoint(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     """
     tensors, metadata = read_tensors(path)
     try:
-        config = config_from_dict(json.loads(metadata["config"]))
-        training = json.loads(metadata.get("training", "{}"))
+        config = config_from_dict(parse_json(metadata["config"]))
+        training = parse_json(metadata.get("training", "{}"))
     except KeyError as error:
         raise CheckpointError(
             f"checkpoint {path} carries no model configuration; use one that flows/train.py made"
         ) from error
-    except (json.JSONDecodeError, ConfigError, TypeError) as error:
+    except (ValueError, TypeError) as error:
         raise CheckpointError(f"checkpoint {path} carries an invalid configuration: {error}") from error
     model = build_model(config)
     try:

@@ -9,12 +9,15 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import json
 import os
 import secrets
 import shutil
 import stat
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 from filelock import FileLock, Timeout
@@ -27,6 +30,7 @@ AT_FDCWD = -100
 RENAME_EXCHANGE = 2
 # A file that is read at once; larger ones are no inputs of this project.
 LARGEST = 4 << 30
+LARGEST_TEXT = 64 << 20
 
 
 class FileError(OSError, InputError):
@@ -103,8 +107,11 @@ def read_whole(path: Path, largest: int = LARGEST) -> bytes:
         FileError: a device, a FIFO, a folder, or a larger file.
         OSError: what the system says.
     """
-    # Without O_NONBLOCK, to open a FIFO would wait for its writer.
-    number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        # Without O_NONBLOCK, to open a FIFO would wait for its writer.
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except ValueError as error:  # a null in the name
+        raise FileError(errno.EINVAL, str(error), repr(str(path))) from error
     try:
         facts = os.fstat(number)
         if not stat.S_ISREG(facts.st_mode):
@@ -115,6 +122,35 @@ def read_whole(path: Path, largest: int = LARGEST) -> bytes:
             return file.read(largest)
     finally:
         os.close(number)
+
+
+def read_text(path: Path, largest: int = LARGEST_TEXT) -> str:
+    """The text of a regular file in UTF-8; errors as of :func:`read_whole`, and ValueError where it is no text."""
+    return read_whole(path, largest).decode("utf-8")
+
+
+def parse_json(text: str) -> Any:
+    """What a JSON text says.
+
+    Raises:
+        ValueError: not JSON, nested too deeply, or a number of thousands of digits.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """What a TOML text says.
+
+    Raises:
+        ValueError: not TOML, nested too deeply, or a number of thousands of digits.
+    """
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def cache_folder(*parts: str) -> Path:

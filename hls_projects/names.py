@@ -45,7 +45,7 @@ VERILOG = """
 # Of the generated code: the top level, its ports, and what hls4ml and the assembly name after numbers and streams.
 GENERATED = re.compile(
     r"vit(_axi)?|board|clk|rst|fifo|stream_fork|(in|out)\d*_(valid|ready|data)|images|results"
-    r"|(pixels|logits)(_.*)?|clone_.*|(layer|config|weight|bias|w|b)\d+(_.*)?|(input|result|model_default|ap)_.*"
+    r"|(pixels|logits)(_.*)?|clone_.*|(layer|config|weight|bias|w|b)\d+(_.*)?|(input|result|model_default)_t|ap_u?(int|fixed)"
 )
 KEYWORDS = frozenset(f"{CPP} {VERILOG}".split())
 IMAGE_PORT, LOGIT_PORT = "pixels", "logits"
@@ -53,8 +53,10 @@ IMAGE_PORT, LOGIT_PORT = "pixels", "logits"
 
 IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*")
 # Names become parts of file names, of which a file system takes 255 bytes.
-LONGEST = 120
+LONGEST, DIGEST = 120, 12
 UNNAMED = "unnamed"
+FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=-]{0,63}")
+TCL_PLAIN = re.compile(r"[A-Za-z0-9_.:/+-]+")
 LONGEST_SHOWN = 80
 
 
@@ -69,11 +71,13 @@ def identifier(text: str, taken: set[str] | None = None) -> str:
     name = "_".join(re.findall(r"[A-Za-z0-9]+", text)) or UNNAMED
     if name[0].isdigit():
         name = f"n{name}"
+    if _reserved(name):
+        name = f"n_{name}"
     if len(name) > LONGEST:
-        name = f"{name[:LONGEST].rstrip('_')}_{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()[:12]}"
+        digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:DIGEST]
+        name = f"{name[: LONGEST - DIGEST - 1].rstrip('_')}_{digest}"
     candidates = itertools.chain([name], (f"{name}_{number}" for number in itertools.count(1)))
-    prefixed = itertools.chain([f"n_{name}"], (f"n_{name}_{number}" for number in itertools.count(1)))
-    chosen = next(found for found in (prefixed if _reserved(name) else candidates) if found not in taken)
+    chosen = next(found for found in candidates if found not in taken)
     taken.add(chosen)
     return chosen
 
@@ -86,6 +90,27 @@ def is_identifier(text: str, *, generated: bool = False) -> bool:
     """
     reserved = text in KEYWORDS if generated else _reserved(text)
     return bool(IDENTIFIER.fullmatch(text)) and not reserved
+
+
+def is_file_name(text: object) -> bool:
+    """Whether ``text`` is a name that can only be a file or a folder where it is put, never a path to elsewhere."""
+    return isinstance(text, str) and bool(FILE_NAME.fullmatch(text))
+
+
+def tcl_word(text: str) -> str:
+    """``text`` as one word of a Tcl script, in which nothing of it is substituted or ends a command.
+
+    A letter beyond 16 bits, which Tcl 8 has not, becomes the one that stands for unknown letters.
+    """
+    if TCL_PLAIN.fullmatch(text):
+        return text
+    return "".join(_tcl_letter(letter) for letter in text) or "{}"
+
+
+def _tcl_letter(letter: str) -> str:
+    if letter.isascii() and letter.isprintable():
+        return letter if letter.isalnum() else f"\\{letter}"
+    return f"\\u{ord(letter) if ord(letter) <= 0xFFFF else 0xFFFD:04x}"
 
 
 def shown(text: str) -> str:

@@ -36,7 +36,7 @@ from brevitas_model.training.curves import write_history
 from brevitas_model.training.data import Dataset
 from brevitas_model.training.distillation import Teacher, distillation_loss
 from brevitas_model.training.recipe import Recipe, Schedule
-from hls_projects.files import cache_folder
+from hls_projects.files import cache_folder, read_whole
 
 EVAL_BATCH = 250
 GRADIENT_NORM = 1.0
@@ -371,7 +371,7 @@ def start_digest(recipe: Recipe) -> str:
         return ""
     path = find_checkpoint(recipe.start)
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256(read_whole(path)).hexdigest()
     except OSError as error:
         raise CheckpointError(f"checkpoint {path} cannot be read: {error.strerror}") from error
 

@@ -18,7 +18,7 @@ from brevitas_model.config import ConfigError
 from brevitas_model.shipped import CheckpointError
 from flows.building.provenance import PACKAGES, ROOT
 from hls_projects.dataflow.engine import compiling_in_background
-from hls_projects.files import cache_folder, write_whole
+from hls_projects.files import cache_folder, parse_json, read_text, read_whole, write_whole
 from hls_projects.folding.folded import Folded, at_clock, restore
 from hls_projects.folding.options import FoldOptions
 from hls_projects.folding.search import fold_pipeline
@@ -94,7 +94,7 @@ def _store_folding(path: Path, folded: Folded) -> None:
 def _load_folding(path: Path) -> dict[str, Any] | None:
     """The content of a file of :func:`_store_folding`; None for a missing or damaged one."""
     try:
-        return json.loads(path.read_text())
+        return parse_json(read_text(path))
     except (OSError, ValueError):
         return None
 
@@ -129,7 +129,7 @@ def _lowered_path(checkpoint: Path) -> Path:
         CheckpointError: a checkpoint that cannot be read.
     """
     try:
-        content = checkpoint.read_bytes()
+        content = read_whole(checkpoint)
     except OSError as error:
         raise CheckpointError(f"checkpoint {checkpoint} cannot be read: {error.strerror}") from error
     return cache_folder("lowered", f"{hashlib.sha256(content + code_digest()).hexdigest()[:32]}.onnx")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 import shutil
 import signal
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from hls_projects.errors import InputError
-from hls_projects.files import locked, replace_folder
+from hls_projects.files import locked, parse_json, read_text, replace_folder
 from hls_projects.simulation.processes import STOPPING
 
 MARKER = "build.json"
@@ -28,7 +27,7 @@ class WorkspaceError(InputError):
 def read_marker(folder: Path) -> dict[str, Any] | None:
     """The facts that a build left in ``folder``; None where no build did."""
     try:
-        facts = json.loads((folder / MARKER).read_text())
+        facts = parse_json(read_text(folder / MARKER))
     except (OSError, ValueError):
         return None
     return facts if isinstance(facts, dict) and isinstance(facts.get("seconds"), dict) else None

@@ -15,7 +15,7 @@ from dataclasses import asdict
 from hls_projects import cost
 from hls_projects.calibration.grid import Design
 from hls_projects.calibration.table import digest
-from hls_projects.files import cache_folder, write_whole
+from hls_projects.files import cache_folder, parse_json, read_text, write_whole
 from hls_projects.rtl.assembly import Assembly
 from hls_projects.rtl.synthesis import Resources, SynthesisError, synthesise
 from hls_projects.verilog.sources import sources
@@ -80,8 +80,8 @@ def _cached(key: str, design: Design) -> Resources:
     digest_with_tool = hashlib.sha256(f"{key} {_version()}".encode()).hexdigest()[:32]
     cached = cache_folder("synthesis", f"{digest_with_tool}.json")
     # One that is missing or damaged is made again.
-    with contextlib.suppress(OSError, ValueError, TypeError, RecursionError):
-        return Resources(**json.loads(cached.read_text()))
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        return Resources(**parse_json(read_text(cached)))
     twin = design.twin
     measured = synthesise(twin.module, twin.parameters, sources(twin.module, design.folder), twin.memories)
     write_whole(cached, json.dumps(asdict(measured)))
