@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from brevitas_model.files import write_whole
 from flows.benchmarking.mlp import Mlp
 from flows.benchmarking.simulations import Inputs, Ours, Simulation, Took, make_simulations
 from flows.building.provenance import commit, versions
 from flows.command_line import Status
+from hls_projects.files import write_whole
 from hls_projects.simulation import compiler
 from hls_projects.targets import load_target
 

@@ -6,16 +6,16 @@ import argparse
 import json
 from typing import Any
 
-from brevitas_model.files import write_whole
-from flows.building.cached_graphs import folded_once, lowered_graph
+from flows.building.cached_graphs import fold_cached, lowered_graph
 from flows.command_line import Status
 from flows.command_line.options import fold_options
 from flows.plots.estimate_plot import save_plot
 from hls_projects.cost import KINDS
-from hls_projects.folding import choices as folding
-from hls_projects.folding.depths import timed
+from hls_projects.files import write_whole
+from hls_projects.folding.depths import settled_trace
 from hls_projects.folding.estimate import estimate_facts
 from hls_projects.folding.folded import at_clock
+from hls_projects.folding.json_file import foldings_text
 from hls_projects.project.conversion import read_lowered
 from hls_projects.targets import load_target
 
@@ -57,11 +57,11 @@ def estimate(args: argparse.Namespace) -> Status:
     options = fold_options(args, args.clock)
     target = at_clock(load_target(args.target), args.clock)
     model = read_lowered(args.lowered) if args.lowered else lowered_graph(args.checkpoint)
-    folded = folded_once(model, target, options, rough=True)
-    facts = estimate_facts(folded, timed(folded.network, folded.depths), target)
+    folded = fold_cached(model, target, options, rough=True)
+    facts = estimate_facts(folded, settled_trace(folded.network, folded.depths), target)
     print(table(facts))
     if args.write_folding:
-        write_whole(args.write_folding, folding.folding_file(folded.plan.foldings).encode())
+        write_whole(args.write_folding, foldings_text(folded.plan.foldings).encode())
     if args.json:
         write_whole(args.json, (json.dumps(facts, indent=2) + "\n").encode())
     if args.plot:

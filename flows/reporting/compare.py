@@ -9,10 +9,10 @@ from pathlib import Path
 from flows.command_line import Status
 from flows.reporting.comparing import Comparison, Row, Rule, as_json, compare_reports
 from flows.reporting.comparison_page import letters, render_comparison
-from flows.reporting.files import write_atomically
 from flows.reporting.formatting import figure, signed
 from flows.reporting.schema import read_report
 from hls_projects.errors import InputError
+from hls_projects.files import write_whole
 
 
 def compare(args: argparse.Namespace) -> Status:
@@ -41,7 +41,7 @@ def _compare(options: argparse.Namespace) -> Comparison:
 
 def _write(path: Path, text: str) -> None:
     try:
-        write_atomically(path, text)
+        write_whole(path, text)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}; nothing of it was left behind") from error
 

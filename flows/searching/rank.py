@@ -19,7 +19,6 @@ from scipy import stats
 from tqdm import tqdm
 
 from brevitas_model.config import ConfigError
-from brevitas_model.files import write_whole
 from brevitas_model.training.recipe import Recipe
 from flows.command_line import Status
 from flows.searching.cost import OBJECTIVE, cost
@@ -29,6 +28,8 @@ from flows.searching.lock import lock_folder
 from flows.searching.space import read_toml
 from flows.searching.starting import base_recipe, pool, splits
 from hls_projects.errors import InputError
+from hls_projects.files import write_whole
+from hls_projects.names import is_file_name, shown
 
 FEWEST = 6
 SHIPPED = Path(__file__).with_name("rank.toml")
@@ -49,6 +50,8 @@ def load_models(path: Path, base: Recipe) -> dict[str, Recipe]:
     known = {item.name for item in dataclasses.fields(base.model)}
     recipes: dict[str, Recipe] = {}
     for name, table in tables.items():
+        if not is_file_name(name):
+            raise ConfigError(f"models {path}: {shown(name)!r} names a folder; use letters, digits, and . _ + = -")
         if not isinstance(table, dict):
             raise ConfigError(f"models {path}: {name} is no table; write [{name}] and its sizes below")
         if unknown := sorted(set(table) - known):

@@ -12,7 +12,6 @@ from typing import Any
 from tqdm import tqdm
 
 from brevitas_model.config import ConfigError, ViTConfig
-from brevitas_model.files import write_whole
 from brevitas_model.training import data
 from brevitas_model.training.recipe import Recipe
 from flows.command_line import Status
@@ -24,6 +23,7 @@ from flows.sweeping.plot import sweep_plot
 from flows.sweeping.table import Row, csv_text, table
 from flows.sweeping.timings import Hardware, Timings
 from flows.sweeping.trainings import Training, make_trainings, train_all
+from hls_projects.files import write_whole
 from hls_projects.targets import Target, load_target
 
 

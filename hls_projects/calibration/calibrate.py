@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -15,6 +14,7 @@ from hls_projects.calibration.grid import FAMILIES, Family, Point
 from hls_projects.calibration.table import Row, digest
 from hls_projects.cost import MODEL
 from hls_projects.errors import InputError
+from hls_projects.files import write_whole
 from hls_projects.rtl.synthesis import synthesise
 from hls_projects.verilog.sources import sources
 
@@ -102,7 +102,4 @@ def fit_model(folder: Path, path: Path) -> dict:
 
 
 def write_model(model: dict, path: Path) -> None:
-    """Write beside ``path`` and rename into place."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(json.dumps(model, indent=1) + "\n")
-    part.replace(path)
+    write_whole(path, json.dumps(model, indent=1) + "\n")

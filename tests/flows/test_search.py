@@ -48,8 +48,8 @@ from flows.searching.sampler import PointSampler, key
 from flows.searching.space import SearchSpace, load_space
 from hls_projects.cost import KINDS
 from hls_projects.errors import InputError
-from hls_projects.folding.depths import fold_pipeline
 from hls_projects.folding.options import FoldOptions
+from hls_projects.folding.search import fold_pipeline
 from hls_projects.lowering import lower
 from hls_projects.targets import load_target
 from tests.support import ROOT
