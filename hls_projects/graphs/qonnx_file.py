@@ -14,7 +14,7 @@ from qonnx.transformation.change_batchsize import ChangeBatchSize
 from qonnx.transformation.infer_shapes import InferShapes
 
 from hls_projects.errors import InputError
-from hls_projects.graphs.onnx_file import OnnxFileError, check_attributes, named, read_onnx
+from hls_projects.graphs.onnx_file import check_attributes, named, read_onnx
 from hls_projects.names import shown
 
 QUANTIZERS = ("Quant", "FloatQuant", "BipolarQuant", "Trunc")
@@ -63,10 +63,7 @@ def read_tidy(path: Path) -> ModelWrapper:
 
 
 def _read(path: Path) -> ModelProto:
-    try:
-        model = read_onnx(path, CUSTOM, standard=True)
-    except OnnxFileError as error:
-        raise InputError(str(error)) from error
+    model = read_onnx(path, CUSTOM, standard=True)
     for node in (node for node in model.graph.node if node.domain):
         _check_quantizer(path, node)
     return model
@@ -78,7 +75,7 @@ def _check_quantizer(path: Path, node: NodeProto) -> None:
         raise InputError(f"{path}: {named(node)} has not the {needed} inputs of its kind")
     try:
         check_attributes(node)
-    except OnnxFileError as error:
+    except InputError as error:
         raise InputError(f"{path}: {error}") from error
 
 

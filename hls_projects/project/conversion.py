@@ -30,7 +30,7 @@ from qonnx.custom_op.registry import getCustomOp
 from hls_projects import PROJECT, SHARED_HEADERS
 from hls_projects.dataflow.sizing import Depths
 from hls_projects.errors import InputError
-from hls_projects.graphs.onnx_file import OnnxFileError, check_attributes, read_onnx
+from hls_projects.graphs.onnx_file import check_attributes, read_onnx
 from hls_projects.names import IMAGE_PORT, LOGIT_PORT, is_identifier, shown
 from hls_projects.operators import DOMAIN, OPERATORS, HardwareOperator
 from hls_projects.operators.base import stream_shape
@@ -154,13 +154,10 @@ def read_lowered(path: Path) -> ModelWrapper:
     Raises:
         InputError: no such file, not an ONNX file, or not a graph of hardware operators.
     """
-    try:
-        model = ModelWrapper(read_onnx(path, {DOMAIN: [operator.__name__ for operator in OPERATORS]}, standard=False))
-    except OnnxFileError as error:
-        raise InputError(str(error)) from error
+    model = ModelWrapper(read_onnx(path, {DOMAIN: [operator.__name__ for operator in OPERATORS]}, standard=False))
     try:
         _check_graph(model)
-    except (InputError, OnnxFileError) as error:
+    except InputError as error:
         raise InputError(f"{path}: {error}") from error
     return model
 

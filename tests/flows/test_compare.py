@@ -270,7 +270,7 @@ def test_a_full_disk(option: str, saved: Saved, refused, tmp_path: Path, monkeyp
 
 def test_places_that_cannot_be_written(saved: Saved, refused, tmp_path: Path):
     a = saved("a", full_report())
-    assert "Not a directory" in refused(a, a, "--html", tmp_path / "reports" / "a" / "page.html")
+    assert "Not a directory" in refused(a, a, "--html", tmp_path / "reports" / "a" / "report.json" / "page.html")
     assert "is not a regular file" in refused(a, a, "--html", tmp_path)
 
 
