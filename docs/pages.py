@@ -22,7 +22,8 @@ from hls_projects.lowering.merging import merged
 from hls_projects.operators import OPERATORS, HardwareOperator
 
 ROOT = Path(__file__).parents[1]
-BESIDE = {"security.md": "SECURITY.md", "changelog.md": "CHANGELOG.md"}
+BESIDE = {"security.md": "SECURITY.md", "changelog.md": "CHANGELOG.md", "contributing.md": "CONTRIBUTING.md"}
+LINKS = {"](README.md)": "](index.md)", "](docs/": "](", "](SECURITY.md)": "](security.md)"}
 ROWS = 6
 # What the base class says of attributes of folding.
 OF_THE_BASE = {
@@ -38,7 +39,10 @@ COMMON = "Every node also has `in_dtypes` and `out_dtype`, the qonnx data types 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Called by mkdocs."""
     for name, source in BESIDE.items():
-        files.append(File.generated(config, name, content=(ROOT / source).read_text(encoding="utf-8")))
+        text = (ROOT / source).read_text(encoding="utf-8")
+        for link, page in LINKS.items():
+            text = text.replace(link, page)
+        files.append(File.generated(config, name, content=text))
     for name, text in pages().items():
         files.append(File.generated(config, name, content=text))
     return files

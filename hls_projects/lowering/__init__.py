@@ -40,6 +40,9 @@ STEPS = (
     LowerActivationTable,
 )
 
+# Nodes with weights that have no operator whatever surrounds them.
+LAYERS = ("Conv", "ConvTranspose")
+
 __all__ = ["LoweringError", "lower"]
 
 
@@ -70,12 +73,14 @@ def _check_lowered(model: ModelWrapper, formats: dict[str, CodeFormat]) -> None:
     """Check that every node that depends on the input was lowered.
 
     Raises:
-        LoweringError: one was not; names the first.
+        LoweringError: one was not. It names the first layer without an operator rather than the first node: nodes
+            before a layer, such as the normalization of pixels, are left over because that layer is.
     """
     view = GraphView(model, formats)
     left = [n for n in model.graph.node if n.domain != DOMAIN and not view.is_constant(n.output[0])]
     if left:
-        raise LoweringError(f"no hardware operator implements {left[0].op_type} (node {left[0].name})")
+        first = next((node for node in left if node.op_type in LAYERS), left[0])
+        raise LoweringError(f"no hardware operator implements {first.op_type} (node {first.name})")
 
 
 def _check_shapes(model: ModelWrapper) -> None:

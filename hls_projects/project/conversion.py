@@ -32,6 +32,7 @@ from qonnx.custom_op.registry import getCustomOp
 from hls_projects import PROJECT, SHARED_HEADERS
 from hls_projects.dataflow.sizing import Depths
 from hls_projects.operators import OPERATORS, HardwareOperator
+from hls_projects.operators.base import stream_shape
 from hls_projects.project.pipeline import set_depths
 from hls_projects.simulation.compiler import BLOCKS_HEADER
 from hls_projects.targets import Target
@@ -66,7 +67,7 @@ class HardwareLayer(Layer):
 
     def initialize(self) -> None:
         operator = self.get_attr("operator")
-        words = operator.stream_shape(operator.output_shape(), operator.out_word())
+        words = stream_shape(operator.output_shape(), operator.out_word())
         self.add_output_variable(words, precision=precision(operator.out_dtype))
         for name in operator.arrays:
             self.add_weights_variable(
