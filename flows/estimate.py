@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from brevitas_model.config import ConfigError
-from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError, find_checkpoint
 from flows.building.cached_graphs import fold_cached, lowered_graph
 from flows.building.settings import SHIPPED_CHECKPOINT, above_zero, add_folding, options_of, plot_file
 from flows.command_line import CommandParser, guarded
 from hls_projects.cost import KINDS, CostError
 from hls_projects.dataflow import NetworkError
+from hls_projects.files import write_whole
 from hls_projects.folding.depths import settled_trace
 from hls_projects.folding.estimate import estimate_facts
 from hls_projects.folding.folded import at_clock

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -27,7 +26,6 @@ from hls4ml.model.graph import ModelGraph
 from qonnx.core.modelwrapper import ModelWrapper
 
 from brevitas_model.config import ConfigError
-from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError, find_checkpoint
 from brevitas_model.training.data import IMAGE_SHAPE, DataError, load_cifar10, load_inputs
 from flows.building.cached_graphs import fold_cached, lowered_graph
@@ -37,6 +35,7 @@ from flows.reporting.rtl_table import resources_table, timing_table
 from hls_projects.cost import CostError
 from hls_projects.dataflow import Network, NetworkError, Trace, explain, simulate
 from hls_projects.dataflow.sizing import Depths
+from hls_projects.files import replace_folder, write_whole
 from hls_projects.folding.choices import operators_of
 from hls_projects.folding.depths import chosen_depths
 from hls_projects.folding.folded import with_foldings
@@ -113,8 +112,7 @@ def write(found: Folded, folder: Path) -> Assembly:
         (made / "fifo_depths.json").write_text(pipeline.depths_file(found.network, found.depths))
         (made / "folding.json").write_text(foldings_text(_foldings(found.model)))
         lint(assembly.core, made)
-        shutil.rmtree(folder, ignore_errors=True)
-        made.rename(folder)
+        replace_folder(made, folder, Path(part) / "earlier")
     return assembly
 
 

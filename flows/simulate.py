@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 from brevitas_model.config import ConfigError
-from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError, find_checkpoint
 from flows.building.cached_graphs import fold_cached, lowered_graph
 from flows.building.settings import SHIPPED_CHECKPOINT, add_folding, options_of, plot_file, positive
@@ -31,6 +30,7 @@ from hls_projects.dataflow import Deadlock, Network, NetworkError, Sizing, Trace
 from hls_projects.dataflow.activity import bin_edges, occupancy
 from hls_projects.dataflow.program import busy_cycles
 from hls_projects.dataflow.sizing import Depths
+from hls_projects.files import write_whole
 from hls_projects.folding.depths import chosen_depths
 from hls_projects.folding.options import FoldingError
 from hls_projects.lowering import LoweringError

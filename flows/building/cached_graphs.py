@@ -15,16 +15,15 @@ from typing import Any
 from qonnx.core.modelwrapper import ModelWrapper
 
 from brevitas_model.config import ConfigError
-from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError
 from flows.building.provenance import PACKAGES, ROOT
 from hls_projects.dataflow.engine import compiling_in_background
+from hls_projects.files import cache_folder, parse_json, read_text, read_whole, write_whole
 from hls_projects.folding.folded import Folded, at_clock, restore
 from hls_projects.folding.options import FoldOptions
 from hls_projects.folding.search import fold_pipeline
 from hls_projects.lowering import lower
 from hls_projects.project.conversion import ConversionError, read_lowered
-from hls_projects.simulation.compiler import cache_dir
 from hls_projects.targets import Target
 
 # What decides a lowered graph and a folding besides the inputs: these packages' code, the cost model (JSON) and the
@@ -95,7 +94,7 @@ def _store_folding(path: Path, folded: Folded) -> None:
 def _load_folding(path: Path) -> dict[str, Any] | None:
     """The content of a file of :func:`_store_folding`; None for a missing or damaged one."""
     try:
-        return json.loads(path.read_text())
+        return parse_json(read_text(path))
     except (OSError, ValueError):
         return None
 
@@ -120,7 +119,7 @@ def _folding_path(model: ModelWrapper, target: Target, options: FoldOptions, rou
     # Nodes and constants only: a build also notes shapes and types of tensors in the graph, which decide nothing.
     for part in (*model.graph.node, *model.graph.initializer):
         digest.update(part.SerializeToString(deterministic=True))
-    return cache_dir().parent / "folded" / f"{digest.hexdigest()[:32]}.json"
+    return cache_folder("folded", f"{digest.hexdigest()[:32]}.json")
 
 
 def _lowered_path(checkpoint: Path) -> Path:
@@ -130,10 +129,10 @@ def _lowered_path(checkpoint: Path) -> Path:
         CheckpointError: a checkpoint that cannot be read.
     """
     try:
-        content = checkpoint.read_bytes()
+        content = read_whole(checkpoint)
     except OSError as error:
         raise CheckpointError(f"checkpoint {checkpoint} cannot be read: {error.strerror}") from error
-    return cache_dir().parent / "lowered" / f"{hashlib.sha256(content + code_digest()).hexdigest()[:32]}.onnx"
+    return cache_folder("lowered", f"{hashlib.sha256(content + code_digest()).hexdigest()[:32]}.onnx")
 
 
 @functools.cache

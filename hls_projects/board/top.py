@@ -11,6 +11,7 @@ import jinja2
 from hls4ml.model.graph import ModelGraph
 
 from hls_projects import AXI_TOP, PROJECT
+from hls_projects.names import tcl_word
 from hls_projects.simulation.compiler import AXI_HEADER
 
 HERE = Path(__file__).parent
@@ -104,4 +105,5 @@ def render(template: str, **names: object) -> str:
         keep_trailing_newline=True,
         autoescape=False,
     )
+    environment.filters["tcl"] = tcl_word
     return environment.get_template(template).render(**names)

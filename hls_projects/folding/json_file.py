@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hls_projects.files import parse_json, read_text
 from hls_projects.folding.options import FoldingError
 from hls_projects.operators.base import Folding
 
@@ -24,7 +25,7 @@ def read_foldings(path: Path) -> dict[str, Folding]:
         FoldingError: a file that cannot be read, or not an object of objects.
     """
     try:
-        rows: Any = json.loads(path.read_text(encoding="utf-8"))
+        rows: Any = parse_json(read_text(path))
     except OSError as error:
         raise FoldingError(f"folding {path} cannot be read: {error.strerror}") from error
     except ValueError as error:

@@ -9,11 +9,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hls_projects.files import cache_folder, write_whole
 from hls_projects.simulation.processes import SimulationError, signals_held
 
 CACHED_PROGRAMS = 64
@@ -54,9 +54,8 @@ def compiler() -> str:
 
 
 def cache_dir() -> Path:
-    """The folder of compiled programs, below ``XDG_CACHE_HOME`` or else ``~/.cache``."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "potstream" / "programs"
+    """The folder of the cached programs."""
+    return cache_folder("programs")
 
 
 def compile_programs(project: Path, programs: Iterable[Program]) -> None:
@@ -143,23 +142,11 @@ def _to_cache(key: str, program: Path) -> None:
     folder = cache_dir()
     content = program.read_bytes()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / key, content)
-        _write((folder / key).with_suffix(".sha256"), hashlib.sha256(content).hexdigest().encode())
+        write_whole(folder / key, content)
+        write_whole((folder / key).with_suffix(".sha256"), hashlib.sha256(content).hexdigest())
         _prune(folder)
     except OSError as error:
         print(f"  compiled programs cannot be cached in {folder}: {error.strerror}", file=sys.stderr)
-
-
-def _write(path: Path, content: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _prune(folder: Path) -> None:

@@ -17,6 +17,8 @@ import numpy as np
 POLL_SECONDS = 0.2
 IMAGE_TIMEOUT = 120.0
 Progress = Callable[[int], None]
+# Ctrl-C, the wish of another process, and the end of the terminal.
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class SimulationError(Exception):
@@ -114,6 +116,13 @@ def _watch(workers: Sequence[Worker], running: Sequence[subprocess.Popen], progr
         time.sleep(POLL_SECONDS)
 
 
+def interrupt_on_signals() -> None:
+    """Let every signal of :data:`STOPPING` end the program as Ctrl-C does, so that it tidies up first."""
+    for number in STOPPING:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
+
+
 @contextlib.contextmanager
 def signals_held() -> Iterator[None]:
     """Delay SIGINT and SIGTERM until a process that is started here is recorded, and so can be ended."""
@@ -121,7 +130,8 @@ def signals_held() -> Iterator[None]:
         yield  # Python delivers signals to the main thread only
         return
     held: list[int] = []
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    # A signal that is ignored, as SIGHUP by nohup, stays so.
+    numbers = [number for number in STOPPING if signal.getsignal(number) != signal.SIG_IGN]
     handlers = [signal.signal(number, lambda number, frame: held.append(number)) for number in numbers]
     try:
         yield

@@ -20,7 +20,7 @@ from hls_projects.targets import load_target
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the cache, empty at first; compiled programs stay where they are."""
-    monkeypatch.setattr(cached_graphs, "cache_dir", lambda: tmp_path / "cache" / "programs")
+    monkeypatch.setattr(cached_graphs, "cache_folder", (tmp_path / "cache").joinpath)
     return tmp_path / "cache"
 
 
