@@ -33,8 +33,8 @@ template <typename CONFIG_T> unsigned first_slot(unsigned index) {
 
 // Builds a block with the whole window for every load_size keys that arrive.
 //
-// Neighbouring windows overlap. The overlap is kept as n_context "tiles" of load_size keys; while an element of a new
-// key arrives, the elements at the same offset of all kept tiles are copied into the new window in the same cycle, and
+// Neighbouring windows overlap. The overlap is stored as n_context tiles of load_size keys. While an element of a new
+// key arrives, the elements at the same offset of all stored tiles are copied into the new window in the same cycle, and
 // every tile moves one position towards the oldest. So a new window takes no longer than its new keys.
 //
 // n_channels: elements of a key, of all heads
