@@ -23,7 +23,6 @@ from hls_projects.dataflow import (
     Together,
     Wait,
     Write,
-    block_fifos,
     claim,
     engine,
     explain,
@@ -40,7 +39,7 @@ from hls_projects.simulation import SimulationError
 from tests.support import dataflow_verilog as verilog
 from tests.support.dataflow_verilog import VerilatorError, run_verilog
 from tests.support.instructions import instructions
-from tests.support.random_networks import random_depths, random_network
+from tests.support.random_networks import block_fifos, random_depths, random_network
 
 QUIET_CYCLES = 200
 TOPOLOGIES = 30
