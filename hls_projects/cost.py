@@ -1,6 +1,6 @@
 """The cost model: cycles, LUTs, flip-flops, block RAMs and DSP slices of operators, FIFOs and forks.
 
-LUT and FF are sums of features times coefficients. ``hls_projects.calibration.calibrate`` fits the coefficients to
+LUT and FF are sums of features times coefficients. ``flows/calibrate.py`` fits the coefficients to
 syntheses of the operators' Verilog twins by Yosys, and writes them with their error on points held out to
 ``hls_projects/cost_model.json``. Block RAMs and DSP slices are counted by the rules that Yosys maps them by.
 """
@@ -15,6 +15,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
+
+from hls_projects.errors import InputError
 
 MODEL = Path(__file__).with_name("cost_model.json")
 # Shapes of simple dual-port block RAMs (UG473): data bits, log2 of the words, size in units of 18 Kib. Then the bits of
@@ -32,10 +34,6 @@ BITS_A_LUT = 64
 DSP_WIDTH = 25
 # Largest depths of FIFOs in shift registers and in LUT RAM; see hls_projects/verilog/modules/fifo.sv.
 FIFO_LINES, FIFO_LUT_RAM = 32, 256
-
-
-class CostError(LookupError):
-    """An operator that was not calibrated, or whose features the calibration does not know."""
 
 
 @dataclass(frozen=True)
@@ -97,19 +95,17 @@ def resources(demand: Demand) -> Resources:
     """Resources of ``demand``: LUT and FF by the calibration, BRAM36 and DSP as counted.
 
     Raises:
-        CostError: a kind or features that were not calibrated.
+        InputError: a kind or features that were not calibrated.
     """
     kind = load_model(MODEL)["kinds"].get(demand.kind)
     if kind is None:
-        raise CostError(
-            f"{demand.kind} has no cost model; add it to the grid of hls_projects.calibration.calibrate and run it"
+        raise InputError(
+            f"{demand.kind} has no cost model; add it to hls_projects/calibration/grid.py and run flows/calibrate.py"
         )
     coefficients = kind["coefficients"]
     if coefficients["LUT"].keys() != demand.features.keys():
         differ = ", ".join(sorted(coefficients["LUT"].keys() ^ demand.features.keys()))
-        raise CostError(
-            f"{demand.kind} was calibrated with other features ({differ}); run hls_projects.calibration.calibrate"
-        )
+        raise InputError(f"{demand.kind} was calibrated with other features ({differ}); run flows/calibrate.py")
     found = {name: weighted(row, demand.features) for name, row in coefficients.items()}
     return Resources(**found, BRAM36=demand.BRAM36, DSP=demand.DSP)
 
@@ -124,12 +120,12 @@ def load_model(path: Path) -> dict:
     """Read the result of a calibration, see :mod:`hls_projects.calibration.fit`.
 
     Raises:
-        CostError: a file that cannot be read.
+        InputError: a file that cannot be read.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise CostError(f"no cost model {path}: {error.strerror}; run hls_projects.calibration.calibrate") from error
+        raise InputError(f"no cost model {path}: {error.strerror}; run flows/calibrate.py") from error
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from qonnx.custom_op.general.quant import max_int, min_int
 from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.base import Transformation
 
-from hls_projects.graphs.qonnx_file import QonnxError, batched
+from hls_projects.errors import InputError
+from hls_projects.graphs.qonnx_file import batched
 
 BATCH = 50
 # The largest exponent of a float32 number.
@@ -30,7 +31,7 @@ class StandardOperators(Transformation):
     """Replace ``Quant`` and ``FloatQuant`` by operators of the ONNX standard.
 
     Raises:
-        QonnxError: a quantizer whose parameters are not constant, or of a kind that is not supported here.
+        InputError: a quantizer whose parameters are not constant, or of a kind that is not supported here.
     """
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
@@ -61,7 +62,7 @@ class _Builder:
         """The value of a parameter of the quantizer."""
         value = self.model.get_initializer(self.node.input[index])
         if value is None:
-            raise QonnxError(f"node {self.node.name} ({self.node.op_type}): {self.node.input[index]} is not constant")
+            raise InputError(f"node {self.node.name} ({self.node.op_type}): {self.node.input[index]} is not constant")
         return value
 
     def attribute(self, name: str) -> int | str:
@@ -94,7 +95,7 @@ def _quant(build: _Builder, x: str) -> None:
     scale, zero_point, bits = (build.constant(index) for index in (1, 2, 3))
     signed, narrow = build.attribute("signed"), build.attribute("narrow")
     if build.attribute("rounding_mode").upper() != "ROUND" or np.any(zero_point) or bits.size != 1 or bits < 2:
-        raise QonnxError(f"node {build.node.name} (Quant): only rounding ROUND, zero point 0 and 2 bits or more")
+        raise InputError(f"node {build.node.name} (Quant): only rounding ROUND, zero point 0 and 2 bits or more")
     low, high = (np.float32(limit(signed, narrow, bits).item()) for limit in (min_int, max_int))
     code = build.add("Round", build.add("Clip", build.add("Div", x, scale), low, high))
     build.add("Mul", code, scale)
@@ -104,7 +105,7 @@ def _float_quant(build: _Builder, x: str) -> None:
     constants = (build.constant(index).astype(np.float32) for index in range(1, 6))
     scale, exponent_bits, mantissa_bits, bias, peak = constants
     if build.attribute("rounding_mode").upper() != "ROUND" or not build.attribute("saturation"):
-        raise QonnxError(f"node {build.node.name} (FloatQuant): only rounding ROUND with saturation")
+        raise InputError(f"node {build.node.name} (FloatQuant): only rounding ROUND with saturation")
     scaled = build.add("Div", x, scale)
     # Rounding errors of the logarithm may put a number near a power of two on its wrong side. That is harmless: the
     # steps of both sides round such a number to the power of two itself.

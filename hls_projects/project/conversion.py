@@ -41,10 +41,6 @@ from hls_projects.targets import Target
 BACKEND = "Vitis"
 
 
-class ConversionError(InputError):
-    """A file that is no lowered graph, or an operator that hls4ml dropped or cannot convert."""
-
-
 def cpp_type(dtype: BaseDataType) -> str:
     """The Vitis HLS type of a qonnx integer type."""
     return f"{'ap_int' if dtype.signed() else 'ap_uint'}<{dtype.bitwidth()}>"
@@ -149,7 +145,7 @@ def convert(
         depths: of the FIFOs; by default each holds all words of an image.
 
     Raises:
-        ConversionError: a node that is no hardware operator, a folding or a shift that its kernel does not support, or
+        InputError: a node that is no hardware operator, a folding or a shift that its kernel does not support, or
             an operator without a call in the generated C++.
     """
     graph = make_graph(lowered, target, out_dir, trace=trace)
@@ -161,16 +157,16 @@ def read_lowered(path: Path) -> ModelWrapper:
     """Read the lowered graph in a file.
 
     Raises:
-        ConversionError: no such file, not an ONNX file, or not a graph of hardware operators.
+        InputError: no such file, not an ONNX file, or not a graph of hardware operators.
     """
     try:
         model = ModelWrapper(read_onnx(path, {DOMAIN: [operator.__name__ for operator in OPERATORS]}, standard=False))
     except OnnxFileError as error:
-        raise ConversionError(str(error)) from error
+        raise InputError(str(error)) from error
     try:
         _check_graph(model)
-    except (ConversionError, OnnxFileError) as error:
-        raise ConversionError(f"{path}: {error}") from error
+    except (InputError, OnnxFileError) as error:
+        raise InputError(f"{path}: {error}") from error
     return model
 
 
@@ -181,7 +177,7 @@ def _check_graph(model: ModelWrapper) -> None:
     wrong = [name for name in names if not is_identifier(name) or names.count(name) > 1]
     wrong += [name for name in ports if not is_identifier(name) and name not in (IMAGE_PORT, LOGIT_PORT)]
     if wrong or len(ports) != 2:
-        raise ConversionError(f"the name {shown(wrong[0]) if wrong else ports} is not one of a lowered graph")
+        raise InputError(f"the name {shown(wrong[0]) if wrong else ports} is not one of a lowered graph")
     for node in model.graph.node:
         check_attributes(node)
 
@@ -247,7 +243,7 @@ def _check_calls(graph: ModelGraph) -> None:
     """Check that every layer has a call: hls4ml silently drops layers without a template."""
     for layer in graph.get_layers():
         if not isinstance(layer, Input) and not layer.get_attr("function_cpp"):
-            raise ConversionError(f"hls4ml made no call of {layer.class_name} (node {layer.name})")
+            raise InputError(f"hls4ml made no call of {layer.class_name} (node {layer.name})")
 
 
 def _check_operators(model: ModelWrapper) -> None:
@@ -255,15 +251,15 @@ def _check_operators(model: ModelWrapper) -> None:
     known = {operator.__name__ for operator in OPERATORS}
     for node in model.graph.node:
         if node.op_type not in known:
-            raise ConversionError(f"node {node.name}: {node.op_type} is not a hardware operator")
+            raise InputError(f"node {node.name}: {node.op_type} is not a hardware operator")
         try:
             getCustomOp(node).check_folding()
         except ValueError as error:
-            raise ConversionError(str(error)) from error
+            raise InputError(str(error)) from error
         try:
             getCustomOp(node).types()
         except ValueError as error:
-            raise ConversionError(
+            raise InputError(
                 f"node {node.name}: no integer type of a kernel is wide enough for its shifts: {error}"
             ) from error
 
