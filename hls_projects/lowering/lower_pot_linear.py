@@ -1,4 +1,4 @@
-"""``MatMul`` with ``FloatQuant`` weights, bias, ``Quant`` -> :class:`PotLinear`."""
+"""Lowering of ``MatMul`` with ``FloatQuant`` weights, bias and ``Quant`` to :class:`PotLinear`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ from hls_projects.operators import PotLinear
 
 @dataclass(frozen=True)
 class PotWeights:
-    """``codes`` (n_out, n_in) of values in units of 2**step, ``step`` (n_out,)."""
+    """Weights as sign-exponent-mantissa codes.
+
+    Args:
+        codes: int64 (n_out, n_in), of values in units of 2**step.
+        step: int64 (n_out,).
+        exponent_bits, mantissa_bits: of a code.
+    """
 
     codes: np.ndarray
     step: np.ndarray
@@ -36,6 +42,8 @@ class LowerPotLinear(LowerAt):
 
 @dataclass(frozen=True)
 class Linear:
+    """A linear layer in the graph: its ``MatMul``, its input ``x``, and what :class:`PotLinear` takes."""
+
     matmul: NodeProto
     x: str
     dtypes: dict[str, Any]
@@ -43,7 +51,12 @@ class Linear:
 
 
 def match_linear(view: GraphView, quant: NodeProto) -> Linear:
-    """The linear layer that ends in ``quant``."""
+    """Match the linear layer that ends in ``quant``.
+
+    Raises:
+        NoMatch: no linear layer.
+        LoweringError: weights that are not power-of-two codes.
+    """
     out = view.codes(quant.output[0])
     tail = view.producer(quant.input[0], "Add", "MatMul")
     bias_tensor = None
@@ -69,7 +82,7 @@ def match_linear(view: GraphView, quant: NodeProto) -> Linear:
 
 
 def align(weights: PotWeights, x: CodeFormat, bias: np.ndarray, out: CodeFormat) -> dict[str, np.ndarray]:
-    """Bias and shifts of each channel on the coarsest grid that holds products, bias and output."""
+    """Bias and shifts of each output, (n_out,), on the coarsest grid that holds its products, bias and result."""
     products = np.where(weights.codes.any(axis=1), weights.step + x.step, out.step)
     grid = np.minimum(np.minimum(products, grid_log2(bias)), out.step)
     return {
@@ -80,7 +93,11 @@ def align(weights: PotWeights, x: CodeFormat, bias: np.ndarray, out: CodeFormat)
 
 
 def read_weights(view: GraphView, tensor: str) -> PotWeights:
-    """Codes of a weight matrix that a ``FloatQuant`` node made, (n_in, n_out) in the graph."""
+    """Codes of the weight matrix ``tensor``, which a ``FloatQuant`` node made; in the graph it is (n_in, n_out).
+
+    Raises:
+        LoweringError: a scale that is no power of two, or a value that the format does not hold.
+    """
     values = view.constant(tensor).astype(np.float64).T
     node = view.producer(tensor, "Transpose", "FloatQuant")
     quant = node if node.op_type == "FloatQuant" else view.producer(node.input[0], "FloatQuant")
