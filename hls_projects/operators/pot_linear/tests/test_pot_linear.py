@@ -106,7 +106,7 @@ def test_any_layer(weight_format, folding, data):
 def test_any_layer_that_skips_zeros(weight_format, folding, data):
     """Rows of zeros, of fewer weights than the densest block has, and blocks that the inputs do not fill."""
     operator = data.draw(layers(weight_format, folding | {"sparse": 1}))
-    assert operator.block_nonzeros == NONZEROS and operator.n_steps == 2 * NONZEROS
+    assert operator.weights.block_nonzeros == NONZEROS and operator.geometry.kernel_steps == 2 * NONZEROS
     x = data.draw(codes(weight_format[2], CASES, TOKENS, SPARSE_INPUTS))
     np.testing.assert_array_equal(check_kernel(operator, x), naive(operator, x))
 
@@ -120,7 +120,7 @@ def test_exponents_of_every_code(weight_format):
     leading = [int(abs(weight)).bit_length() - 1 for weight in weights if weight]
     zeros = np.zeros(len(every), dtype=np.int64)
     operator = linear(weight_format, codes=np.array([every]).T, bias=zeros, acc_shift=zeros, out_shift=zeros)
-    assert operator.exponent_counts().tolist() == [leading.count(power) for power in range(max(leading) + 1)]
+    assert operator.weights.exponent_counts().tolist() == [leading.count(power) for power in range(max(leading) + 1)]
 
 
 @pytest.mark.parametrize("exponent_bits, mantissa_bits", [f[:2] for f in FORMATS])
@@ -132,7 +132,7 @@ def test_exponents_that_no_weight_has(exponent_bits, mantissa_bits):
     operator = linear(
         (exponent_bits, mantissa_bits, "INT8", "INT8"), codes=codes, bias=zeros, acc_shift=zeros, out_shift=zeros
     )
-    assert operator.exponent_counts().tolist() == [int(power == mantissa_bits) for power in range(largest + 1)]
+    assert operator.weights.exponent_counts().tolist() == [int(power == mantissa_bits) for power in range(largest + 1)]
 
 
 def test_macs():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hls_projects.operators.pot_linear.demand import Sizes
+from hls_projects.operators.pot_linear.demand import weight_memory
 from hls_projects.operators.pot_linear.tests.test_pot_linear_twin import layer
 
 
@@ -15,7 +15,7 @@ def folded(**attributes):
 
 def weights_block_rams(operator, folding, **changes):
     operator.fold(folding | changes)
-    return Sizes(operator).weights.BRAM36
+    return weight_memory(operator.geometry, operator.weights).BRAM36
 
 
 def test_foldings_fit_and_have_every_attribute():

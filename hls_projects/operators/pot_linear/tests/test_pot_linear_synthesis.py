@@ -12,7 +12,7 @@ from hls_projects.rtl.synthesis import sources, synthesise, synthesise_twin
 SOURCES = sources(PotLinear.verilog_folder())
 # Look-up tables of a layer beside its elements, at most, and how many more with two tokens, but for their queues.
 OVERHEAD, TOKENS_OVERHEAD = 150, 40
-FACTORS = {"POWERS": 9, "PLACE_WIDTH": 4, "FACTOR_BITS": 2, "WORD_WIDTH": 8}
+FACTORS = {"POWERS": 9, "BUCKET_WIDTH": 4, "FACTOR_WIDTH": 2, "CODE_WIDTH": 8}
 
 
 @pytest.mark.yosys

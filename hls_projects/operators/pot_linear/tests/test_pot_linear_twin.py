@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hls_projects.operators import Head, PotLinear
-from hls_projects.operators.pot_linear import layout, timing
+from hls_projects.operators.pot_linear.geometry import ELEMENTS
 from hls_projects.rtl.bench import check_twin
 from tests.support.operators import limits, make_operator
 from tests.support.simulated_cycles import simulated_cycles
@@ -177,12 +177,12 @@ def test_cycles_are_those_of_the_simulation(n_in, n_out, tokens):
     for pe in sorted({-(-n_out // groups) for groups in range(2, n_out // 5)}):
         for buffers in (1, 2):
             operator.fold({"pe": pe, "result_buffers": buffers, "parallel_tokens": tokens})
-            if layout.beside(operator, operator.powers):
+            if operator.geometry.overlap:
                 assert simulated_cycles(operator, 8).interval() == operator.cycles()
 
 
 @pytest.mark.verilator
-@pytest.mark.parametrize("element", layout.ELEMENTS)
+@pytest.mark.parametrize("element", ELEMENTS)
 def test_one_element(element):
     rng = np.random.default_rng(1)
     operator = layer(rng, 5, 7, element=element)
@@ -190,7 +190,7 @@ def test_one_element(element):
 
 
 @pytest.mark.verilator
-@pytest.mark.parametrize("element", layout.ELEMENTS)
+@pytest.mark.parametrize("element", ELEMENTS)
 def test_layer_of_zeros(element):
     operator = linear(np.full((3, 4), 8), element=element, pe=2, bias=np.array([-512, 0, 5000]))
     check_twin(operator, images(np.random.default_rng(0), operator))
@@ -226,7 +226,7 @@ def test_head(element, sparse):
     operator = linear(codes, cls=Head, formats=(3, 0, "INT8", "INT16"), element=element, sparse=sparse, pe=4,
                       out_shift=rng.integers(0, 2, 10))  # fmt: skip
     operator.set_nodeattr("n_tokens", 1)
-    assert timing.powers(operator) == 5
+    assert operator.weights.powers == 5
     check_twin(operator, images(rng, operator, 9), stalls=2)
     check_twin(operator, images(rng, operator, 9))
 
