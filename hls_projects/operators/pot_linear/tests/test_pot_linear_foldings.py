@@ -55,7 +55,7 @@ def test_a_second_result_is_for_groups_that_follow_each_other_fast():
         assert folding["sparse"] and two <= operator.cycles()
 
 
-def test_where_a_token_lies_changes_no_cycles_but_everything_else_does():
+def test_the_ram_of_tokens_changes_no_cycles_but_everything_else_does():
     operator = folded(element="bucket", pe=24)
     cycles = operator.cycles()
     for changes, factor in [
