@@ -52,13 +52,24 @@ def significand(value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.where(zero, 1 << (SIGNIFICANT_BITS - 1), mantissa), np.where(zero, 0, exponent)
 
 
-def decode_pot(codes: np.ndarray, exponent_bits: int, mantissa_bits: int) -> np.ndarray:
-    """Integer value of sign-exponent-mantissa codes, in units of the smallest magnitude."""
+def split_pot(codes: np.ndarray, exponent_bits: int, mantissa_bits: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The parts of sign-exponent-mantissa codes.
+
+    Returns:
+        Whether a code has the sign, its significand and its shift; the value is ``± significand << shift`` in units of
+        the smallest magnitude.
+    """
     mantissa = codes & ((1 << mantissa_bits) - 1)
     exponent = (codes >> mantissa_bits) & ((1 << exponent_bits) - 1)
     normal = exponent > 0
-    magnitude = (mantissa + (normal.astype(np.int64) << mantissa_bits)) << np.where(normal, exponent - 1, 0)
-    return np.where(codes >> (exponent_bits + mantissa_bits), -magnitude, magnitude)
+    significand = mantissa + (normal.astype(np.int64) << mantissa_bits)
+    return codes >> (exponent_bits + mantissa_bits) > 0, significand, np.where(normal, exponent - 1, 0)
+
+
+def decode_pot(codes: np.ndarray, exponent_bits: int, mantissa_bits: int) -> np.ndarray:
+    """Integer value of sign-exponent-mantissa codes, in units of the smallest magnitude."""
+    negative, significand, shift = split_pot(codes, exponent_bits, mantissa_bits)
+    return np.where(negative, -(significand << shift), significand << shift)
 
 
 def encode_pot(values: np.ndarray, exponent_bits: int, mantissa_bits: int) -> np.ndarray:
