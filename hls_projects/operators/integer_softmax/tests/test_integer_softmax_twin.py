@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hls_projects.operators import IntegerSoftmax
-from hls_projects.operators.window import Window
+from hls_projects.operators.attention.window import Window
 from hls_projects.rtl.bench import check_twin
 from tests.support.operators import make_operator, mixed_codes
 
