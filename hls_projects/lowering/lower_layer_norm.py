@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from onnx import NodeProto
 
+from hls_projects.integer import magnitude
 from hls_projects.lowering.graph import GraphView, LoweringError, NoMatch, operator_name
 from hls_projects.lowering.multiplier import integer_factor
 from hls_projects.lowering.tables import significand_table, sum_behind
 from hls_projects.lowering.transformation import LowerAt
 from hls_projects.operators import IntegerLayerNorm
-from hls_projects.operators.base import magnitude
 
 # floor(exponent / 2) of the smallest sum of squares, 1 = 128 * 2^-7.
 LOWEST_HALF_EXPONENT = -4
@@ -38,7 +38,7 @@ class LowerLayerNorm(LowerAt):
         x, mean, centred = (view.codes(name) for name in (tensors.x, tensors.mean, tensors.centred))
         if not (mean.dtype.signed() and centred.dtype.signed()):
             raise LoweringError(f"{node.name}: mean and centred codes must be signed")
-        _, n_tokens, n_in = view.shape(tensors.x)
+        n_tokens, n_in = view.tokens(tensors.x)
         multiplier, mean_shift = integer_factor(view.scalar(tensors.factor), x.step, mean.step, node.name)
         grid = min(x.step, mean.step, centred.step)
         table, c = significand_table(

@@ -149,7 +149,8 @@ void attention_scores(hls::stream<q_T> &q_stream, hls::stream<k_T> &k_stream, hl
     hls::stream_of_blocks<res_t[CONFIG_T::n_heads * n_sums]> rows;
     PIPELINE_PROCESS(load_windows<n_channels, false, CONFIG_T>(k_stream, windows));
     PIPELINE_PROCESS(load_blocks<CONFIG_T::n_tokens, CONFIG_T::n_heads * n_steps>(q_stream, queries));
-    PIPELINE_PROCESS(attention_multiply<n_steps, n_sums, parallel, false, q_t, k_t, CONFIG_T>(queries, windows, groups));
+    PIPELINE_PROCESS(
+        attention_multiply<n_steps, n_sums, parallel, false, q_t, k_t, CONFIG_T>(queries, windows, groups));
     PIPELINE_PROCESS(attention_requantize<n_sums, parallel, true, res_t, CONFIG_T>(groups, rows));
     PIPELINE_PROCESS(write_blocks<CONFIG_T::n_tokens, CONFIG_T::n_heads * n_sums>(rows, res_stream));
 }
@@ -170,7 +171,8 @@ void attention_values(hls::stream<p_T> &p_stream, hls::stream<v_T> &v_stream, hl
     hls::stream_of_blocks<res_t[CONFIG_T::n_heads * n_sums]> rows;
     PIPELINE_PROCESS(load_windows<n_channels, true, CONFIG_T>(v_stream, windows));
     PIPELINE_PROCESS(load_blocks<CONFIG_T::n_tokens, CONFIG_T::n_heads * n_steps>(p_stream, queries));
-    PIPELINE_PROCESS(attention_multiply<n_steps, n_sums, parallel, true, p_t, v_t, CONFIG_T>(queries, windows, groups));
+    PIPELINE_PROCESS(
+        attention_multiply<n_steps, n_sums, parallel, true, p_t, v_t, CONFIG_T>(queries, windows, groups));
     PIPELINE_PROCESS(attention_requantize<n_sums, parallel, false, res_t, CONFIG_T>(groups, rows));
     PIPELINE_PROCESS(write_blocks<CONFIG_T::n_tokens, CONFIG_T::n_heads * n_sums>(rows, res_stream));
 }

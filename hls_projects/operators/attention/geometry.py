@@ -184,7 +184,7 @@ class Geometry:
 
     @property
     def word_width(self) -> int:
-        """Bits of a DSP's sums that are held until they leave: high sum if packed, shifted low sum, tie of the low sum."""
+        """Bits of a DSP's sums that are held until they leave: high sum if packed, shifted low sum, its tie."""
         return self.packed * self.sum_width + self.sum_width - self.shift + 1
 
     @property

@@ -11,13 +11,14 @@ from typing import ClassVar
 from qonnx.core.datatype import BaseDataType
 
 from hls_projects.cost import Demand
+from hls_projects.dataflow.patterns import Ports, around, block_of, stretch
 from hls_projects.dataflow.program import Program, Read, Repeat, Write, claim, fill, free, take
+from hls_projects.integer import divisors, magnitude, shift_dtype, signed_width
 from hls_projects.operators.attention.demand import demand
 from hls_projects.operators.attention.geometry import PACKED_PRODUCT, PACKED_SHIFT, PACKED_STORED_WIDTH, Geometry
 from hls_projects.operators.attention.window import WINDOW_SIZES, WindowedOperator
-from hls_projects.operators.base import (
-    Folding, Ports, Stage, around, block_of, divisors, magnitude, shift_dtype, signed_width, stretch,
-)  # fmt: skip
+from hls_projects.operators.base import Folding, Stage
+from hls_projects.operators.checks import check_choice, check_divisor
 from hls_projects.verilog.twin import Twin
 
 # Cycles from the last step of a group's sums to the first sum in the memory of results (attention_core.sv); packed
@@ -73,9 +74,9 @@ class AttentionProduct(WindowedOperator):
     # Folding
 
     def check_folding(self) -> None:
-        self.check_choice("packed", 0, 1)
-        self.check_divisor("parallel_heads", "n_heads")
-        self.check_divisor(*self.lanes)
+        check_choice(self, "packed", 0, 1)
+        check_divisor(self, "parallel_heads", "n_heads")
+        check_divisor(self, *self.lanes)
 
     def foldings(self) -> Iterator[Folding]:
         lanes, whole = self.lanes

@@ -30,8 +30,8 @@ from hls_projects.operators import (
     ResidualAdd,
     TokenPooling,
 )
-from hls_projects.operators.base import Stage
 from hls_projects.operators.attention.window import Window
+from hls_projects.operators.base import Stage
 from tests.support.operators import make_operator
 from tests.support.simulated_cycles import simulated_cycles
 

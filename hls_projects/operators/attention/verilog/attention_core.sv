@@ -89,6 +89,7 @@ module attention_core #(
     // Address bits of a head and of the load, group and lane within it, among the results.
     localparam integer HEAD_AT = $clog2(LANES) + $clog2(GROUPS) + $clog2(RESULT_LOADS);
 
+`ifndef __ICARUS__
     generate
         if (PASSES < 1 || LAST_HEADS < 1 || LAST_HEADS > PARALLEL_HEADS)
             $error("attention_core: LAST_HEADS must be 1 to PARALLEL_HEADS, PASSES at least 1");
@@ -107,6 +108,7 @@ module attention_core #(
         if (SHARED_BLOCK_BITS < 1 || RESULT_BLOCK_BITS < 1)
             $error("attention_core: SHARED_BLOCK_BITS and RESULT_BLOCK_BITS must be at least 1");
     endgenerate
+`endif
 
     // Bookkeeping. Each counter counts modulo twice the blocks that there are, so that the memory is full where two
     // counters differ in their first bits only, and empty where they are equal.

@@ -50,6 +50,7 @@ module attention_lanes #(
 );
     localparam [47:0] HALF = SHIFT == 0 ? 48'd0 : 48'd1 << (SHIFT - 1);
 
+`ifndef __ICARUS__
     generate
         if (DSPS != (PACKED != 0 ? (LANES + 1) / 2 : LANES) || QUADS != (DSPS + 3) / 4)
             $error("attention_lanes: DSPS must hold LANES, QUADS must hold DSPS");
@@ -60,6 +61,7 @@ module attention_lanes #(
         if (SHARED_WIDTH > 18 - (SHARED_SIGNED != 0 ? 0 : 1) || STORED_WIDTH > 25 - (STORED_SIGNED != 0 ? 0 : 1))
             $error("attention_lanes: the codes must fit a DSP's signed factors of 18 and 25 bits");
     endgenerate
+`endif
 
     wire [DSPS*WORD_WIDTH-1:0] dsp_sums;
     reg [4*QUADS*WORD_WIDTH-1:0] dsp_sums_q;
@@ -91,8 +93,10 @@ module attention_lanes #(
                 assign dsp_sums[n*WORD_WIDTH+:WORD_WIDTH] = {sum[SUM_WIDTH-1:SHIFT], tie};
             end
         end else begin : packed_in_pairs
+`ifndef __ICARUS__
             if (STORED_SIGNED == 0 || STORED_WIDTH > 8 || SHIFT > 15)
-                $error("attention_lanes: with PACKED, stored codes must be signed, of up to 8 bits, and SHIFT up to 15");
+                $error("attention_lanes: with PACKED, stored codes must be signed and of up to 8 bits, SHIFT up to 15");
+`endif
 
             // Sign of the shared code, beside the four registers of a DSP. The reset makes them flip-flops.
             reg negative_q, negative_q2, negative_q3, negative_q4;

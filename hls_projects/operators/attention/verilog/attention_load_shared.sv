@@ -38,10 +38,12 @@ module attention_load_shared #(
     localparam integer PASS_AT = LOAD_AT + $clog2(LOADS);
     localparam integer BLOCK_AT = PASS_AT + $clog2(PASSES);
 
+`ifndef __ICARUS__
     generate
         if (ADDRESS != BLOCK_AT + BLOCK_BITS)
             $error("attention_load_shared: ADDRESS must hold block, pass, load and step");
     endgenerate
+`endif
 
     wire [(STEPS > 2 ? $clog2(STEPS) : 1)-1:0] step;
     wire [(LOADS > 2 ? $clog2(LOADS) : 1)-1:0] load;
@@ -55,16 +57,16 @@ module attention_load_shared #(
     assign query_written = step_head && last_head && last_pass;
 
     loop_counter #(.COUNT(STEPS)) steps (
-        .clk(clk), .rst(rst), .step(accept), .cut(1'b0), .count(step), .last(last_step)
+        .clk(clk), .rst(rst), .step(accept), .inner(1'b1), .cut(1'b0), .count(step), .last(last_step)
     );
     loop_counter #(.COUNT(LOADS)) loads (
-        .clk(clk), .rst(rst), .step(accept && last_step), .cut(1'b0), .count(load), .last(last_load)
+        .clk(clk), .rst(rst), .step(accept && last_step), .inner(1'b1), .cut(1'b0), .count(load), .last(last_load)
     );
     loop_counter #(.COUNT(PARALLEL_HEADS), .CUT(LAST_HEADS)) heads (
-        .clk(clk), .rst(rst), .step(step_head), .cut(last_pass), .count(head), .last(last_head)
+        .clk(clk), .rst(rst), .step(step_head), .inner(1'b1), .cut(last_pass), .count(head), .last(last_head)
     );
     loop_counter #(.COUNT(PASSES)) passes (
-        .clk(clk), .rst(rst), .step(step_head && last_head), .cut(1'b0), .count(pass), .last(last_pass)
+        .clk(clk), .rst(rst), .step(step_head && last_head), .inner(1'b1), .cut(1'b0), .count(pass), .last(last_pass)
     );
 
     assign write_data = in_data;

@@ -43,11 +43,13 @@ module attention_load_stored #(
     localparam integer LOAD_AT = GROUP_AT + $clog2(GROUPS);
     localparam integer PASS_AT = LOAD_AT + $clog2(RING);
 
+`ifndef __ICARUS__
     generate
         if (RING < 2) $error("attention_load_stored: RING must be at least 2");
         if (ADDRESS != PASS_AT + $clog2(PASSES))
             $error("attention_load_stored: ADDRESS must hold pass, load, group and step");
     endgenerate
+`endif
 
     wire [(STEPS > 2 ? $clog2(STEPS) : 1)-1:0] step;
     wire [(LANES > 2 ? $clog2(LANES) : 1)-1:0] lane;
@@ -67,22 +69,22 @@ module attention_load_stored #(
     assign load_taken = SUM_OVER_KEYS != 0 ? step_step && last_step : step_lane && last_lane && last_group;
 
     loop_counter #(.COUNT(STEPS)) steps (
-        .clk(clk), .rst(rst), .step(step_step), .cut(1'b0), .count(step), .last(last_step)
+        .clk(clk), .rst(rst), .step(step_step), .inner(1'b1), .cut(1'b0), .count(step), .last(last_step)
     );
     loop_counter #(.COUNT(LANES), .CUT(LAST_LANES)) lanes (
-        .clk(clk), .rst(rst), .step(step_lane), .cut(last_group), .count(lane), .last(last_lane)
+        .clk(clk), .rst(rst), .step(step_lane), .inner(1'b1), .cut(last_group), .count(lane), .last(last_lane)
     );
     loop_counter #(.COUNT(GROUPS)) groups (
-        .clk(clk), .rst(rst), .step(step_lane && last_lane), .cut(1'b0), .count(group), .last(last_group)
+        .clk(clk), .rst(rst), .step(step_lane && last_lane), .inner(1'b1), .cut(1'b0), .count(group), .last(last_group)
     );
     loop_counter #(.COUNT(PARALLEL_HEADS), .CUT(LAST_HEADS)) heads (
-        .clk(clk), .rst(rst), .step(step_head), .cut(last_pass), .count(head), .last(last_head)
+        .clk(clk), .rst(rst), .step(step_head), .inner(1'b1), .cut(last_pass), .count(head), .last(last_head)
     );
     loop_counter #(.COUNT(PASSES)) passes (
-        .clk(clk), .rst(rst), .step(step_head && last_head), .cut(1'b0), .count(pass), .last(last_pass)
+        .clk(clk), .rst(rst), .step(step_head && last_head), .inner(1'b1), .cut(1'b0), .count(pass), .last(last_pass)
     );
     loop_counter #(.COUNT(RING)) loads (
-        .clk(clk), .rst(rst), .step(load_taken), .cut(1'b0), .count(load), .last(last_load)
+        .clk(clk), .rst(rst), .step(load_taken), .inner(1'b1), .cut(1'b0), .count(load), .last(last_load)
     );
 
     // Registers before the memory, whose many columns are far from the counters.

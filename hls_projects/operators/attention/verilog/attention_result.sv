@@ -31,12 +31,16 @@ module attention_result #(
     // Bits of a sum >> SHIFT.
     localparam integer SHIFTED = SUM_WIDTH - SHIFT;
 
+`ifndef __ICARUS__
     generate
         if (WORDS < 1 || SHIFTED < 2 || OUT_WIDTH < 2)
             $error("attention_result: WORDS must be at least 1, SUM_WIDTH - SHIFT and OUT_WIDTH at least 2");
-        if (WORD_WIDTH != 1 + SHIFTED + (PACKED != 0 ? SUM_WIDTH : 0) || (PACKED != 0 && WRAP_WIDTH > SUM_WIDTH - SHIFT))
-            $error("attention_result: WORD_WIDTH must hold the sums of a DSP and a tie, WRAP_WIDTH part of a low sum");
+        if (WORD_WIDTH != 1 + SHIFTED + (PACKED != 0 ? SUM_WIDTH : 0))
+            $error("attention_result: WORD_WIDTH must hold the sums of a DSP and a tie");
+        if (PACKED != 0 && WRAP_WIDTH > SHIFTED)
+            $error("attention_result: WRAP_WIDTH must be at most SUM_WIDTH - SHIFT");
     endgenerate
+`endif
 
     reg [WORD_WIDTH-1:0] word;
     integer n;

@@ -54,11 +54,13 @@ module attention_sequencer #(
     // Cycles without a step behind a group that has more sums than steps.
     localparam integer PAUSE = PERIOD - SUM_LOADS * STEPS;
 
+`ifndef __ICARUS__
     generate
         if (PAUSE < 0) $error("attention_sequencer: PERIOD must be at least SUM_LOADS * STEPS");
         if (QUERIES_PER_LOAD < 1 || LOADS_PER_IMAGE < 1)
             $error("attention_sequencer: QUERIES_PER_LOAD and LOADS_PER_IMAGE must be at least 1");
     endgenerate
+`endif
 
     wire [(STEPS > 2 ? $clog2(STEPS) : 1)-1:0] step;
     wire [(SUM_LOADS > 2 ? $clog2(SUM_LOADS) : 1)-1:0] sum_load;
@@ -84,22 +86,23 @@ module attention_sequencer #(
         else if (go) begun_q <= 1'b1;
 
     loop_counter #(.COUNT(STEPS)) steps (
-        .clk(clk), .rst(rst), .step(go), .cut(1'b0), .count(step), .last(last_step)
+        .clk(clk), .rst(rst), .step(go), .inner(1'b1), .cut(1'b0), .count(step), .last(last_step)
     );
     loop_counter #(.COUNT(SUM_LOADS)) sum_loads (
-        .clk(clk), .rst(rst), .step(go && last_step), .cut(1'b0), .count(sum_load), .last(last_sum_load)
+        .clk(clk), .rst(rst), .step(go && last_step), .inner(1'b1), .cut(1'b0), .count(sum_load), .last(last_sum_load)
     );
     loop_counter #(.COUNT(GROUPS)) groups (
-        .clk(clk), .rst(rst), .step(group_end), .cut(1'b0), .count(group), .last(last_group)
+        .clk(clk), .rst(rst), .step(group_end), .inner(1'b1), .cut(1'b0), .count(group), .last(last_group)
     );
     loop_counter #(.COUNT(RESULT_LOADS)) result_loads (
-        .clk(clk), .rst(rst), .step(group_end && last_group), .cut(1'b0), .count(result_load), .last(last_result_load)
+        .clk(clk), .rst(rst), .step(group_end && last_group), .inner(1'b1), .cut(1'b0),
+        .count(result_load), .last(last_result_load)
     );
     loop_counter #(.COUNT(PASSES)) passes (
-        .clk(clk), .rst(rst), .step(step_pass), .cut(1'b0), .count(pass), .last(last_pass)
+        .clk(clk), .rst(rst), .step(step_pass), .inner(1'b1), .cut(1'b0), .count(pass), .last(last_pass)
     );
     loop_counter #(.COUNT(QUERIES_PER_LOAD)) queries (
-        .clk(clk), .rst(rst), .step(query_end), .cut(1'b0), .count(query), .last(last_query)
+        .clk(clk), .rst(rst), .step(query_end), .inner(1'b1), .cut(1'b0), .count(query), .last(last_query)
     );
 
     generate
@@ -112,7 +115,7 @@ module attention_sequencer #(
             wire last_cycle;
             wire unused_cycle = &{1'b0, cycle};
             loop_counter #(.COUNT(PAUSE)) cycles (
-                .clk(clk), .rst(rst), .step(pausing_q), .cut(1'b0), .count(cycle), .last(last_cycle)
+                .clk(clk), .rst(rst), .step(pausing_q), .inner(1'b1), .cut(1'b0), .count(cycle), .last(last_cycle)
             );
             always @(posedge clk)
                 if (rst) pausing_q <= 1'b0;
@@ -158,7 +161,8 @@ module attention_sequencer #(
             reg [RING_BITS-1:0] before_image_q;
             wire unused = &{1'b0, image_load, query};
             loop_counter #(.COUNT(LOADS_PER_IMAGE)) image_loads (
-                .clk(clk), .rst(rst), .step(load_end), .cut(1'b0), .count(image_load), .last(last_image_load)
+                .clk(clk), .rst(rst), .step(load_end), .inner(1'b1), .cut(1'b0),
+                .count(image_load), .last(last_image_load)
             );
             always @(posedge clk)
                 if (rst || (load_end && last_image_load)) before_image_q <= RING_BITS'(LOADS - 1);

@@ -39,10 +39,12 @@ module attention_store #(
     localparam integer PASS_AT = HEAD_AT + $clog2(PARALLEL_HEADS);
     localparam integer BLOCK_AT = PASS_AT + $clog2(PASSES);
 
+`ifndef __ICARUS__
     generate
         if (ADDRESS != BLOCK_AT + BLOCK_BITS)
             $error("attention_store: ADDRESS must hold block, pass, head, load, group and lane");
     endgenerate
+`endif
 
     wire [(LANES > 2 ? $clog2(LANES) : 1)-1:0] lane;
     wire [(GROUPS > 2 ? $clog2(GROUPS) : 1)-1:0] group;
@@ -59,19 +61,19 @@ module attention_store #(
     always @(posedge clk) out_valid <= !rst && (read || (out_valid && !out_ready));
 
     loop_counter #(.COUNT(LANES), .CUT(LAST_LANES)) lanes (
-        .clk(clk), .rst(rst), .step(read), .cut(last_group), .count(lane), .last(last_lane)
+        .clk(clk), .rst(rst), .step(read), .inner(1'b1), .cut(last_group), .count(lane), .last(last_lane)
     );
     loop_counter #(.COUNT(GROUPS)) groups (
-        .clk(clk), .rst(rst), .step(step_group), .cut(1'b0), .count(group), .last(last_group)
+        .clk(clk), .rst(rst), .step(step_group), .inner(1'b1), .cut(1'b0), .count(group), .last(last_group)
     );
     loop_counter #(.COUNT(LOADS)) loads (
-        .clk(clk), .rst(rst), .step(step_load), .cut(1'b0), .count(load), .last(last_load)
+        .clk(clk), .rst(rst), .step(step_load), .inner(1'b1), .cut(1'b0), .count(load), .last(last_load)
     );
     loop_counter #(.COUNT(PARALLEL_HEADS), .CUT(LAST_HEADS)) heads (
-        .clk(clk), .rst(rst), .step(step_head), .cut(last_pass), .count(head), .last(last_head)
+        .clk(clk), .rst(rst), .step(step_head), .inner(1'b1), .cut(last_pass), .count(head), .last(last_head)
     );
     loop_counter #(.COUNT(PASSES)) passes (
-        .clk(clk), .rst(rst), .step(step_head && last_head), .cut(1'b0), .count(pass), .last(last_pass)
+        .clk(clk), .rst(rst), .step(step_head && last_head), .inner(1'b1), .cut(1'b0), .count(pass), .last(last_pass)
     );
     assign read_address = (ADDRESS'(block) << BLOCK_AT) | (ADDRESS'(pass) << PASS_AT) | (ADDRESS'(head) << HEAD_AT)
         | (ADDRESS'(load) << LOAD_AT) | (ADDRESS'(group) << GROUP_AT) | ADDRESS'(lane);

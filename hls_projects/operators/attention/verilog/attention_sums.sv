@@ -51,10 +51,12 @@ module attention_sums #(
     // The last result of a query was given in the cycle before.
     output reg results_written
 );
+`ifndef __ICARUS__
     generate
         if (PERIOD < PARALLEL_HEADS * LANES)
             $error("attention_sums: PERIOD must be at least PARALLEL_HEADS * LANES");
     endgenerate
+`endif
 
     // Control, delayed to where the DSPs' pipeline needs it. The resets make these chains flip-flops: without them
     // they would be shift registers in LUTs.
@@ -96,10 +98,10 @@ module attention_sums #(
         choosing_q <= !rst && (last_q5 || (choosing_q && !(last_lane && last_head)));
     end
     loop_counter #(.COUNT(LANES)) lanes (
-        .clk(clk), .rst(rst), .step(choosing_q), .cut(1'b0), .count(lane), .last(last_lane)
+        .clk(clk), .rst(rst), .step(choosing_q), .inner(1'b1), .cut(1'b0), .count(lane), .last(last_lane)
     );
     loop_counter #(.COUNT(PARALLEL_HEADS)) heads (
-        .clk(clk), .rst(rst), .step(choosing_q && last_lane), .cut(1'b0), .count(head), .last(last_head)
+        .clk(clk), .rst(rst), .step(choosing_q && last_lane), .inner(1'b1), .cut(1'b0), .count(head), .last(last_head)
     );
 
     wire [PARALLEL_HEADS*QUADS*WORD_WIDTH-1:0] words;

@@ -32,8 +32,8 @@ module integer_layer_norm #(
     // Left shifts that bring the mean and the codes to the same step.
     parameter integer MEAN_ALIGN = 0,
     parameter integer X_SHIFT = 5,
-    // Bits of the difference of code and mean and of half a centred code; centred codes are differences / 2^CENTRED_SHIFT,
-    // of CENTRED_WIDTH bits, signed.
+    // Bits of the difference of code and mean with half a step of a centred code. Centred codes are differences /
+    // 2^CENTRED_SHIFT, of CENTRED_WIDTH bits, signed.
     parameter integer DIFFERENCE_WIDTH = 15,
     parameter integer CENTRED_WIDTH = 9,
     parameter integer CENTRED_SHIFT = 4,
@@ -66,6 +66,7 @@ module integer_layer_norm #(
 );
     localparam integer ADDRESS = $clog2(2 * N_IN);
 
+`ifndef __ICARUS__
     generate
         if (N_IN < 1) $error("integer_layer_norm: N_IN must be at least 1");
         if (SUM_WIDTH < IN_WIDTH) $error("integer_layer_norm: SUM_WIDTH must be at least IN_WIDTH");
@@ -74,6 +75,7 @@ module integer_layer_norm #(
         if (MEAN_ALIGN < 0 || X_SHIFT < 0 || CENTRED_SHIFT < 0 || SHIFTS < 0 || OUT_SHIFT < 0)
             $error("integer_layer_norm: MEAN_ALIGN, X_SHIFT, CENTRED_SHIFT, SHIFTS and OUT_SHIFT must be at least 0");
     endgenerate
+`endif
 
     // Stage A stores the codes of a token and adds them up.
     // A token is complete, and B has not begun with it.
@@ -83,7 +85,7 @@ module integer_layer_norm #(
     wire take = in_valid && in_ready;
     wire [ADDRESS-1:0] a_address;
     wire a_last;
-    halves #(.WORDS(N_IN), .ADDRESS(ADDRESS)) a_words (
+    double_buffer_address #(.WORDS(N_IN), .ADDRESS(ADDRESS)) a_words (
         .clk(clk), .rst(rst), .step(take), .address(a_address), .last(a_last)
     );
     wire in_sign = IN_SIGNED != 0 && in_data[IN_WIDTH-1];
@@ -107,7 +109,7 @@ module integer_layer_norm #(
     wire b_read = b_reading_q && mean_ready && !squares_wait_q;
     wire [ADDRESS-1:0] b_address;
     wire b_last;
-    halves #(.WORDS(N_IN), .ADDRESS(ADDRESS)) b_words (
+    double_buffer_address #(.WORDS(N_IN), .ADDRESS(ADDRESS)) b_words (
         .clk(clk), .rst(rst), .step(b_read), .address(b_address), .last(b_last)
     );
     wire [IN_WIDTH-1:0] x;
@@ -126,8 +128,8 @@ module integer_layer_norm #(
     localparam [DIFFERENCE_WIDTH-1:0] ONE = 1;
     localparam [DIFFERENCE_WIDTH-1:0] HALF_CENTRED = (ONE << CENTRED_SHIFT) >> 1;
     wire [DIFFERENCE_WIDTH-1:0] wide_mean = {{(DIFFERENCE_WIDTH - MEAN_WIDTH) {mean[MEAN_WIDTH-1]}}, mean};
-    // mean << MEAN_ALIGN, less half a step of the centred codes: what is subtracted, so that requantize need not add the
-    // half. It is ready a cycle after the mean, as layer_norm_mean knows.
+    // What is subtracted: mean << MEAN_ALIGN, less half a step of the centred codes, so that requantize need not add
+    // the half. It is ready a cycle after the mean; layer_norm_mean counts this cycle.
     reg [DIFFERENCE_WIDTH-1:0] offset_q;
     wire x_sign = IN_SIGNED != 0 && x[IN_WIDTH-1];
     wire [DIFFERENCE_WIDTH-1:0] wide_x = {{(DIFFERENCE_WIDTH - IN_WIDTH) {x_sign}}, x};
@@ -181,7 +183,8 @@ module integer_layer_norm #(
     localparam integer LEAST = CENTRED_WIDTH + FACTOR_WIDTH;
     localparam integer PRODUCT = (LEAST > OUT_SHIFT ? LEAST : OUT_SHIFT) + 2;
     // Half a step of the result, added to the product, so that requantize need not add it.
-    localparam [PRODUCT-1:0] HALF = OUT_SHIFT == 0 ? {PRODUCT{1'b0}} : {{(PRODUCT - 1) {1'b0}}, 1'b1} << (OUT_SHIFT - 1);
+    localparam [PRODUCT-1:0] HALF =
+        OUT_SHIFT == 0 ? {PRODUCT{1'b0}} : {{(PRODUCT - 1) {1'b0}}, 1'b1} << (OUT_SHIFT - 1);
     // C has begun with a token and has not read its last code.
     reg c_busy_q;
     wire move = !out_valid || out_ready;
@@ -193,7 +196,7 @@ module integer_layer_norm #(
     wire c_read = c_busy_q && factor_ready && move;
     wire [ADDRESS-1:0] c_address;
     wire c_last;
-    halves #(.WORDS(N_IN), .ADDRESS(ADDRESS)) c_words (
+    double_buffer_address #(.WORDS(N_IN), .ADDRESS(ADDRESS)) c_words (
         .clk(clk), .rst(rst), .step(c_read), .address(c_address), .last(c_last)
     );
     wire signed [CENTRED_WIDTH-1:0] numerator;

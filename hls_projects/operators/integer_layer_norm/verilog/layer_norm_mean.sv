@@ -37,10 +37,12 @@ module layer_norm_mean #(
     // Without a shift nothing is rounded: the last bit says that the dropped bits are not all 0, so there is no tie.
     localparam [WIDTH-1:0] NO_TIE = SHIFT == 0 ? 1 : 0;
 
+`ifndef __ICARUS__
     generate
         if (SHIFT < 0 || MULTIPLIER < 1 || MULTIPLIER_WIDTH < $clog2(MULTIPLIER + 1))
             $error("layer_norm_mean: SHIFT must be at least 0, MULTIPLIER at least 1 and of MULTIPLIER_WIDTH bits");
     endgenerate
+`endif
 
     // {upper part, which the multiplicand is added to; KEPT bits; whether a dropped bit was 1}.
     reg signed [WIDTH-1:0] product_q;

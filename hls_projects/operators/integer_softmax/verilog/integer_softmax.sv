@@ -55,6 +55,7 @@ module integer_softmax #(
 );
     localparam integer ADDRESS = $clog2(2 * N_WINDOW);
 
+`ifndef __ICARUS__
     generate
         if (N_WINDOW < 1 || SKIP < 0 || SKIP >= N_WINDOW)
             $error("integer_softmax: N_WINDOW must be at least 1, SKIP 0 to N_WINDOW - 1");
@@ -63,6 +64,7 @@ module integer_softmax #(
         if (SUM_WIDTH < EXP_WIDTH) $error("integer_softmax: SUM_WIDTH must be at least EXP_WIDTH");
         if (SHIFTS < 0 || OUT_SHIFT < 0) $error("integer_softmax: SHIFTS and OUT_SHIFT must be at least 0");
     endgenerate
+`endif
 
     // Stage A stores the scores of a row and finds the highest one. Scores count from the lowest code, so that signed
     // ones compare like unsigned ones.
@@ -75,7 +77,7 @@ module integer_softmax #(
     wire b_begin;
     assign in_ready = !scores_wait_q;
     wire take = in_valid && in_ready;
-    halves #(.WORDS(N_WINDOW), .ADDRESS(ADDRESS)) a_words (
+    double_buffer_address #(.WORDS(N_WINDOW), .ADDRESS(ADDRESS)) a_words (
         .clk(clk), .rst(rst), .step(take), .address(a_address), .last(a_last)
     );
     // The highest score of the row so far.
@@ -97,7 +99,7 @@ module integer_softmax #(
     wire b_read = b_reading_q && !sum_waits_q;
     wire [ADDRESS-1:0] b_address;
     wire b_last, b_counts;
-    halves #(.WORDS(N_WINDOW), .ADDRESS(ADDRESS)) b_words (
+    double_buffer_address #(.WORDS(N_WINDOW), .ADDRESS(ADDRESS)) b_words (
         .clk(clk), .rst(rst), .step(b_read), .address(b_address), .last(b_last)
     );
     wire [IN_WIDTH-1:0] b_score;
@@ -145,7 +147,8 @@ module integer_softmax #(
     localparam integer LEAST = EXP_WIDTH + FACTOR_WIDTH;
     localparam integer PRODUCT = (LEAST > OUT_SHIFT ? LEAST : OUT_SHIFT) + 2;
     // Half a step of the result, added to the product, so that requantize need not add it.
-    localparam [PRODUCT-1:0] HALF = OUT_SHIFT == 0 ? {PRODUCT{1'b0}} : {{(PRODUCT - 1) {1'b0}}, 1'b1} << (OUT_SHIFT - 1);
+    localparam [PRODUCT-1:0] HALF =
+        OUT_SHIFT == 0 ? {PRODUCT{1'b0}} : {{(PRODUCT - 1) {1'b0}}, 1'b1} << (OUT_SHIFT - 1);
     // C has begun with a row and has not read its last exponential.
     reg c_busy_q;
     wire move = !out_valid || out_ready;
@@ -157,7 +160,7 @@ module integer_softmax #(
     wire c_read = c_busy_q && factor_ready && move;
     wire [ADDRESS-1:0] c_address;
     wire c_last;
-    halves #(.WORDS(N_WINDOW), .ADDRESS(ADDRESS)) c_words (
+    double_buffer_address #(.WORDS(N_WINDOW), .ADDRESS(ADDRESS)) c_words (
         .clk(clk), .rst(rst), .step(c_read), .address(c_address), .last(c_last)
     );
     wire [EXP_WIDTH-1:0] numerator;

@@ -24,11 +24,13 @@ module softmax_window #(
 );
     localparam integer WIDTH = $clog2(SKIP + 1);
 
+`ifndef __ICARUS__
     generate
         if (LOAD_SIZE < 1 || SKIP < LOAD_SIZE || SKIP % LOAD_SIZE != 0)
             $error("softmax_window: SKIP must be a multiple of LOAD_SIZE and not 0");
         if (ROWS < 1 || TILES < 1) $error("softmax_window: ROWS and TILES must be at least 1");
     endgenerate
+`endif
 
     // Slots to skip in the rows of A's tile; those of them that A, and B, has not passed in its row; and those of the
     // row that B begins with next.
@@ -37,8 +39,14 @@ module softmax_window #(
     assign b_counts = b_skip_q == 0;
     wire row_end = a_step && a_last;
     wire last_row, last_tile;
-    loop #(.COUNT(ROWS)) rows (.clk(clk), .rst(rst), .step(row_end), .inner(1'b1), .done(last_row));
-    loop #(.COUNT(TILES)) tiles (.clk(clk), .rst(rst), .step(row_end), .inner(last_row), .done(last_tile));
+    /* verilator lint_off PINCONNECTEMPTY */
+    loop_counter #(.COUNT(ROWS)) rows (
+        .clk(clk), .rst(rst), .step(row_end), .inner(1'b1), .cut(1'b0), .count(), .last(last_row)
+    );
+    loop_counter #(.COUNT(TILES), .NESTED(1)) tiles (
+        .clk(clk), .rst(rst), .step(row_end), .inner(last_row), .cut(1'b0), .count(), .last(last_tile)
+    );
+    /* verilator lint_on PINCONNECTEMPTY */
     wire [WIDTH-1:0] fewer = tile_skip_q < LOAD_SIZE[WIDTH-1:0] ? {WIDTH{1'b0}} : tile_skip_q - LOAD_SIZE[WIDTH-1:0];
     // Slots to skip in A's next row.
     wire [WIDTH-1:0] tile_skip_d = last_tile ? SKIP[WIDTH-1:0] : last_row ? fewer : tile_skip_q;
