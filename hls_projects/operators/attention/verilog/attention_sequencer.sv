@@ -106,7 +106,7 @@ module attention_sequencer #(
     );
 
     generate
-        if (PAUSE == 0) begin : seamless
+        if (PAUSE <= 0) begin : seamless
             assign pausing = 1'b0;
             assign group_end = last;
         end else begin : apart

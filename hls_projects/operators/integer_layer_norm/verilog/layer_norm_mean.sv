@@ -32,7 +32,7 @@ module layer_norm_mean #(
     localparam integer KEPT = CYCLES - SHIFT;
     localparam integer UPPER = (SUM_WIDTH > SHIFT + 1 ? SUM_WIDTH : SHIFT + 1) + 1;
     localparam integer WIDTH = UPPER + KEPT + 1;
-    localparam [CYCLES-1:0] BITS = MULTIPLIER;
+    localparam [CYCLES-1:0] BITS = CYCLES'(MULTIPLIER);
     localparam [UPPER-1:0] ONE = 1;
     // Without a shift nothing is rounded: the last bit says that the dropped bits are not all 0, so there is no tie.
     localparam [WIDTH-1:0] NO_TIE = SHIFT == 0 ? 1 : 0;

@@ -68,7 +68,7 @@ module integer_softmax #(
 
     // Stage A stores the scores of a row and finds the highest one. Scores count from the lowest code, so that signed
     // ones compare like unsigned ones.
-    localparam [IN_WIDTH-1:0] LOWEST = IN_SIGNED << (IN_WIDTH - 1);
+    localparam [IN_WIDTH-1:0] LOWEST = IN_WIDTH'(IN_SIGNED << (IN_WIDTH - 1));
     wire [IN_WIDTH-1:0] score = in_data ^ LOWEST;
     wire [ADDRESS-1:0] a_address;
     wire a_last, a_counts;
