@@ -20,10 +20,6 @@ MARKER = "build.json"
 WORK, OLD = ".work", ".old"
 
 
-class WorkspaceError(InputError):
-    """An output folder that must not, or cannot, be written."""
-
-
 def read_marker(folder: Path) -> dict[str, Any] | None:
     """The facts that a build left in ``folder``; None where no build did."""
     try:
@@ -41,7 +37,7 @@ def workspace(out: Path, *, keep: bool) -> Iterator[Path]:
         keep: start from a copy of what ``out`` holds.
 
     Raises:
-        WorkspaceError: ``out`` cannot be written, or holds something no build wrote.
+        InputError: ``out`` cannot be written, or holds something no build wrote.
         LockedError: another build writes to it.
     """
     out = _resolved(out)
@@ -56,7 +52,7 @@ def workspace(out: Path, *, keep: bool) -> Iterator[Path]:
             _check_output(out, keep)
             work = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=WORK, dir=out.parent))
         except OSError as error:
-            raise WorkspaceError(f"cannot write beside {out}: {error.strerror}; choose another --out") from error
+            raise InputError(f"cannot write beside {out}: {error.strerror}; choose another --out") from error
         stack.callback(shutil.rmtree, work, ignore_errors=True)
         work.chmod(0o755)
         if keep:
@@ -90,14 +86,14 @@ def _resolved(out: Path) -> Path:
     try:
         return out.resolve()
     except (OSError, RuntimeError) as error:  # a loop of links
-        raise WorkspaceError(f"{out} cannot be followed to a folder: {error}; choose another --out") from error
+        raise InputError(f"{out} cannot be followed to a folder: {error}; choose another --out") from error
 
 
 def _check_output(out: Path, keep: bool) -> None:
     if out.exists() and not (out.is_dir() and (read_marker(out) is not None or not any(out.iterdir()))):
-        raise WorkspaceError(f"{out} exists and no build wrote it; choose another --out")
+        raise InputError(f"{out} exists and no build wrote it; choose another --out")
     if keep and read_marker(out) is None:
-        raise WorkspaceError(f"{out} holds no earlier build to go on from; leave --from out")
+        raise InputError(f"{out} holds no earlier build to go on from; leave --from out")
 
 
 @contextlib.contextmanager

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from flows.searching.errors import SearchError
+from hls_projects.errors import InputError
 from hls_projects.files import locked, read_whole, write_whole
 
 LOCK, OWNER = ".lock", "driver.lock"
@@ -23,13 +23,13 @@ def lock_folder(out: Path, owner: str) -> Iterator[None]:
 
     Raises:
         LockedError: another process holds ``out``.
-        SearchError: another owner's trainings lie there.
+        InputError: another owner's trainings lie there.
     """
     out.mkdir(parents=True, exist_ok=True)
     with locked(out / LOCK, f"another process trains in {out}; wait for it or choose another --out"):
         there = _owner(out / OWNER)
         if there not in ("", owner):
-            raise SearchError(f"{out} holds the trainings of {there}, not of {owner}; choose another --out")
+            raise InputError(f"{out} holds the trainings of {there}, not of {owner}; choose another --out")
         write_whole(out / OWNER, owner)
         yield
 
