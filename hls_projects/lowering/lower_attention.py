@@ -17,7 +17,7 @@ from hls_projects.lowering.graph import GraphView, LoweringError, NoMatch, opera
 from hls_projects.lowering.tables import code_table, significand_table, sum_behind
 from hls_projects.lowering.transformation import LowerAt
 from hls_projects.operators import AttentionScores, AttentionValues, IntegerSoftmax
-from hls_projects.operators.window import Window
+from hls_projects.operators.attention.window import Window
 
 SPLIT_QUERY = [0, 2, 1, 3]
 SPLIT_KEY = [0, 2, 3, 1]

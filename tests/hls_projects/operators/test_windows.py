@@ -20,7 +20,7 @@ from flows import build
 from hls_projects.graphs.qonnx_file import run_images
 from hls_projects.lowering import LoweringError, lower
 from hls_projects.operators import AttentionScores, AttentionValues, HardwareOperator, IntegerSoftmax
-from hls_projects.operators.window import Window
+from hls_projects.operators.attention.window import Window
 from tests.support.models import patterns, random_model, tiny_config
 
 WINDOWED = tiny_config(attention="windowed", tile_size=4, context_tiles=1, token_order="blocks")

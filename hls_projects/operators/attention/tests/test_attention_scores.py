@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hls_projects.operators import AttentionScores
-from hls_projects.operators.window import Window
+from hls_projects.operators.attention.window import Window
 from tests.support.kernel_bench import check_kernel
 from tests.support.operators import (
     WINDOW_MACS,

@@ -1,11 +1,11 @@
-// Self-checking test bench of attention_scores.h.
+// Self-checking test bench of attention_scores in attention.h.
 //
 // usage: attention_scores_tb vectors.txt (see testbench.h)
 //
 // config.h holds the configuration under test: the struct "config" and the words of the streams.
 
 #include "config.h"
-#include "attention_scores.h"
+#include "attention.h"
 #include "testbench.h"
 
 int main(int argc, char **argv) {

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hls_projects.operators import AttentionScores, AttentionValues
-from hls_projects.operators.window import Window
+from hls_projects.operators.attention.window import Window
 from tests.support.operators import make_operator
 
 tilings = st.tuples(st.integers(1, 6), st.integers(1, 5), st.integers(0, 6))
