@@ -17,13 +17,13 @@ from qonnx.custom_op.registry import getCustomOp
 from flows.building.cached_graphs import lowered_graph
 from flows.building.settings import SHIPPED_CHECKPOINT
 from hls_projects.cost import KINDS
-from hls_projects.folding import choices as folding
-from hls_projects.folding.choices import Choice
+from hls_projects.folding.choices import Choice, choices
 from hls_projects.lowering.merging import merged
 from hls_projects.operators import OPERATORS, HardwareOperator
 
 ROOT = Path(__file__).parents[1]
-BESIDE = {"security.md": "SECURITY.md", "changelog.md": "CHANGELOG.md"}
+BESIDE = {"security.md": "SECURITY.md", "changelog.md": "CHANGELOG.md", "contributing.md": "CONTRIBUTING.md"}
+LINKS = {"](README.md)": "](index.md)", "](docs/": "](", "](SECURITY.md)": "](security.md)"}
 ROWS = 6
 # What the base class says of attributes of folding.
 OF_THE_BASE = {
@@ -39,7 +39,10 @@ COMMON = "Every node also has `in_dtypes` and `out_dtype`, the qonnx data types 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Called by mkdocs."""
     for name, source in BESIDE.items():
-        files.append(File.generated(config, name, content=(ROOT / source).read_text(encoding="utf-8")))
+        text = (ROOT / source).read_text(encoding="utf-8")
+        for link, page in LINKS.items():
+            text = text.replace(link, page)
+        files.append(File.generated(config, name, content=text))
     for name, text in pages().items():
         files.append(File.generated(config, name, content=text))
     return files
@@ -156,7 +159,7 @@ def _streams(example: HardwareOperator) -> list[str]:
 
 
 def _cost(example: HardwareOperator) -> list[str]:
-    found = sorted(folding.choices(example), key=lambda choice: -choice.cost.cycles)
+    found = sorted(choices(example), key=lambda choice: -choice.cost.cycles)
     step = max(1, -(-(len(found) - 1) // (ROWS - 1)))
     shown = [*found[:-1:step], found[-1]]
     head = f"| Folding | Cycles | {' | '.join(KINDS)} |"

@@ -32,6 +32,7 @@ from flows.benchmarking.mlp import Mlp
 from flows.benchmarking.simulations import Inputs, Ours, Simulation, Took, make_simulations
 from flows.building.provenance import commit, versions
 from flows.command_line import INTERRUPTED, CommandParser
+from hls_projects.files import write_whole
 from hls_projects.simulation import SimulationError, compiler
 from hls_projects.targets import load_target
 
@@ -122,7 +123,7 @@ def run(settings: Settings) -> int:
         facts = bench(settings, Path(work).resolve())
     print(as_text(facts))
     if settings.json:
-        settings.json.write_text(json.dumps(facts, indent=2) + "\n")
+        write_whole(settings.json, json.dumps(facts, indent=2) + "\n")
     return 0 if facts["identical"] else 1
 
 

@@ -33,6 +33,7 @@ from brevitas_model.quantizers import CALIBRATION_STEPS
 from brevitas_model.training.recipe import Schedule, load_recipe
 from brevitas_model.training.run import calibrate, make_optimizer
 from flows.command_line import INTERRUPTED, CommandParser
+from hls_projects.files import write_whole
 
 ROW = "{:<34} {:>9} {:>9} {:>9} {:>7}"
 WARM_UP = 2
@@ -136,7 +137,7 @@ def run(args: argparse.Namespace) -> int:
     print(f"batch {args.batch_size}, {args.rounds} rounds, {torch.get_num_threads()} threads")
     facts = report(steps)
     if args.json:
-        args.json.write_text(json.dumps({"batch_size": args.batch_size, "steps": facts}, indent=2) + "\n")
+        write_whole(args.json, json.dumps({"batch_size": args.batch_size, "steps": facts}, indent=2) + "\n")
     return 0
 
 

@@ -11,7 +11,6 @@ there is said in one line, changes no status, and leaves its script ready in the
 from __future__ import annotations
 
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Callable
@@ -23,18 +22,20 @@ from flows.building import steps
 from flows.building.hashes import HashesError, write_hashes
 from flows.building.settings import Settings, parse_settings
 from flows.building.steps import Build
-from flows.building.workspace import WorkspaceError, workspace
+from flows.building.workspace import workspace
 from flows.command_line import INTERRUPTED
 from flows.reporting.schema import ReportError
 from hls_projects.board import BoardError
 from hls_projects.cost import CostError
 from hls_projects.dataflow import NetworkError
-from hls_projects.folding.choices import FoldingError
+from hls_projects.errors import InputError
+from hls_projects.folding.options import FoldingError
 from hls_projects.graphs.qonnx_file import QonnxError
 from hls_projects.graphs.ranges import RangeError
 from hls_projects.lowering import LoweringError
 from hls_projects.project.conversion import ConversionError
 from hls_projects.simulation import SimulationError
+from hls_projects.simulation.processes import interrupt_on_signals
 from hls_projects.targets import TargetError
 from hls_projects.vendor_reports import VendorReportError
 
@@ -69,7 +70,7 @@ BAD_INPUT = (
     SimulationError,
     TargetError,
     VendorReportError,
-    WorkspaceError,
+    InputError,
     OSError,
 )
 TOOL_FAILED = 3
@@ -98,7 +99,7 @@ def run(settings: Settings) -> int:
 
 def main(argv: list[str] | None = None) -> int:
     settings = parse_settings(__doc__, [name for name, _ in STEPS], argv)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interrupt_on_signals()
     try:
         return run(settings)
     except BAD_INPUT as error:

@@ -11,6 +11,8 @@ from typing import Any, NoReturn
 
 import shtab
 
+from hls_projects.errors import InputError
+
 PACKAGE = "potstream"
 INTERRUPTED = 130
 MODULES = (
@@ -80,7 +82,7 @@ def guarded(name: str, work: Callable[[], int], bad_input: tuple[type[Exception]
     """
     try:
         return work()
-    except bad_input as error:
+    except (*bad_input, InputError) as error:
         print(f"{name}: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -17,9 +17,9 @@ from typing import NoReturn
 from flows.command_line import CommandParser
 from flows.reporting.comparing import Comparison, Row, Rule, as_json, compare_reports
 from flows.reporting.comparison_page import letters, render_comparison
-from flows.reporting.files import write_atomically
 from flows.reporting.formatting import figure, signed
 from flows.reporting.schema import ReportError, read_report
+from hls_projects.files import write_whole
 
 FAIL_IF_HELP = """fail with status 1 if a figure's change, last report minus first, is that: a dotted path in
 report.json, one of < <= > >=, a number; may be given again. Elements of lists go by their name
@@ -69,7 +69,7 @@ def _compare(options: argparse.Namespace) -> Comparison:
 
 def _write(path: Path, text: str) -> None:
     try:
-        write_atomically(path, text)
+        write_whole(path, text)
     except OSError as error:
         raise ReportError(f"cannot write {path}: {error.strerror}; nothing of it was left behind") from error
 

@@ -20,18 +20,18 @@ from pathlib import Path
 from typing import Any
 
 from brevitas_model.config import ConfigError
-from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError, find_checkpoint
-from flows.building.cached_graphs import folded_once, lowered_graph
+from flows.building.cached_graphs import fold_cached, lowered_graph
 from flows.building.settings import SHIPPED_CHECKPOINT, above_zero, add_folding, options_of, plot_file
 from flows.command_line import CommandParser, guarded
 from hls_projects.cost import KINDS, CostError
 from hls_projects.dataflow import NetworkError
-from hls_projects.folding import choices as folding
-from hls_projects.folding.choices import FoldingError
-from hls_projects.folding.depths import timed
+from hls_projects.files import write_whole
+from hls_projects.folding.depths import settled_trace
 from hls_projects.folding.estimate import estimate_facts
 from hls_projects.folding.folded import at_clock
+from hls_projects.folding.json_file import foldings_text
+from hls_projects.folding.options import FoldingError
 from hls_projects.lowering import LoweringError
 from hls_projects.project.conversion import ConversionError, read_lowered
 from hls_projects.simulation import SimulationError
@@ -79,11 +79,11 @@ def run(args: argparse.Namespace) -> int:
     options = options_of(args, args.clock)
     target = at_clock(load_target(args.target), args.clock)
     model = read_lowered(args.lowered) if args.lowered else lowered_graph(args.checkpoint)
-    folded = folded_once(model, target, options, rough=True)
-    estimate = estimate_facts(folded, timed(folded.network, folded.depths), target)
+    folded = fold_cached(model, target, options, rough=True)
+    estimate = estimate_facts(folded, settled_trace(folded.network, folded.depths), target)
     print(table(estimate))
     if args.write_folding:
-        write_whole(args.write_folding, folding.folding_file(folded.plan.foldings).encode())
+        write_whole(args.write_folding, foldings_text(folded.plan.foldings).encode())
     if args.json:
         write_whole(args.json, (json.dumps(estimate, indent=2) + "\n").encode())
     if args.plot:

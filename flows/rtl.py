@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -27,22 +26,24 @@ from hls4ml.model.graph import ModelGraph
 from qonnx.core.modelwrapper import ModelWrapper
 
 from brevitas_model.config import ConfigError
-from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError, find_checkpoint
 from brevitas_model.training.data import IMAGE_SHAPE, DataError, load_cifar10, load_inputs
-from flows.building.cached_graphs import folded_once, lowered_graph
+from flows.building.cached_graphs import fold_cached, lowered_graph
 from flows.building.settings import SHIPPED_CHECKPOINT, add_folding, options_of, positive
 from flows.command_line import CommandParser, guarded
 from flows.reporting.rtl_table import resources_table, timing_table
 from hls_projects.cost import CostError
 from hls_projects.dataflow import Network, NetworkError, Trace, explain, simulate
 from hls_projects.dataflow.sizing import Depths
-from hls_projects.folding import choices as folding
-from hls_projects.folding.choices import FoldingError
+from hls_projects.files import replace_folder, write_whole
+from hls_projects.folding.choices import operators_of
 from hls_projects.folding.depths import chosen_depths
 from hls_projects.folding.folded import with_foldings
+from hls_projects.folding.json_file import foldings_text, read_foldings
+from hls_projects.folding.options import FoldingError
 from hls_projects.graphs.qonnx_file import run_images
 from hls_projects.lowering import LoweringError
+from hls_projects.operators.base import Folding
 from hls_projects.project import pipeline
 from hls_projects.project.conversion import ConversionError, make_graph, read_lowered
 from hls_projects.rtl import whole
@@ -74,9 +75,9 @@ def folded(args: argparse.Namespace, target: Target, work: Path) -> Folded:
     if args.lowered:
         model, depths = read_lowered(args.lowered), None
         if args.folding:
-            model = with_foldings(model, folding.read_foldings(args.folding))
+            model = with_foldings(model, read_foldings(args.folding))
     else:
-        found = folded_once(lowered_graph(args.checkpoint), target, options_of(args))
+        found = fold_cached(lowered_graph(args.checkpoint), target, options_of(args))
         model, depths = found.model, found.depths
     model.save(str(work / "folded.onnx"))
     graph = make_graph(work / "folded.onnx", target, work / "hls")
@@ -109,15 +110,14 @@ def write(found: Folded, folder: Path) -> Assembly:
         made = Path(part) / folder.name
         assembly = write_rtl(found.graph, found.depths, made)
         (made / "fifo_depths.json").write_text(pipeline.depths_file(found.network, found.depths))
-        (made / "folding.json").write_text(folding.folding_file(_foldings(found.model)))
+        (made / "folding.json").write_text(foldings_text(_foldings(found.model)))
         lint(assembly.core, made)
-        shutil.rmtree(folder, ignore_errors=True)
-        made.rename(folder)
+        replace_folder(made, folder, Path(part) / "earlier")
     return assembly
 
 
-def _foldings(model: ModelWrapper) -> dict[str, folding.Folding]:
-    return {name: operator.folding_now() for name, operator in folding.operators_of(model).items()}
+def _foldings(model: ModelWrapper) -> dict[str, Folding]:
+    return {name: operator.folding_now() for name, operator in operators_of(model).items()}
 
 
 def simulated(found: Folded, count: int) -> Trace:

@@ -21,18 +21,18 @@ from pathlib import Path
 from typing import Any
 
 from brevitas_model.config import ConfigError
-from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError, find_checkpoint
-from flows.building.cached_graphs import folded_once, lowered_graph
+from flows.building.cached_graphs import fold_cached, lowered_graph
 from flows.building.settings import SHIPPED_CHECKPOINT, add_folding, options_of, plot_file, positive
 from flows.command_line import CommandParser, guarded
 from hls_projects.cost import CostError
 from hls_projects.dataflow import Deadlock, Network, NetworkError, Sizing, Trace, explain, settled, simulate, size_fifos
-from hls_projects.dataflow.activity import occupancy, stretches
+from hls_projects.dataflow.activity import bin_edges, occupancy
 from hls_projects.dataflow.program import busy_cycles
 from hls_projects.dataflow.sizing import Depths
-from hls_projects.folding.choices import FoldingError
+from hls_projects.files import write_whole
 from hls_projects.folding.depths import chosen_depths
+from hls_projects.folding.options import FoldingError
 from hls_projects.lowering import LoweringError
 from hls_projects.project import pipeline
 from hls_projects.project.conversion import ConversionError, make_graph
@@ -52,7 +52,7 @@ def network_of(args: argparse.Namespace, target: Target) -> tuple[Network, Depth
     A file of a build has its folding; a checkpoint gets one for the target.
     """
     if not args.lowered:
-        folded = folded_once(lowered_graph(args.checkpoint), target, options_of(args), args.fifo_depths)
+        folded = fold_cached(lowered_graph(args.checkpoint), target, options_of(args), args.fifo_depths)
         return folded.network, folded.depths
     graph = make_graph(args.lowered, target, Path("hls"))
     network = pipeline.network(graph)
@@ -90,7 +90,7 @@ def facts(trace: Trace, found: Deadlock | None, target: Target) -> dict[str, Any
                 "to": network.reader(fifo.name).name,
                 "word_bits": fifo.word_bits,
                 "depth": fifo.depth(trace.depths),
-                "peak_occupancy": trace.slots(fifo.name),
+                "peak_occupancy": trace.peak_slots(fifo.name),
             }
             for fifo in network.fifos
         },
@@ -110,7 +110,7 @@ def facts(trace: Trace, found: Deadlock | None, target: Target) -> dict[str, Any
 
 def occupancy_table(trace: Trace) -> str:
     """CSV: a line for each stretch of time, its first cycle, and the most slots of every FIFO in use in it."""
-    edges = stretches(trace)
+    edges = bin_edges(trace)
     held = occupancy(trace, edges)
     rows = zip(edges[:-1].tolist(), *(most.tolist() for most in held.values()), strict=True)
     return "".join(",".join(map(str, row)) + "\n" for row in (("cycle", *held), *rows))

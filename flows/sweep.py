@@ -26,7 +26,6 @@ from typing import Any
 from tqdm import tqdm
 
 from brevitas_model.config import ConfigError, ViTConfig
-from brevitas_model.files import write_whole
 from brevitas_model.shipped import CheckpointError
 from brevitas_model.training import data
 from brevitas_model.training.data import DataError
@@ -44,6 +43,7 @@ from flows.sweeping.table import Row, csv_text, table
 from flows.sweeping.timings import LOSSLESS, SMALLEST, Hardware, Length, Timings
 from flows.sweeping.trainings import Training, make_trainings, train_all
 from hls_projects.dataflow import NetworkError
+from hls_projects.files import write_whole
 from hls_projects.lowering import LoweringError
 from hls_projects.project.conversion import ConversionError
 from hls_projects.targets import Target, TargetError, load_target, target_names

@@ -18,11 +18,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from brevitas_model.files import write_whole
 from flows.command_line import CommandParser, guarded
 from flows.reporting.formatting import figure
 from flows.reporting.schema import ReportError
 from flows.reporting.synthesis import ESTIMATED, KINDS, Figure, Row, side_by_side, synthesis_facts
+from hls_projects.files import parse_json, read_text, write_whole
 from hls_projects.targets import TARGET_HELP, Target, TargetError, load_target, target_names
 from hls_projects.vendor_reports import VendorReportError, VendorReports, check_part, read_folder
 
@@ -38,10 +38,10 @@ def read_estimate(path: Path, target: Target) -> dict[str, Any]:
         ReportError: no such file, damaged, a key that is missing or wrong, or the estimate of another board.
     """
     try:
-        estimate = json.loads(path.read_text(encoding="utf-8"))
+        estimate = parse_json(read_text(path))
     except OSError as error:
         raise ReportError(f"{path} cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ReportError(f"{path} is damaged or not JSON: {error}") from error
     keys = ("interval_cycles", "latency_cycles", "clock_mhz")
     timing = {key: _number(estimate, (key,), path) for key in keys} | {"evidence": _evidence(estimate, path)}

@@ -81,3 +81,23 @@ def smallest_dtype(low: int, high: int) -> BaseDataType:
         return DataType[f"UINT{max(int(high).bit_length(), 1)}"]
     # A negative code c needs the bits of -c - 1, and one for the sign.
     return DataType[f"INT{max(int(code if code >= 0 else ~code).bit_length() for code in (low, high)) + 1}"]
+
+
+def signed_width(magnitude: int, *, shifts: int = 0) -> BaseDataType:
+    """A signed type that holds ± ``magnitude`` and can be shifted right by ``shifts`` with rounding."""
+    return DataType[f"INT{max(int(magnitude).bit_length() + 1, shifts + 2)}"]
+
+
+def magnitude(dtype: BaseDataType) -> int:
+    """Largest absolute value of a code."""
+    return max(abs(int(dtype.min())), abs(int(dtype.max())))
+
+
+def shift_dtype(*shifts: int) -> BaseDataType:
+    """An unsigned type that holds every one of ``shifts``."""
+    return smallest_dtype(0, max(shifts))
+
+
+def divisors(number: int) -> list[int]:
+    """Divisors of a positive integer, ascending."""
+    return [part for part in range(1, number + 1) if number % part == 0]

@@ -13,6 +13,8 @@ from zipfile import BadZipFile
 import numpy as np
 from torchvision.datasets import CIFAR10
 
+from hls_projects.files import cache_folder
+
 IMAGE_SHAPE = (32, 32, 3)
 VALIDATION_IMAGES = 5_000
 
@@ -35,24 +37,18 @@ class Dataset:
         return Dataset(self.images[window], None if self.labels is None else self.labels[window])
 
 
-def cache_dir() -> Path:
-    """Where downloads go: ``XDG_CACHE_HOME``, else ``~/.cache``."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "cifar10"
-
-
 def load_cifar10(data_dir: Path | None = None, *, train: bool) -> Dataset:
     """The training or the test split.
 
     Args:
         data_dir: a torchvision root (it holds ``cifar-10-batches-py``). None takes the variable
-            ``CIFAR10_ROOT``, else downloads once into :func:`cache_dir`.
+            ``CIFAR10_ROOT``, else downloads once into the cache folder.
 
     Raises:
         DataError: no such folder, a file missing or with a wrong checksum, no network.
     """
     chosen = data_dir or os.environ.get("CIFAR10_ROOT")
-    root = Path(chosen) if chosen else cache_dir()
+    root = Path(chosen) if chosen else cache_folder("cifar10")
     if chosen and not root.is_dir():
         raise DataError(f"data folder {root} does not exist; pass --data a folder that holds {CIFAR10.base_folder}")
     try:

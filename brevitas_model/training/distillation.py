@@ -22,6 +22,7 @@ from brevitas_model.checkpoint import load_checkpoint, read_tensors, write_tenso
 from brevitas_model.shipped import CheckpointError, find_checkpoint
 from brevitas_model.training.augmentation import View
 from brevitas_model.training.recipe import Augmentation, Distillation, Recipe
+from hls_projects.files import read_whole
 
 BATCH = 125
 
@@ -47,7 +48,7 @@ class Teacher:
             )
         self.augmentation = recipe.augmentation
         drawn = json.dumps([_drawn(recipe.augmentation), recipe.seed])
-        self.key = hashlib.sha256(hashlib.sha256(path.read_bytes()).digest() + drawn.encode()).hexdigest()[:16]
+        self.key = hashlib.sha256(hashlib.sha256(read_whole(path)).digest() + drawn.encode()).hexdigest()[:16]
         self.folder = folder / self.key
 
     def answers(self, number: int, view: View) -> Tensor:

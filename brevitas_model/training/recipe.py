@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from brevitas_model.config import ConfigError
 from brevitas_model.models import ModelConfig, config_from_dict
+from hls_projects.files import parse_toml, read_text
 
 Precision = Literal["float32", "bfloat16"]
 SHIPPED_RECIPES = Path(__file__).parents[1] / "recipes"
@@ -272,16 +273,16 @@ def load_recipe(path: Path, overrides: list[str] | None = None) -> Recipe:
     shipped = SHIPPED_RECIPES / f"{path}.toml"
     source = shipped if len(path.parts) == 1 and shipped.is_file() else path
     try:
-        fields = tomllib.loads(source.read_text())
+        fields = parse_toml(read_text(source))
         for text in overrides or ():
             override(fields, text)
         return Recipe.from_dict(fields)
     except OSError as error:
         raise ConfigError(f"recipe {path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"recipe {path} is not TOML: {error}") from error
     except ConfigError as error:
         raise ConfigError(f"recipe {path}: {error}") from error
+    except ValueError as error:
+        raise ConfigError(f"recipe {path} is not TOML: {error}") from error
 
 
 def override(fields: dict[str, Any], text: str) -> None:

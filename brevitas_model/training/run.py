@@ -37,9 +37,10 @@ from brevitas_model.shipped import CheckpointError, find_checkpoint
 from brevitas_model.stages import HybridConfig
 from brevitas_model.training.augmentation import View, generator, order
 from brevitas_model.training.curves import write_history
-from brevitas_model.training.data import Dataset, cache_dir
+from brevitas_model.training.data import Dataset
 from brevitas_model.training.distillation import Teacher, distillation_loss
 from brevitas_model.training.recipe import Recipe, Schedule
+from hls_projects.files import cache_folder, read_whole
 
 EVAL_BATCH = 250
 GRADIENT_NORM = 1.0
@@ -360,7 +361,7 @@ class Run:
         """
         epochs = self.recipe.schedule.epochs
         steps = len(dataset) // self.recipe.schedule.batch_size
-        teacher = Teacher(self.recipe, cache_dir() / "teacher") if self.recipe.distillation else None
+        teacher = Teacher(self.recipe, cache_folder("teacher")) if self.recipe.distillation else None
         with tqdm(total=epochs * steps, initial=self.epoch * steps, unit="step") as bar:
             while self.epoch < epochs:
                 bar.set_description(f"epoch {self.epoch + 1}/{epochs}")
@@ -406,7 +407,7 @@ def start_digest(recipe: Recipe) -> str:
         return ""
     path = find_checkpoint(recipe.start)
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256(read_whole(path)).hexdigest()
     except OSError as error:
         raise CheckpointError(f"checkpoint {path} cannot be read: {error.strerror}") from error
 

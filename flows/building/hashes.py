@@ -16,15 +16,14 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from brevitas_model.files import write_whole
 from flows.building.workspace import MARKER, read_marker
-from hls_projects.simulation import BOUNDED, NATIVE, REFERENCE
-from hls_projects.simulation.axi import AXI_BOUNDED, AXI_REFERENCE, AXI_SERVER
+from hls_projects.files import parse_json, read_text, write_whole
+from hls_projects.simulation import NATIVE, REFERENCE
 
 HASHES = "hashes.json"
 SCHEMA_VERSION = 1
 FIGURES = "report.json#figures"
-PROGRAMS = (NATIVE, REFERENCE, BOUNDED, AXI_REFERENCE, AXI_BOUNDED, AXI_SERVER)
+PROGRAMS = (NATIVE, REFERENCE)
 # Of the vendor's tools: projects, logs and reports; bitstreams, which have their time in them.
 OF_THE_TOOLS = ("vendor/*/*", "*.bit", "*.hwh")
 OF_ONE_RUN = (HASHES, MARKER, "report.*", *(f"hls/{program.name}" for program in PROGRAMS), *OF_THE_TOOLS)
@@ -87,7 +86,7 @@ def read_hashes(folder: Path) -> dict[str, str]:
     if read_marker(folder) is None:
         raise HashesError(f"{folder} is not the output of a build; name the folder given to build.py --out")
     try:
-        content = json.loads((folder / HASHES).read_text(encoding="utf-8"))
+        content = parse_json(read_text(folder / HASHES))
     except OSError as error:
         raise HashesError(f"{folder / HASHES} cannot be read ({error.strerror}); build it again") from error
     except ValueError as error:
@@ -118,7 +117,7 @@ def _of_one_run(name: str) -> bool:
 def _figures(report: Path) -> str:
     """SHA-256 of a report without what tells of one run."""
     try:
-        facts: Any = json.loads(report.read_text(encoding="utf-8"))
+        facts: Any = parse_json(read_text(report))
         kept = {key: value for key, value in facts.items() if key not in RUN_KEYS}
         kept["stages"] = [
             {key: value for key, value in stage.items() if key not in RUN_STAGE_KEYS} for stage in facts["stages"]

@@ -10,7 +10,7 @@ from pathlib import Path
 from brevitas_model.shipped import find_checkpoint
 from flows.command_line import CommandParser
 from hls_projects.board import HLS_STEPS
-from hls_projects.folding.folded import FILL, FoldOptions
+from hls_projects.folding.options import FILL, FoldOptions
 from hls_projects.targets import TARGET_HELP, target_names
 
 CSIM_MODES = ("fast", "reference")
@@ -135,7 +135,7 @@ PLOTS = (".png", ".pdf", ".svg")
 
 
 def add_folding(parser: argparse.ArgumentParser) -> None:
-    """The options of :class:`hls_projects.folding.folded.FoldOptions` but for the clock."""
+    """The options of :class:`hls_projects.folding.options.FoldOptions` but for the clock."""
     parser.add_argument("--folding", type=Path, metavar="FILE", help="folding.json instead of one for the target")
     parser.add_argument("--fps", type=above_zero, help="images/s that are enough (default: as many as fit)")
     parser.add_argument("--fill", type=_share, default=FILL, help=f"largest share of any resource (default: {FILL})")

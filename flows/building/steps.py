@@ -18,11 +18,10 @@ from tqdm import tqdm
 from brevitas_model.checkpoint import load_checkpoint
 from brevitas_model.config import ConfigError
 from brevitas_model.export import export as export_model
-from brevitas_model.files import write_whole
 from brevitas_model.tidying import tidy_up
 from brevitas_model.training.data import IMAGE_SHAPE, Dataset, load_cifar10, load_inputs
 from flows.building import summary, tracing
-from flows.building.cached_graphs import keep_folding, keep_lowered
+from flows.building.cached_graphs import store_folding, store_lowered
 from flows.building.deploying import DEPLOYED, VENDOR, manifest_facts, run_tools
 from flows.building.provenance import provenance, versions
 from flows.building.settings import Settings, options_of
@@ -33,14 +32,16 @@ from flows.reporting.page import render_report, wrong_images
 from flows.reporting.schema import SCHEMA_VERSION, check_report
 from flows.reporting.synthesis import synthesis_facts, vendor_files
 from hls_projects import board, simulation
-from hls_projects.folding.choices import folding_file
-from hls_projects.folding.depths import check_kernels, fold_pipeline, timed, timing_facts
-from hls_projects.folding.estimate import estimate_facts, resource_facts
-from hls_projects.graphs.qonnx_file import QonnxError, read_qonnx
+from hls_projects.files import write_whole
+from hls_projects.folding.depths import check_kernels, settled_trace
+from hls_projects.folding.estimate import estimate_facts, resource_facts, timing_facts
+from hls_projects.folding.json_file import foldings_text
+from hls_projects.folding.search import fold_pipeline
+from hls_projects.graphs.qonnx_file import QonnxError, check_tidy, read_qonnx, read_tidy
 from hls_projects.graphs.ranges import annotate_ranges, max_bits
 from hls_projects.lowering import lower
 from hls_projects.project import pipeline
-from hls_projects.project.conversion import make_graph, write_project
+from hls_projects.project.conversion import make_graph, read_lowered, write_project
 from hls_projects.targets import Target, TargetError, read_target, target_file
 from hls_projects.vendor_reports import VendorReportError, VendorReports, check_part, read_folder
 
@@ -138,8 +139,13 @@ class Build:
         check_part(reports, self.target())
         return reports
 
-    def model(self, name: str) -> ModelWrapper:
-        return ModelWrapper(str(self.path(name)))
+    def qonnx(self) -> ModelWrapper:
+        """The graph that the step export left."""
+        return read_tidy(self.path("model.qonnx.onnx"))
+
+    def lowered(self) -> ModelWrapper:
+        """The graph of hardware operators that the step lower left."""
+        return read_lowered(self.path("lowered.onnx"))
 
     def difference(self) -> str | None:
         """What differs, in words; None where nothing does."""
@@ -183,39 +189,40 @@ def export(build: Build) -> None:
         tidy = tidy_up(source)
     except Exception as error:
         raise QonnxError(f"qonnx cannot infer shapes and fold constants of {build.settings.qonnx}: {error}") from error
+    check_tidy(tidy)
     tidy.save(str(build.folder / "model.qonnx.onnx"))
 
 
 def check_ranges(build: Build) -> None:
-    model = build.model("model.qonnx.onnx")
+    model = build.qonnx()
     ranges = annotate_ranges(model)
     build.facts["max_bits"] = max_bits(ranges)
     model.save(str(build.folder / "model.qonnx.onnx"))
 
 
 def lower_graph(build: Build) -> None:
-    model = build.model("model.qonnx.onnx")
+    model = build.qonnx()
     lowered = lower(model)
     lowered.save(str(build.folder / "lowered.onnx"))
     if build.facts["config"] is not None:
-        keep_lowered(build.path("checkpoint.safetensors"), lowered)
+        store_lowered(build.path("checkpoint.safetensors"), lowered)
     build.facts["model"] = summary.model_facts(model, lowered) | {"config": build.facts["config"]}
 
 
 def fold_graph(build: Build) -> None:
     """Layers of lowered.onnx are merged or not, its nodes get their folding; the FIFOs get their depths."""
-    lowered, settings = build.model("lowered.onnx"), build.settings
+    lowered, settings = build.lowered(), build.settings
     target = build.target()
     options = options_of(settings)
     folded = fold_pipeline(lowered, target, options, settings.fifo_depths)
     if not (options.file or settings.fifo_depths):
-        keep_folding(lowered, target, options, folded)
-    trace = timed(folded.network, folded.depths)
+        store_folding(lowered, target, options, folded)
+    trace = settled_trace(folded.network, folded.depths)
     build.facts["timing"] = timing_facts(trace, target)
     build.facts["resources"] = resource_facts(folded.plan, target)
     folded.model.save(str(build.folder / "lowered.onnx"))
     written = {
-        "folding.json": folding_file(folded.plan.foldings),
+        "folding.json": foldings_text(folded.plan.foldings),
         "fifo_depths.json": pipeline.depths_file(folded.network, folded.depths),
         "estimate.json": json.dumps(estimate_facts(folded, trace, target), indent=2) + "\n",
     }
@@ -262,7 +269,7 @@ def simulate_all(build: Build) -> None:
 
 def _write_example(build: Build, image: np.ndarray) -> None:
     """The project's own test bench gets one image with its logits."""
-    codes = np.load(build.folder / "logits_lowered.npy")[:1] / summary.logit_scale(build.model("lowered.onnx"))
+    codes = np.load(build.folder / "logits_lowered.npy")[:1] / summary.logit_scale(build.lowered())
     simulation.write_vectors(build.path("hls") / "tb_data", image, codes)
 
 
@@ -280,7 +287,7 @@ def compare(build: Build) -> None:
     build.facts["trace"] = None
     if build.settings.trace or build.difference():
         build.facts["trace"] = tracing.compare_operators(
-            build.model("model.qonnx.onnx"),
+            build.qonnx(),
             build.path("lowered.onnx"),
             build.target(),
             build.path("hls"),
@@ -321,7 +328,7 @@ def deploy(build: Build) -> None:
     test_set = {"images": dataset.images, "logits": build.logits()["csim"]}
     if dataset.labels is not None:
         test_set["labels"] = dataset.labels
-    facts = manifest_facts(build.facts, build.folder, build.target(), build.model("lowered.onnx"))
+    facts = manifest_facts(build.facts, build.folder, build.target(), build.lowered())
     board.write_package(build.folder / "deploy", build.path(VENDOR), test_set, facts)
 
 
@@ -331,7 +338,7 @@ def report(build: Build) -> None:
     if missing:
         raise WorkspaceError(f"{build.settings.out} knows no {missing[0]}; start --from an earlier step")
     dataset, logits = build.dataset(), build.logits()
-    lowered, vendor = build.model("lowered.onnx"), build.vendor_reports()
+    lowered, vendor = build.lowered(), build.vendor_reports()
     files = vendor_files(vendor, build.vendor_folder()) if vendor else {}
     facts = {
         "schema_version": SCHEMA_VERSION,
@@ -339,7 +346,7 @@ def report(build: Build) -> None:
         "mismatched_logits": mismatched_logits(build.facts["comparisons"]),
         "macs": reported.mac_facts(lowered),
         "classes": reported.accuracy_facts(logits, dataset.labels),
-        "tensors": reported.tensor_facts(build.model("model.qonnx.onnx")),
+        "tensors": reported.tensor_facts(build.qonnx()),
         "layers": reported.layer_facts(lowered),
         "storage": reported.storage_facts(lowered),
         "synthesis": vendor and synthesis_facts(vendor),

@@ -6,11 +6,11 @@ import json
 import tempfile
 from pathlib import Path
 
-from brevitas_model.files import write_whole
 from flows.evaluation.images import confusion_png
 from flows.evaluation.phases import Evaluation
 from flows.evaluation.table import as_csv, as_facts, as_text, confusion_name
 from flows.reporting.facts import CIFAR10_NAMES
+from hls_projects.files import write_whole
 
 
 class OutputError(Exception):

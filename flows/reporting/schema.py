@@ -12,6 +12,8 @@ from typing import Any
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.exceptions import best_match
 
+from hls_projects.files import parse_json, read_text
+
 SCHEMA_VERSION = 2
 REPORT_FILE = "report.json"
 LONGEST_REASON = 160
@@ -74,14 +76,14 @@ def _validator(name: str) -> Draft202012Validator:
 
 def _read_json(path: Path, file: Path) -> Any:
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        return parse_json(read_text(file))
     except FileNotFoundError as error:
         if path.is_dir():
             raise ReportError(f"{path} holds no {REPORT_FILE}; run flows/build.py to its last step") from error
         raise ReportError(f"{path} does not exist; give a {REPORT_FILE} or a build's output folder") from error
     except OSError as error:
         raise ReportError(f"{file} cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         reason = " ".join(str(error).split())
         raise ReportError(f"{file} is damaged or not JSON: {_cut(reason)}") from error
 

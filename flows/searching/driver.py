@@ -14,7 +14,7 @@ from brevitas_model.config import ConfigError, ViTConfig
 from brevitas_model.training.recipe import Recipe
 from flows.searching.errors import SearchError
 from flows.searching.jobs import STATE, History, Job, Outcome, Pool
-from flows.searching.ledger import Ledger
+from flows.searching.ledger import Ledger, folder_of
 from flows.searching.pruner import TrialPruner
 
 # Trials that may fail one after the other before something other than the trial is suspected.
@@ -88,7 +88,7 @@ class Search:
         recipe = trial_recipe(self.recipe, trial.params)
         name = str(number)
         self.running[name] = 0
-        return Job(name, self.folder / trial.user_attrs["folder"], recipe, lambda past: self.report(number, past), died)
+        return Job(name, self.folder / folder_of(trial), recipe, lambda past: self.report(number, past), died)
 
     def report(self, number: int, history: History) -> bool:
         """Keep the accuracies of a trial; says whether it is to be stopped."""

@@ -12,7 +12,6 @@ import threading
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import TextIO
 
 from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import SQLAlchemyError
@@ -38,15 +37,13 @@ class Lease:
         self.place = f"{socket.gethostname()}:{out.resolve()}"
         self.stopped = threading.Event()
         self.thread = threading.Thread(target=self._beat, daemon=True)
-        self.file: TextIO | None = None
+        self.held = contextlib.ExitStack()
 
     def __enter__(self) -> Lease:
-        self.file = lock_folder(self.out, self.ledger.owner)
-        try:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(lock_folder(self.out, self.ledger.owner))
             self._claim()
-        except BaseException:
-            self.file.close()
-            raise
+            self.held = stack.pop_all()
         self.thread.start()
         return self
 
@@ -56,7 +53,7 @@ class Lease:
         self.stopped.set()
         self.thread.join()
         self._sign({})
-        self.file.close()
+        self.held.close()
 
     def _claim(self) -> None:
         other = self.ledger.study.user_attrs.get(DRIVER) or {}

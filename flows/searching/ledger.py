@@ -23,6 +23,7 @@ from flows.searching.cost import OBJECTIVE, Price, cost
 from flows.searching.errors import SearchError
 from flows.searching.sampler import PointSampler, point_of
 from flows.searching.storage import open_storage
+from hls_projects.names import is_file_name, shown
 
 DIRECTIONS = ("maximize", "minimize")
 ATTRIBUTE = "search"
@@ -122,7 +123,7 @@ class Ledger:
             begun = self.complete_point(trial)
             if begun and trial.number not in queued:
                 kept = {name: value for name, value in trial.user_attrs.items() if name != "again_of"}
-                folder = kept.get("folder", folder_name(trial.number))
+                folder = folder_of(trial)
                 again = {"again_of": trial.number, "folder": folder, "point": point_of(trial)}
                 self.study.enqueue_trial(point_of(trial), user_attrs=kept | again)
             reason = "its driver died; the trial was run again" if begun else "its driver died before it began"
@@ -140,7 +141,7 @@ class Ledger:
             return None
         number = self.study.ask(self.sampler.distributions).number
         trial = self.trial(number)
-        folder = trial.user_attrs.get("folder", folder_name(number))
+        folder = folder_of(trial)
         try:
             figures = self.price(dataclasses.replace(base, **trial.params))
         except ConfigError as error:  # queued by hand, as the sampler makes no such point, or not for the board
@@ -180,8 +181,16 @@ def lost(trial: FrozenTrial) -> bool:
     return bool(trial.user_attrs.get("lost"))
 
 
-def folder_name(number: int) -> str:
-    return f"{number:04d}"
+def folder_of(trial: FrozenTrial) -> str:
+    """The name of a trial's folder: its number, or what the study says of a trial that runs again.
+
+    Raises:
+        SearchError: the study says something that is no name.
+    """
+    name = trial.user_attrs.get("folder", f"{trial.number:04d}")
+    if not is_file_name(name):
+        raise SearchError(f"trial {trial.number} of the study names the folder {shown(str(name))!r}; it is damaged")
+    return name
 
 
 def _difference(there: dict[str, Any], here: dict[str, Any], prefix: str = "") -> str:

@@ -18,13 +18,14 @@ from scipy import stats
 from tqdm import tqdm
 
 from brevitas_model.config import ConfigError
-from brevitas_model.files import write_whole
 from brevitas_model.training.recipe import Recipe
 from flows.searching.cost import OBJECTIVE, cost
 from flows.searching.driver import trial_recipe
 from flows.searching.errors import SearchError
 from flows.searching.jobs import History, Job, Pool
 from flows.searching.space import read_toml
+from hls_projects.files import write_whole
+from hls_projects.names import is_file_name, shown
 
 FEWEST = 6
 SHIPPED = Path(__file__).with_name("rank.toml")
@@ -45,6 +46,8 @@ def load_models(path: Path, base: Recipe) -> dict[str, Recipe]:
     known = {item.name for item in dataclasses.fields(base.model)}
     recipes: dict[str, Recipe] = {}
     for name, table in tables.items():
+        if not is_file_name(name):
+            raise ConfigError(f"models {path}: {shown(name)!r} names a folder; use letters, digits, and . _ + = -")
         if not isinstance(table, dict):
             raise ConfigError(f"models {path}: {name} is no table; write [{name}] and its sizes below")
         if unknown := sorted(set(table) - known):

@@ -17,13 +17,13 @@ from typing import Any
 
 import torch
 
-from brevitas_model.files import write_whole
 from brevitas_model.training.curves import write_history
 from brevitas_model.training.data import Dataset
 from brevitas_model.training.recipe import Recipe
 from brevitas_model.training.run import Run
 from flows.searching.errors import SearchError, one_line
 from flows.searching.jobs import STATE, History, Job, Outcome
+from hls_projects.files import write_whole
 
 # Workers that a job may lose before it counts as failed.
 MOST_DEATHS = 3

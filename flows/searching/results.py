@@ -10,13 +10,13 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
-from brevitas_model.files import write_whole
 from flows.searching.hardware import OBJECTIVE
 from flows.searching.ledger import Ledger, lost
 from flows.searching.plot import front_plot
 from flows.searching.sampler import point_of
 from flows.searching.space import SearchSpace
 from hls_projects.cost import KINDS
+from hls_projects.files import write_whole
 
 FIELDS = tuple(SearchSpace.__dataclass_fields__)
 FACTS = ("seconds", "folder", "again_of", "reason")

@@ -14,16 +14,16 @@ from typing import Any
 
 from brevitas_model.checkpoint import load_checkpoint, save_checkpoint
 from brevitas_model.config import ViTConfig
-from brevitas_model.files import write_whole
 from brevitas_model.models import build_model
 from brevitas_model.training.run import carry_weights
 from flows.building.cached_graphs import code_digest, lowered_graph
 from hls_projects.dataflow import Deadlock, Network, Sizing, Trace, explain, simulate, size_fifos
 from hls_projects.dataflow.program import busy_cycles
 from hls_projects.dataflow.sizing import Depths
+from hls_projects.files import parse_json, read_text, read_whole, write_whole
 from hls_projects.folding.choices import operators_of
-from hls_projects.folding.depths import fold_pipeline
-from hls_projects.folding.folded import FoldOptions
+from hls_projects.folding.options import FoldOptions
+from hls_projects.folding.search import fold_pipeline
 from hls_projects.project import pipeline
 from hls_projects.targets import Target
 
@@ -45,7 +45,7 @@ class Hardware:
     def digest(self) -> str:
         """Of everything that decides its timing."""
         parts = [self.config.to_json(), repr(self.target)]
-        content = self.checkpoint.read_bytes() + code_digest() + Path(__file__).read_bytes()
+        content = read_whole(self.checkpoint) + code_digest() + Path(__file__).read_bytes()
         return hashlib.sha256(content + "".join(parts).encode()).hexdigest()
 
     @functools.cached_property
@@ -176,7 +176,7 @@ class Timings:
     def _read(self) -> dict[str, Any]:
         """What the file holds; nothing where it is none, as all of it can be measured again."""
         try:
-            known = json.loads(self.path.read_text())
-        except (FileNotFoundError, ValueError):
+            known = parse_json(read_text(self.path))
+        except (OSError, ValueError):
             return {}
         return known if isinstance(known, dict) else {}

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ from hls_projects.calibration.fit import Sample, fit, report
 from hls_projects.calibration.grid import FAMILIES, Family, Point
 from hls_projects.calibration.table import Row, digest
 from hls_projects.cost import MODEL
+from hls_projects.files import write_whole
 from hls_projects.rtl.synthesis import SynthesisError, synthesise
 from hls_projects.verilog.sources import sources
 
@@ -111,10 +111,7 @@ def fit_model(folder: Path, path: Path) -> dict:
 
 
 def write_model(model: dict, path: Path) -> None:
-    """Write beside ``path`` and rename into place."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(json.dumps(model, indent=1) + "\n")
-    part.replace(path)
+    write_whole(path, json.dumps(model, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from hls_projects.lowering.lower_position_embedding import LowerPositionEmbeddin
 from hls_projects.lowering.lower_pot_linear import LowerPotLinear
 from hls_projects.lowering.lower_residual_add import LowerResidualAdd
 from hls_projects.lowering.lower_token_pooling import LowerMeanPooling, LowerTokenSelection
+from hls_projects.names import identifier
 from hls_projects.operators import DOMAIN, Head
 
 # A pattern comes before the patterns that are parts of it.
@@ -59,6 +60,7 @@ def lower(model: ModelWrapper) -> ModelWrapper:
     for tidy in (RemoveUnusedTensors(), SortGraph(), InferShapes(), InferDataTypes()):
         lowered = lowered.transform(tidy, make_deepcopy=False, cleanup=False)
     _check_shapes(lowered)
+    _name_nodes(lowered)
     last = lowered.graph.node[-1]
     if last.op_type != Head.__name__:
         raise LoweringError(f"the graph ends in {last.op_type} (node {last.name}), not in a linear layer and a Reshape")
@@ -76,6 +78,13 @@ def _check_lowered(model: ModelWrapper, formats: dict[str, CodeFormat]) -> None:
     if left:
         first = next((node for node in left if node.op_type in LAYERS), left[0])
         raise LoweringError(f"no hardware operator carries out {first.op_type} (node {first.name})")
+
+
+def _name_nodes(model: ModelWrapper) -> None:
+    """Make the operators' names, which are parts of the nodes' names, unique identifiers of the generated code."""
+    taken: set[str] = set()
+    for node in model.graph.node:
+        node.name = identifier(node.name, taken)
 
 
 def _check_shapes(model: ModelWrapper) -> None:

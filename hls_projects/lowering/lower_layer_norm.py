@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from onnx import NodeProto
 
+from hls_projects.integer import magnitude
 from hls_projects.lowering.graph import GraphView, LoweringError, NoMatch, operator_name
 from hls_projects.lowering.multiplier import integer_factor
 from hls_projects.lowering.tables import significand_table, sum_behind
 from hls_projects.lowering.transformation import LowerAt
 from hls_projects.operators import IntegerLayerNorm
-from hls_projects.operators.base import magnitude
 
 # floor(exponent / 2) of the smallest sum of squares, 1 = 128 * 2^-7.
 LOWEST_HALF_EXPONENT = -4

@@ -15,6 +15,7 @@ from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
+from hls_projects.names import identifier
 from hls_projects.operators import ChannelSlice, PotLinear
 
 
@@ -31,8 +32,7 @@ def merged(model: ModelWrapper) -> ModelWrapper:
     names = {node.name for node in made.graph.node} | set(made.get_all_tensor_names())
     for several in layers.values():
         if len(several) > 1:
-            name = _free(joined([layer.onnx_node.name for layer in several]), names)
-            names.add(name)
+            name = identifier(joined([layer.onnx_node.name for layer in several]), names)
             _merge(made, several, name)
     return made
 
@@ -77,10 +77,6 @@ def _layers(model: ModelWrapper) -> Iterable[PotLinear]:
 def _alike(layer: PotLinear) -> Hashable:
     sizes = (layer.size(name) for name in PotLinear.sizes if name != "n_out")
     return (layer.onnx_node.input[0], *sizes, layer.in_dtype().name, layer.out_dtype.name)
-
-
-def _free(name: str, names: set[str]) -> str:
-    return name if name not in names else _free(f"{name}_", names)
 
 
 def _merge(model: ModelWrapper, layers: Sequence[PotLinear], name: str) -> None:

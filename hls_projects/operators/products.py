@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hls_projects.cost import BlockRam, Demand, lut_ram
-from hls_projects.operators.base import magnitude, signed_width
+from hls_projects.integer import magnitude, signed_width
 from hls_projects.operators.window import WindowedOperator
 from hls_projects.verilog.twin import code_type
 

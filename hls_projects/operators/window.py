@@ -6,8 +6,9 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from hls_projects.dataflow.patterns import Ports, around, block_of, stretch
 from hls_projects.dataflow.program import Program, Read, Repeat, Write, claim, fill, free, take
-from hls_projects.operators.base import HardwareOperator, Ports, Stage, around, block_of, stretch
+from hls_projects.operators.base import HardwareOperator, Stage
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import hls4ml
-from google.protobuf.json_format import ParseError
-from google.protobuf.message import DecodeError
 from hls4ml.backends.template import FunctionCallTemplate, LayerConfigTemplate
 from hls4ml.converters.onnx_to_hls import get_supported_onnx_layers, register_onnx_layer_handler
 from hls4ml.model.graph import ModelGraph
@@ -31,7 +29,11 @@ from qonnx.custom_op.registry import getCustomOp
 
 from hls_projects import PROJECT, SHARED_HEADERS
 from hls_projects.dataflow.sizing import Depths
-from hls_projects.operators import OPERATORS, HardwareOperator
+from hls_projects.errors import InputError
+from hls_projects.graphs.onnx_file import OnnxFileError, check_attributes, read_onnx
+from hls_projects.names import IMAGE_PORT, LOGIT_PORT, is_identifier, shown
+from hls_projects.operators import DOMAIN, OPERATORS, HardwareOperator
+from hls_projects.operators.base import stream_shape
 from hls_projects.project.pipeline import set_depths
 from hls_projects.simulation.compiler import BLOCKS_HEADER
 from hls_projects.targets import Target
@@ -39,7 +41,7 @@ from hls_projects.targets import Target
 BACKEND = "Vitis"
 
 
-class ConversionError(Exception):
+class ConversionError(InputError):
     """hls4ml lost or refused an operator."""
 
 
@@ -66,7 +68,7 @@ class HardwareLayer(Layer):
 
     def initialize(self) -> None:
         operator = self.get_attr("operator")
-        words = operator.stream_shape(operator.output_shape(), operator.out_word())
+        words = stream_shape(operator.output_shape(), operator.out_word())
         self.add_output_variable(words, precision=precision(operator.out_dtype))
         for name in operator.arrays:
             self.add_weights_variable(
@@ -154,14 +156,29 @@ def read_lowered(path: Path) -> ModelWrapper:
     """The lowered graph in a file.
 
     Raises:
-        ConversionError: no such file, or not an ONNX file.
+        ConversionError: no such file, not an ONNX file, or not a graph of hardware operators.
     """
-    if not path.is_file():
-        raise ConversionError(f"{path} does not exist")
     try:
-        return ModelWrapper(str(path))
-    except (DecodeError, ParseError) as error:
-        raise ConversionError(f"{path} is not an ONNX file") from error
+        model = ModelWrapper(read_onnx(path, {DOMAIN: [operator.__name__ for operator in OPERATORS]}, standard=False))
+    except OnnxFileError as error:
+        raise ConversionError(str(error)) from error
+    try:
+        _check_graph(model)
+    except (ConversionError, OnnxFileError) as error:
+        raise ConversionError(f"{path}: {error}") from error
+    return model
+
+
+def _check_graph(model: ModelWrapper) -> None:
+    """See that names can stand in generated code, and that attributes are of the operators' types."""
+    ports = [port.name for port in (*model.graph.input, *model.graph.output)]
+    names = [node.name for node in model.graph.node]
+    wrong = [name for name in names if not is_identifier(name) or names.count(name) > 1]
+    wrong += [name for name in ports if not is_identifier(name) and name not in (IMAGE_PORT, LOGIT_PORT)]
+    if wrong or len(ports) != 2:
+        raise ConversionError(f"the name {shown(wrong[0]) if wrong else ports} is not one of a lowered graph")
+    for node in model.graph.node:
+        check_attributes(node)
 
 
 def make_graph(lowered: Path, target: Target, out_dir: Path, *, trace: bool = False) -> ModelGraph:

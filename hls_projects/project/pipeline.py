@@ -19,6 +19,7 @@ from hls4ml.model.layers import Input, Layer
 from hls_projects.dataflow import Fifo, Network, NetworkError, Process, Program, Read, Repeat, Together, Write
 from hls_projects.dataflow.program import renamed, words
 from hls_projects.dataflow.sizing import Depths
+from hls_projects.files import parse_json, read_text
 from hls_projects.operators import HardwareOperator
 
 # Slots of the core's own ports: what a register slice of AXI4-Stream holds.
@@ -159,7 +160,7 @@ def read_depths(path: Path, network: Network) -> Depths:
         NetworkError: no such file, not of this form, depths below one, FIFOs unknown or left out.
     """
     try:
-        rows: Any = json.loads(path.read_text())
+        rows: Any = parse_json(read_text(path))
     except OSError as error:
         raise NetworkError(f"depths {path} cannot be read: {error.strerror}") from error
     except ValueError as error:

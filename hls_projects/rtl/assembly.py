@@ -9,7 +9,6 @@ depth that the C++ has. The folder has the top module, the ``sources`` of all mo
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from hls4ml.model.layers import Input, Layer
 
 from hls_projects import PROJECT
 from hls_projects.dataflow.sizing import Depths
+from hls_projects.names import is_identifier
 from hls_projects.operators import HardwareOperator
 from hls_projects.project.pipeline import CLONE, PORT_DEPTH
 from hls_projects.verilog.sources import sources
@@ -28,7 +28,6 @@ from hls_projects.verilog.twin import LIBRARY, Twin
 
 TEMPLATES = Path(__file__).parent / "templates"
 SOURCES, MEMORIES, FILES = "sources", "memories", "files.f"
-IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 
 
 class AssemblyError(Exception):
@@ -148,9 +147,12 @@ class Assembly:
         return found
 
     def check_names(self) -> None:
-        for part in (*self.fifos, *self.forks, *self.instances):
-            if not IDENTIFIER.fullmatch(part.name):
-                raise AssemblyError(f"{part.name} is not a name in Verilog")
+        """Raise AssemblyError for a name that Verilog does not allow, or that two parts share."""
+        parts = [*self.fifos, *self.forks, *self.instances]
+        named = [part.name for part in parts]
+        wrong = [name for name in named if not is_identifier(name, generated=True) or named.count(name) > 1]
+        if wrong:
+            raise AssemblyError(f"{wrong[0]!r} is not a name in Verilog, or two parts have it")
 
     def sources(self) -> list[Path]:
         """Files of all modules but the top one."""

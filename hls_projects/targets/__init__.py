@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import json
 import math
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -14,15 +13,20 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
 
+from hls_projects.errors import InputError
+from hls_projects.files import parse_toml, read_text
+from hls_projects.names import is_file_name, shown
+
 FOLDER = Path(__file__).parent
 SCHEMA = FOLDER / "target.schema.json"
 SUFFIX = ".toml"
+LARGEST_FILE = 1 << 20
 TARGET_HELP = f"name of a board, or the path of its {SUFFIX} file"
 # What is said where several things are wrong: a misspelled key is also a missing one.
 ORDER = ("additionalProperties", "required")
 
 
-class TargetError(ValueError):
+class TargetError(InputError):
     """An unknown board or a wrong board file."""
 
 
@@ -78,7 +82,8 @@ def target_file(name: str) -> Path:
     path = Path(name)
     if path.suffix != SUFFIX:
         raise TargetError(
-            f"unknown target {name!r}; known targets: {', '.join(target_names())}; or give the path of a {SUFFIX} file"
+            f"unknown target {shown(name)!r}; known targets: {', '.join(target_names())}; "
+            f"or give the path of a {SUFFIX} file"
         )
     if not path.is_file():
         raise TargetError(f"target {name} does not exist; known targets: {', '.join(target_names())}")
@@ -103,16 +108,18 @@ def read_target(path: Path, name: str) -> Target:
     Raises:
         TargetError: the file is no TOML, or the key in it that is unknown, missing or of a wrong type.
     """
-    shown = f"targets/{path.name}" if path.parent == FOLDER else str(path)
+    file = f"targets/{path.name}" if path.parent == FOLDER else shown(str(path))
+    if not is_file_name(name):
+        raise TargetError(f"{file}: a target is named with letters, digits, and . _ + = -; rename the file")
     try:
-        facts = tomllib.loads(path.read_text(encoding="utf-8"))
+        facts = parse_toml(read_text(path, LARGEST_FILE))
     except OSError as error:
-        raise TargetError(f"{shown} cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise TargetError(f"{shown} is not TOML: {error}") from error
+        raise TargetError(f"{file} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise TargetError(f"{file} is not TOML: {error}") from error
     wrong = _complaint(facts)
     if wrong:
-        raise TargetError(f"{shown}: key {wrong}")
+        raise TargetError(f"{file}: key {wrong}")
     return Target(
         name=name,
         part=facts["part"],
@@ -164,4 +171,4 @@ def _explain(error: ValidationError) -> str:
     if error.validator == "required":
         missing = next(key for key in error.validator_value if key not in error.instance)
         return f"{'.'.join([*place, missing])!r} is missing: {error.schema['properties'][missing]['description']}"
-    return f"{'.'.join(place)!r}: {error.message}"
+    return f"{'.'.join(place)!r}: {shown(error.message)}"

@@ -47,8 +47,8 @@ from flows.searching.results import front_table, rows, write_report
 from flows.searching.sampler import PointSampler, key
 from flows.searching.space import SearchSpace, load_space
 from hls_projects.cost import KINDS
-from hls_projects.folding.depths import fold_pipeline
-from hls_projects.folding.folded import FoldOptions
+from hls_projects.folding.options import FoldOptions
+from hls_projects.folding.search import fold_pipeline
 from hls_projects.lowering import lower
 from hls_projects.targets import load_target
 from tests.support import ROOT
@@ -757,7 +757,7 @@ SCRIPT = """
 import sys
 from tests.flows import test_search
 from flows import search
-from hls_projects.folding.folded import FoldOptions
+from hls_projects.folding.options import FoldOptions
 test_search.data.VALIDATION_IMAGES = test_search.VALIDATION
 test_search.torch.set_num_threads(1)
 search.load_cifar10 = lambda folder, *, train: test_search.IMAGES

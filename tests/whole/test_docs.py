@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 import importlib
 import io
 import re
@@ -34,12 +35,12 @@ def commands(text: str) -> Iterator[list[str]]:
     """Words of each line of the shell blocks that calls a Python file."""
     for block in re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL):
         for line in block.splitlines():
-            words = shlex.split(line)
+            words = shlex.split(line.rpartition("&& ")[2])
             if words[:1] == ["python"] and words[1].endswith(".py"):
                 yield words[1:]
 
 
-COMMANDS = [words for path in PAGES for words in commands(path.read_text())]
+COMMANDS = [words for path in (*PAGES, ROOT / "README.md") for words in commands(path.read_text())]
 
 
 def taken(module: str, arguments: list[str]) -> bool:
@@ -81,7 +82,9 @@ def test_a_wrong_option_would_be_seen():
     assert not taken("estimate", ["--no-such-option"])
 
 
-@pytest.mark.parametrize("name", ["README.md", "SECURITY.md", "CHANGELOG.md", "CITATION.cff", "LICENSE"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "CITATION.cff", "LICENSE"]
+)
 def test_what_a_release_has(name: str):
     assert (ROOT / name).read_text().strip()
 
@@ -90,6 +93,38 @@ def test_licences_are_those_of_the_lock():
     made = runpy.run_path(str(DOCS / "licences.py"))["page"]()
     assert made == (DOCS / "licences.md").read_text()
     assert "not said" not in made
+
+
+DIAGRAMS = sorted((DOCS / "diagrams").glob("*.dot"))
+WITH_LINKS = [*PAGES, ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+# Pages that mkdocs makes or takes from elsewhere.
+MADE = {"operators.md", "security.md", "changelog.md", "contributing.md"}
+
+
+@pytest.mark.parametrize("path", DIAGRAMS, ids=lambda path: path.stem)
+def test_diagrams_are_drawn_from_their_source(path: Path):
+    """A drawing names the digest of the source that it was made of; ``docs/diagrams/make.sh`` draws anew."""
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert f"<!-- source: {path.name} {digest} -->" in path.with_suffix(".svg").read_text()
+
+
+def test_there_are_diagrams_of_the_flow_and_of_the_circuits():
+    assert {path.stem for path in DIAGRAMS} >= {"flow", "pot_linear", "attention", "layer_norm", "block"}
+
+
+@pytest.mark.parametrize("path", WITH_LINKS, ids=lambda path: path.stem)
+def test_links_lead_somewhere(path: Path):
+    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", path.read_text())
+    broken = [
+        target
+        for target in targets
+        if "://" not in target and target not in MADE and not (path.parent / target).exists()
+    ]
+    assert not broken
+
+
+def test_the_readme_is_a_page():
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 160
 
 
 @pytest.mark.slow

@@ -8,8 +8,9 @@ import numpy as np
 from qonnx.core.datatype import BaseDataType
 
 from hls_projects.cost import Demand
-from hls_projects.integer import exact_matmul, requantize
-from hls_projects.operators.base import Folding, Stage, divisors, magnitude, shift_dtype, signed_width
+from hls_projects.integer import divisors, exact_matmul, magnitude, requantize, shift_dtype, signed_width
+from hls_projects.operators.base import Folding, Stage
+from hls_projects.operators.checks import check_choice, check_divisor
 from hls_projects.operators.products import Shape, buffers, product_parameters, sum_cycles
 from hls_projects.operators.window import WINDOW_SIZES, WindowedOperator
 from hls_projects.verilog.twin import Twin
@@ -49,9 +50,9 @@ class AttentionScores(WindowedOperator):
         return {"accum_t": signed_width(peak, shifts=shift), "shift_t": shift_dtype(shift)}
 
     def check_folding(self) -> None:
-        self.check_choice("packed", 0, 1)
-        self.check_divisor("parallel_heads", "n_heads")
-        self.check_divisor("parallel_keys", "load_size")
+        check_choice(self, "packed", 0, 1)
+        check_divisor(self, "parallel_heads", "n_heads")
+        check_divisor(self, "parallel_keys", "load_size")
 
     def stages(self) -> tuple[Stage, ...]:
         heads, channels, slots = (self.size(name) for name in ("n_heads", "head_dim", "n_window"))

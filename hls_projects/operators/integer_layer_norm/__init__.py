@@ -6,9 +6,10 @@ import numpy as np
 from qonnx.core.datatype import BaseDataType, DataType
 
 from hls_projects.cost import DSP_WIDTH, Demand, Rom, lut_ram
+from hls_projects.dataflow.patterns import block_of, stretch
 from hls_projects.dataflow.program import Read, Repeat, Write, claim, fill, free, take
-from hls_projects.integer import requantize, significand, smallest_dtype
-from hls_projects.operators.base import HardwareOperator, Stage, block_of, magnitude, shift_dtype, signed_width, stretch
+from hls_projects.integer import magnitude, requantize, shift_dtype, signed_width, significand, smallest_dtype
+from hls_projects.operators.base import HardwareOperator, Stage
 from hls_projects.verilog.cycles import scale_factor_cycles
 from hls_projects.verilog.twin import Memory, Twin, code_type
 

@@ -10,8 +10,9 @@ import numpy as np
 from qonnx.core.datatype import BaseDataType, DataType
 
 from hls_projects.cost import Demand
-from hls_projects.integer import decode_pot, exact_matmul, requantize
-from hls_projects.operators.base import Folding, HardwareOperator, Stage, magnitude, signed_width
+from hls_projects.integer import decode_pot, exact_matmul, magnitude, requantize, signed_width
+from hls_projects.operators.base import Folding, HardwareOperator, Stage
+from hls_projects.operators.checks import check_choice, check_divisor, misfit
 from hls_projects.operators.pot_linear import layout, timing
 from hls_projects.operators.pot_linear.demand import demand
 from hls_projects.operators.pot_linear.foldings import foldings
@@ -109,14 +110,14 @@ class PotLinear(HardwareOperator):
     def check_folding(self) -> None:
         super().check_folding()
         if self.size("pe") > self.size("n_out"):
-            raise self.misfit("pe", f"at most n_out, {self.size('n_out')}")
+            raise misfit(self, "pe", f"at most n_out, {self.size('n_out')}")
         if self.size("parallel_tokens") > 1:
-            self.check_choice("parallel_tokens", 1, 2)
-            self.check_divisor("parallel_tokens", "n_tokens")
-        self.check_choice("element", *ELEMENTS)
-        self.check_choice("sparse", 0, 1)
-        self.check_choice("result_buffers", 1, 2)
-        self.check_choice("ram_style", *RAM_STYLES)
+            check_choice(self, "parallel_tokens", 1, 2)
+            check_divisor(self, "parallel_tokens", "n_tokens")
+        check_choice(self, "element", *ELEMENTS)
+        check_choice(self, "sparse", 0, 1)
+        check_choice(self, "result_buffers", 1, 2)
+        check_choice(self, "ram_style", *RAM_STYLES)
 
     def constants(self) -> dict[str, int]:
         return {
@@ -161,8 +162,8 @@ class PotLinear(HardwareOperator):
     def fold_attributes(self) -> tuple[str, ...]:
         return (*super().fold_attributes(), "element", "sparse", "ram_style", "result_buffers")
 
-    def likeness(self) -> Hashable:
-        return (super().likeness(), self.powers, self.block_nonzeros)
+    def equivalence_key(self) -> Hashable:
+        return (super().equivalence_key(), self.powers, self.block_nonzeros)
 
     def foldings(self) -> Iterator[Folding]:
         return foldings(self)

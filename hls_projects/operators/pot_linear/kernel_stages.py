@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from hls_projects.dataflow.patterns import Ports, around, block_of, stretch, timetable
 from hls_projects.dataflow.program import Program, Read, Repeat, Write, claim, fill, free, take
-from hls_projects.operators.base import Ports, Stage, around, block_of, moving, stretch
+from hls_projects.operators.base import Stage
 
 if TYPE_CHECKING:
     from hls_projects.operators.pot_linear import PotLinear
@@ -38,7 +39,7 @@ def _write(operator: PotLinear) -> Program:
 
     def group(count: int, last: Ports) -> Program:
         first_token = dict.fromkeys(range(0, tokens * count, tokens), every)
-        return moving(1, first_token, {0: (take("groups"),)}, {tokens * count - 1: (*last, free("groups"))})
+        return timetable(1, first_token, {0: (take("groups"),)}, {tokens * count - 1: (*last, free("groups"))})
 
     pe, groups = operator.size("pe"), operator.n_groups
     waited = Repeat((tokens - 1) * outputs, output)

@@ -30,8 +30,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from hls_projects.dataflow.patterns import Ports, around, block_of, stretch, timetable
 from hls_projects.dataflow.program import Program, Read, Repeat, Together, Wait, Write, claim, fill, free, take
-from hls_projects.operators.base import Ports, Stage, around, block_of, moving, stretch
+from hls_projects.operators.base import Stage
 from hls_projects.operators.pot_linear.layout import BLOCK, KEPT, LEAST_ROOM, beside, chunks, first_places, order
 
 if TYPE_CHECKING:
@@ -318,7 +319,7 @@ def _write(operator: PotLinear, before: int, blocks: dict[int, Ports]) -> Progra
         """``codes`` results of every token, the others missing; ``logits`` move in the clock after the last one."""
         writes = {before + clock: queues[clock % tokens] for clock in range(codes * tokens)} if single else {}
         moves = writes | {before + codes * tokens: logits}
-        return moving(before + pe * tokens, *(moves, blocks))
+        return timetable(before + pe * tokens, *(moves, blocks))
 
     last = group(operator.size("n_out") - pe * (groups - 1), () if single else (Write("out"),))
     return (Repeat(groups - 1, group(pe)), *last)

@@ -44,16 +44,16 @@ module attention_load_shared #(
     assign put = step_head && last_head && last_pass;
 
     loop_counter #(.COUNT(STEPS)) steps (
-        .clk(clk), .rst(rst), .step(accept), .cut(1'b0), .count(step), .last(last_step)
+        .clk(clk), .rst(rst), .step(accept), .inner(1'b1), .cut(1'b0), .count(step), .last(last_step)
     );
     loop_counter #(.COUNT(UNITS)) units (
-        .clk(clk), .rst(rst), .step(accept && last_step), .cut(1'b0), .count(unit), .last(last_unit)
+        .clk(clk), .rst(rst), .step(accept && last_step), .inner(1'b1), .cut(1'b0), .count(unit), .last(last_unit)
     );
     loop_counter #(.COUNT(PARALLEL_HEADS), .CUT(LAST_HEADS)) heads (
-        .clk(clk), .rst(rst), .step(step_head), .cut(last_pass), .count(head), .last(last_head)
+        .clk(clk), .rst(rst), .step(step_head), .inner(1'b1), .cut(last_pass), .count(head), .last(last_head)
     );
     loop_counter #(.COUNT(PASSES)) passes (
-        .clk(clk), .rst(rst), .step(step_head && last_head), .cut(1'b0), .count(pass), .last(last_pass)
+        .clk(clk), .rst(rst), .step(step_head && last_head), .inner(1'b1), .cut(1'b0), .count(pass), .last(last_pass)
     );
 
     assign data = in_data;

@@ -53,22 +53,22 @@ module attention_load_stored #(
     assign taken = BY_STEP != 0 ? step_step && last_step : step_lane && last_lane && last_group;
 
     loop_counter #(.COUNT(STEPS)) steps (
-        .clk(clk), .rst(rst), .step(step_step), .cut(1'b0), .count(step), .last(last_step)
+        .clk(clk), .rst(rst), .step(step_step), .inner(1'b1), .cut(1'b0), .count(step), .last(last_step)
     );
     loop_counter #(.COUNT(LANES), .CUT(LAST_LANES)) lanes (
-        .clk(clk), .rst(rst), .step(step_lane), .cut(last_group), .count(lane), .last(last_lane)
+        .clk(clk), .rst(rst), .step(step_lane), .inner(1'b1), .cut(last_group), .count(lane), .last(last_lane)
     );
     loop_counter #(.COUNT(GROUPS)) groups (
-        .clk(clk), .rst(rst), .step(step_lane && last_lane), .cut(1'b0), .count(group), .last(last_group)
+        .clk(clk), .rst(rst), .step(step_lane && last_lane), .inner(1'b1), .cut(1'b0), .count(group), .last(last_group)
     );
     loop_counter #(.COUNT(PARALLEL_HEADS), .CUT(LAST_HEADS)) heads (
-        .clk(clk), .rst(rst), .step(step_head), .cut(last_pass), .count(head), .last(last_head)
+        .clk(clk), .rst(rst), .step(step_head), .inner(1'b1), .cut(last_pass), .count(head), .last(last_head)
     );
     loop_counter #(.COUNT(PASSES)) passes (
-        .clk(clk), .rst(rst), .step(step_head && last_head), .cut(1'b0), .count(pass), .last(last_pass)
+        .clk(clk), .rst(rst), .step(step_head && last_head), .inner(1'b1), .cut(1'b0), .count(pass), .last(last_pass)
     );
     loop_counter #(.COUNT(UNITS)) units (
-        .clk(clk), .rst(rst), .step(taken), .cut(1'b0), .count(unit), .last(last_unit)
+        .clk(clk), .rst(rst), .step(taken), .inner(1'b1), .cut(1'b0), .count(unit), .last(last_unit)
     );
 
     integer h, l;

@@ -67,23 +67,24 @@ module attention_sequencer #(
         else if (go) begun <= 1'b1;
 
     loop_counter #(.COUNT(STEPS)) steps (
-        .clk(clk), .rst(rst), .step(go), .cut(1'b0), .count(step), .last(last_step)
+        .clk(clk), .rst(rst), .step(go), .inner(1'b1), .cut(1'b0), .count(step), .last(last_step)
     );
     loop_counter #(.COUNT(SUM_UNITS)) sum_units (
-        .clk(clk), .rst(rst), .step(go && last_step), .cut(1'b0), .count(sum_unit), .last(last_sum_unit)
+        .clk(clk), .rst(rst), .step(go && last_step), .inner(1'b1), .cut(1'b0), .count(sum_unit), .last(last_sum_unit)
     );
     loop_counter #(.COUNT(GROUPS)) groups (
-        .clk(clk), .rst(rst), .step(sum_end), .cut(1'b0), .count(group), .last(last_group)
+        .clk(clk), .rst(rst), .step(sum_end), .inner(1'b1), .cut(1'b0), .count(group), .last(last_group)
     );
     loop_counter #(.COUNT(OUT_UNITS)) out_units (
-        .clk(clk), .rst(rst), .step(sum_end && last_group), .cut(1'b0), .count(out_unit), .last(last_out_unit)
+        .clk(clk), .rst(rst), .step(sum_end && last_group), .inner(1'b1), .cut(1'b0),
+        .count(out_unit), .last(last_out_unit)
     );
     loop_counter #(.COUNT(PASSES)) passes (
-        .clk(clk), .rst(rst), .step(step_pass), .cut(1'b0), .count(pass), .last(last_pass)
+        .clk(clk), .rst(rst), .step(step_pass), .inner(1'b1), .cut(1'b0), .count(pass), .last(last_pass)
     );
     wire [(LOAD_QUERIES > 2 ? $clog2(LOAD_QUERIES) : 1)-1:0] query;
     loop_counter #(.COUNT(LOAD_QUERIES)) queries (
-        .clk(clk), .rst(rst), .step(query_end), .cut(1'b0), .count(query), .last(last_query)
+        .clk(clk), .rst(rst), .step(query_end), .inner(1'b1), .cut(1'b0), .count(query), .last(last_query)
     );
 
     localparam integer PAUSE = PERIOD - SUM_UNITS * STEPS;
@@ -97,7 +98,7 @@ module attention_sequencer #(
             wire last_clock;
             wire unused_clocks = &{1'b0, cycles};
             loop_counter #(.COUNT(PAUSE)) pause (
-                .clk(clk), .rst(rst), .step(waiting), .cut(1'b0), .count(cycles), .last(last_clock)
+                .clk(clk), .rst(rst), .step(waiting), .inner(1'b1), .cut(1'b0), .count(cycles), .last(last_clock)
             );
             always @(posedge clk)
                 if (rst) waiting <= 1'b0;
@@ -139,7 +140,7 @@ module attention_sequencer #(
             reg [UNIT_BITS-1:0] earlier;
             wire unused_load = &{1'b0, load, query};
             loop_counter #(.COUNT(IMAGE_LOADS)) loads (
-                .clk(clk), .rst(rst), .step(load_end), .cut(1'b0), .count(load), .last(last_load)
+                .clk(clk), .rst(rst), .step(load_end), .inner(1'b1), .cut(1'b0), .count(load), .last(last_load)
             );
             always @(posedge clk)
                 if (rst || (load_end && last_load)) earlier <= UNIT_BITS'(UNITS - 1);

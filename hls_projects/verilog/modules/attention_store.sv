@@ -47,19 +47,19 @@ module attention_store #(
     always @(posedge clk) out_valid <= !rst && (read || (out_valid && !out_ready));
 
     loop_counter #(.COUNT(LANES), .CUT(LAST_LANES)) lanes (
-        .clk(clk), .rst(rst), .step(read), .cut(last_group), .count(lane), .last(last_lane)
+        .clk(clk), .rst(rst), .step(read), .inner(1'b1), .cut(last_group), .count(lane), .last(last_lane)
     );
     loop_counter #(.COUNT(GROUPS)) groups (
-        .clk(clk), .rst(rst), .step(step_group), .cut(1'b0), .count(group), .last(last_group)
+        .clk(clk), .rst(rst), .step(step_group), .inner(1'b1), .cut(1'b0), .count(group), .last(last_group)
     );
     loop_counter #(.COUNT(UNITS)) units (
-        .clk(clk), .rst(rst), .step(step_unit), .cut(1'b0), .count(unit), .last(last_unit)
+        .clk(clk), .rst(rst), .step(step_unit), .inner(1'b1), .cut(1'b0), .count(unit), .last(last_unit)
     );
     loop_counter #(.COUNT(PARALLEL_HEADS), .CUT(LAST_HEADS)) heads (
-        .clk(clk), .rst(rst), .step(step_head), .cut(last_pass), .count(head), .last(last_head)
+        .clk(clk), .rst(rst), .step(step_head), .inner(1'b1), .cut(last_pass), .count(head), .last(last_head)
     );
     loop_counter #(.COUNT(PASSES)) passes (
-        .clk(clk), .rst(rst), .step(step_head && last_head), .cut(1'b0), .count(pass), .last(last_pass)
+        .clk(clk), .rst(rst), .step(step_head && last_head), .inner(1'b1), .cut(1'b0), .count(pass), .last(last_pass)
     );
     assign address = (ADDRESS'(block) << AT_BLOCK) | (ADDRESS'(pass) << AT_PASS) | (ADDRESS'(head) << AT_HEAD)
         | (ADDRESS'(unit) << AT_UNIT) | (ADDRESS'(group) << $clog2(LANES)) | ADDRESS'(lane);

@@ -74,10 +74,10 @@ module attention_sums #(
         choosing <= !rst && (last_at[5] || (choosing && !(last_lane && last_head)));
     end
     loop_counter #(.COUNT(LANES)) lanes (
-        .clk(clk), .rst(rst), .step(choosing), .cut(1'b0), .count(lane), .last(last_lane)
+        .clk(clk), .rst(rst), .step(choosing), .inner(1'b1), .cut(1'b0), .count(lane), .last(last_lane)
     );
     loop_counter #(.COUNT(PARALLEL_HEADS)) heads (
-        .clk(clk), .rst(rst), .step(choosing && last_lane), .cut(1'b0), .count(head), .last(last_head)
+        .clk(clk), .rst(rst), .step(choosing && last_lane), .inner(1'b1), .cut(1'b0), .count(head), .last(last_head)
     );
 
     localparam integer WORD = 1 + SUM_WIDTH - SHIFT + (PACKED != 0 ? SUM_WIDTH : 0);

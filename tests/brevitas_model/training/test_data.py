@@ -81,7 +81,7 @@ def test_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
     def offline(root: str, *, train: bool, download: bool) -> None:
-        assert download and root == str(tmp_path / "cifar10")
+        assert download and root == str(tmp_path / "potstream" / "cifar10")
         raise OSError("no route to host")
 
     offline.base_folder = "cifar-10-batches-py"

@@ -26,9 +26,9 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from brevitas_model.checkpoint import load_checkpoint
 from flows.reporting import facts, formatting, views
-from flows.reporting.files import write_atomically
 from flows.reporting.page import render_report, wrong_images
 from flows.reporting.schema import ReportError, check_report, load_schema, read_report
+from hls_projects.files import write_whole
 from hls_projects.graphs.ranges import analyse_ranges
 from hls_projects.targets import load_target
 from tests.support import ROOT
@@ -348,14 +348,14 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "page.html").write_text("earlier")
     monkeypatch.setattr(os, "fsync", lambda file: (_ for _ in ()).throw(OSError(errno.ENOSPC, os.strerror(28))))
     with pytest.raises(OSError, match="No space left"):
-        write_atomically(tmp_path / "page.html", "later")
+        write_whole(tmp_path / "page.html", "later")
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"page.html": "earlier"}
 
 
 def test_only_regular_files_are_replaced(tmp_path: Path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OSError, match="not a regular file"):
-        write_atomically(tmp_path / "pipe", "text")
+        write_whole(tmp_path / "pipe", "text")
     assert (tmp_path / "pipe").is_fifo()
 
 

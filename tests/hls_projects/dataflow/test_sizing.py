@@ -23,7 +23,7 @@ from hls_projects.dataflow import (
     settled,
     simulate,
 )
-from hls_projects.dataflow.sizing import Monotone, groups, measure, shrink, size_fifos
+from hls_projects.dataflow.sizing import MonotoneTest, groups, measure, shrink, size_fifos
 from hls_projects.dataflow.steady import paced
 from tests.support.random_networks import random_depths, random_network
 
@@ -203,7 +203,7 @@ def test_a_circle_that_no_depth_frees():
         ),
         (Fifo("a", 8), Fifo("b", 8), Fifo("c", 8)),
     )
-    with pytest.raises(NetworkError, match="no depth frees the circle of x, y"):
+    with pytest.raises(NetworkError, match="no depth of FIFOs frees the circular wait of x, y"):
         size_fifos(network)
     found = explain(simulate(network, {"a": 1, "b": 1, "c": 1}, 1))
     assert found.remedies == {} and found.cycle == -1
@@ -217,7 +217,7 @@ def test_a_test_is_asked_nothing_that_follows_from_its_answers():
         asked.append(tuple(depths.values()))
         return depths["a"] + depths["b"] >= 5
 
-    known = Monotone(enough)
+    known = MonotoneTest(enough)
     answers = [known({"a": a, "b": b}) for a, b in ((3, 2), (4, 2), (3, 3), (2, 2), (2, 1), (1, 4), (1, 2))]
     assert answers == [True, True, True, False, False, True, False]
     assert asked == [(3, 2), (2, 2), (1, 4)]

@@ -176,7 +176,7 @@ def test_a_layer_of_which_channels_are_left_over_stays_as_it_is():
 def test_a_name_that_is_taken_is_not_given_again():
     assert joined(["a", "ab", "b"]) == "aabb"
     made = merged(graph_of(layer("q_", "x"), layer("q_k", "x")))
-    assert [node.name for node in made.graph.node] == ["q_k_", "q_", "q_k"]
+    assert [node.name for node in made.graph.node] == ["q_k_1", "q_", "q_k"]
 
 
 def test_the_merged_graph_is_a_file_that_reads_back(apart: ModelWrapper, tmp_path: Path):

@@ -57,7 +57,7 @@ module integer_layer_norm #(
     wire take = in_valid && in_ready;
     wire [ADDRESS-1:0] a_address;
     wire a_last;
-    halves #(.WORDS(N_IN), .ADDRESS(ADDRESS)) a_words (
+    double_buffer_address #(.WORDS(N_IN), .ADDRESS(ADDRESS)) a_words (
         .clk(clk), .rst(rst), .step(take), .address(a_address), .last(a_last)
     );
     wire in_sign = IN_SIGNED != 0 && in_data[IN_WIDTH-1];
@@ -78,7 +78,7 @@ module integer_layer_norm #(
     wire b_read = b_reading && mean_ready && !squares_wait;
     wire [ADDRESS-1:0] b_address;
     wire b_last;
-    halves #(.WORDS(N_IN), .ADDRESS(ADDRESS)) b_words (
+    double_buffer_address #(.WORDS(N_IN), .ADDRESS(ADDRESS)) b_words (
         .clk(clk), .rst(rst), .step(b_read), .address(b_address), .last(b_last)
     );
     wire [IN_WIDTH-1:0] x;
@@ -154,7 +154,7 @@ module integer_layer_norm #(
     wire c_read = c_busy && factor_ready && move;
     wire [ADDRESS-1:0] c_address;
     wire c_last;
-    halves #(.WORDS(N_IN), .ADDRESS(ADDRESS)) c_words (
+    double_buffer_address #(.WORDS(N_IN), .ADDRESS(ADDRESS)) c_words (
         .clk(clk), .rst(rst), .step(c_read), .address(c_address), .last(c_last)
     );
     wire signed [CENTRED_WIDTH-1:0] numerator;

@@ -55,7 +55,7 @@ module integer_softmax #(
     wire b_begin;
     assign in_ready = !scores_wait;
     wire take = in_valid && in_ready;
-    halves #(.WORDS(N_WINDOW), .ADDRESS(ADDRESS)) a_words (
+    double_buffer_address #(.WORDS(N_WINDOW), .ADDRESS(ADDRESS)) a_words (
         .clk(clk), .rst(rst), .step(take), .address(a_address), .last(a_last)
     );
     reg [IN_WIDTH-1:0] highest;
@@ -75,7 +75,7 @@ module integer_softmax #(
     wire b_read = b_reading && !sum_waits;
     wire [ADDRESS-1:0] b_address;
     wire b_last, b_counts;
-    halves #(.WORDS(N_WINDOW), .ADDRESS(ADDRESS)) b_words (
+    double_buffer_address #(.WORDS(N_WINDOW), .ADDRESS(ADDRESS)) b_words (
         .clk(clk), .rst(rst), .step(b_read), .address(b_address), .last(b_last)
     );
     wire [IN_WIDTH-1:0] b_score;
@@ -126,7 +126,7 @@ module integer_softmax #(
     wire c_read = c_busy && factor_ready && move;
     wire [ADDRESS-1:0] c_address;
     wire c_last;
-    halves #(.WORDS(N_WINDOW), .ADDRESS(ADDRESS)) c_words (
+    double_buffer_address #(.WORDS(N_WINDOW), .ADDRESS(ADDRESS)) c_words (
         .clk(clk), .rst(rst), .step(c_read), .address(c_address), .last(c_last)
     );
     wire [EXP_WIDTH-1:0] numerator;

@@ -27,8 +27,14 @@ module softmax_window #(
     assign b_counts = b_skip == 0;
     wire row_end = a_step && a_last;
     wire [1:0] done;
-    loop #(.COUNT(ROWS)) rows (.clk(clk), .rst(rst), .step(row_end), .inner(1'b1), .done(done[0]));
-    loop #(.COUNT(TILES)) tiles (.clk(clk), .rst(rst), .step(row_end), .inner(done[0]), .done(done[1]));
+    /* verilator lint_off PINCONNECTEMPTY */
+    loop_counter #(.COUNT(ROWS)) rows (
+        .clk(clk), .rst(rst), .step(row_end), .inner(1'b1), .cut(1'b0), .count(), .last(done[0])
+    );
+    loop_counter #(.COUNT(TILES), .NESTED(1)) tiles (
+        .clk(clk), .rst(rst), .step(row_end), .inner(done[0]), .cut(1'b0), .count(), .last(done[1])
+    );
+    /* verilator lint_on PINCONNECTEMPTY */
     wire [WIDTH-1:0] fewer = tile_skip < LOAD_SIZE[WIDTH-1:0] ? {WIDTH{1'b0}} : tile_skip - LOAD_SIZE[WIDTH-1:0];
     wire [WIDTH-1:0] following = done[1] ? SKIP[WIDTH-1:0] : done[0] ? fewer : tile_skip;
 
