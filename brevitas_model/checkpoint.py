@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from brevitas_model.codes import pack_bits, pack_weight, unpack_bits, unpack_weight
+from brevitas_model.codes import format_of, pack_bits, pack_weight, unpack_bits, unpack_weight
 from brevitas_model.models import build_model, config_from_dict, config_to_json
 from brevitas_model.shipped import CheckpointError
 from hls_projects.files import check_readable, parse_json, replacing
@@ -141,7 +141,7 @@ def _halved(model: nn.Module) -> dict[str, Tensor]:
 def _packed(model: nn.Module) -> dict[str, Tensor]:
     tensors = model.state_dict()
     for layer, module in model.named_modules():
-        if isinstance(module, nn.Linear):
+        if isinstance(module, (nn.Linear, nn.Conv2d)):
             del tensors[f"{layer}.weight"]
             tensors[layer + CODES], tensors[layer + EXPONENT] = pack_weight(module.quant_weight())
     return tensors
@@ -159,6 +159,6 @@ def _unpacked(tensors: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]
         # Codes of no layer, or beside plain weights, stay, and load_state_dict tells of them.
         elif name.endswith(CODES) and weight in shapes and weight not in tensors and exponent in state:
             state[weight] = unpack_weight(
-                state.pop(name), state.pop(exponent), shapes[weight], model.config.weight_format
+                state.pop(name), state.pop(exponent), shapes[weight], format_of(model.get_submodule(layer))
             )
     return state

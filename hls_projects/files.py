@@ -61,7 +61,8 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     check_replaceable(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{os.getpid()}.{secrets.token_hex(4)}.part")
+    # Of the name only a part: with the rest it may be longer than names can be.
+    part = path.with_name(f".{path.name[:40]}.{os.getpid()}.{secrets.token_hex(4)}.part")
     os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     # The writer may make the file anew, with rights of its own.
     mode = stat.S_IMODE(part.lstat().st_mode)

@@ -20,7 +20,7 @@ class Exported:
     """What the quantizers of constants in a QONNX file hold.
 
     Args:
-        weights: quantized, by layer, (out_features, in_features); a zero is a zero code.
+        weights: quantized, by layer, outputs first; a zero is a zero code.
         parameters: constants that go through a quantizer.
         weight_bits: of the widest weight code.
         bytes: as :func:`flows.evaluation.measures.packed_bytes` defines them.
@@ -69,9 +69,11 @@ def _quantized(model: ModelWrapper, node: NodeProto) -> np.ndarray:
     getCustomOp(node).execute_node(context, model.graph)
     values = context[node.output[0]]
     users = {user.op_type for user in model.find_direct_successors(node)}
-    if values.ndim != 2 or users not in ({"Transpose"}, {"MatMul"}):
-        raise QonnxError(f"FloatQuant node {node.name} makes no weights of a linear layer")
-    return values if users == {"Transpose"} else values.T
+    if (values.ndim, users) in ((2, {"Transpose"}), (4, {"Conv"})):
+        return values
+    if (values.ndim, users) == (2, {"MatMul"}):
+        return values.T
+    raise QonnxError(f"FloatQuant node {node.name} makes no weights of a linear layer or a convolution")
 
 
 def _code_bits(model: ModelWrapper, node: NodeProto) -> int:

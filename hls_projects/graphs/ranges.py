@@ -302,6 +302,56 @@ def _matmul(graph: _Graph, node: NodeProto) -> TensorRange:
     )
 
 
+def _conv(graph: _Graph, node: NodeProto) -> TensorRange:
+    """x (1, C, H, W) under constant filters (O, C / groups, h, w): bounds for every output channel."""
+    x, w = graph.fixed(node, 0), graph.fixed(node, 1)
+    shape, filters = graph.shapes[node.input[0]], graph.shapes[node.input[1]]
+    _check_conv(node, w, shape)
+    groups = _attribute(node, "group", 1)
+    bounds = {name: graph.full(node, 0, getattr(x, name)) for name in ("lo", "hi", "magnitude", "step")}
+    lo, hi, magnitude, step = (
+        reduce(bounds[name], axis=(0, 2, 3))
+        for name, reduce in (("lo", np.min), ("hi", np.max), ("magnitude", np.max), ("step", np.min))
+    )
+    if any(_attribute(node, "pads", (0,))):
+        lo, hi = np.minimum(lo, 0.0), np.maximum(hi, 0.0)
+    # Channels that each output reads, (O, C / groups).
+    outputs = np.arange(filters[0])[:, None] // (filters[0] // groups)
+    read = outputs * filters[1] + np.arange(filters[1])
+    weights, weight_step = (np.broadcast_to(array, filters).reshape(*filters[:2], -1) for array in (w.lo, w.step))
+    positive, negative = np.maximum(weights, 0.0).sum(axis=2), np.minimum(weights, 0.0).sum(axis=2)
+    found = TensorRange.fixed(
+        *(
+            bound.reshape(1, -1, 1, 1)
+            for bound in (
+                (lo[read] * positive + hi[read] * negative).sum(axis=1),
+                (hi[read] * positive + lo[read] * negative).sum(axis=1),
+                (step[read] + weight_step.min(axis=2)).min(axis=1),
+                (magnitude[read] * (positive - negative)).sum(axis=1),
+            )
+        )
+    )
+    return found if len(node.input) < 3 else _with_bias(graph, node, found)
+
+
+def _check_conv(node: NodeProto, weights: TensorRange, shape: tuple[int, ...]) -> None:
+    if not weights.is_constant or len(shape) != 4:
+        raise _error(node, "it is no convolution of an image with constant filters", "use Conv of two dimensions")
+    if any(step != 1 for step in _attribute(node, "dilations", (1,))):
+        raise _error(node, "its filters are dilated", "use dilation 1")
+    if _attribute(node, "auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID"):
+        raise _error(node, "its padding is left to the reader", "write pads out")
+
+
+def _with_bias(graph: _Graph, node: NodeProto, x: TensorRange) -> TensorRange:
+    bias = graph.fixed(node, 2)
+    lo, hi, magnitude, step = (
+        np.broadcast_to(array, graph.shapes[node.input[2]]).reshape(1, -1, 1, 1)
+        for array in (bias.lo, bias.hi, bias.magnitude, bias.step)
+    )
+    return TensorRange.fixed(x.lo + lo, x.hi + hi, np.minimum(x.step, step), x.peak + magnitude)
+
+
 def _reduce_sum(graph: _Graph, node: NodeProto) -> TensorRange:
     x, options = graph.fixed(node, 0), _axes(graph, node)
     lo, hi, magnitude, step = (graph.full(node, 0, array) for array in (x.lo, x.hi, x.magnitude, x.step))
@@ -370,6 +420,7 @@ HANDLERS: dict[str, Callable[[_Graph, NodeProto], TensorRange]] = {
     **dict.fromkeys(FUNCTIONS, _function),
     **dict.fromkeys(("Add", "Sub", "Mul"), _arithmetic),
     **dict.fromkeys(("Concat", "Identity", "Reshape", "Slice", "Squeeze", "Transpose", "Unsqueeze"), _shape_op),
+    "Conv": _conv,
     "FloatQuant": _float_quant,
     "MatMul": _matmul,
     "Neg": _negate,

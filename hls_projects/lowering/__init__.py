@@ -37,6 +37,9 @@ STEPS = (
     LowerActivationTable,
 )
 
+# Nodes with weights that have no operator whatever surrounds them.
+LAYERS = ("Conv", "ConvTranspose")
+
 __all__ = ["LoweringError", "lower"]
 
 
@@ -65,11 +68,16 @@ def lower(model: ModelWrapper) -> ModelWrapper:
 
 
 def _check_lowered(model: ModelWrapper, formats: dict[str, CodeFormat]) -> None:
-    """Name the first node on the way of the data that no transformation took up."""
+    """Name the first layer that no transformation took up, else the first node on the way of the data.
+
+    What stands in front of a layer without an operator, such as the normalization of pixels, is left over
+    because of it.
+    """
     view = GraphView(model, formats)
     left = [n for n in model.graph.node if n.domain != DOMAIN and not view.is_constant(n.output[0])]
     if left:
-        raise LoweringError(f"no hardware operator carries out {left[0].op_type} (node {left[0].name})")
+        first = next((node for node in left if node.op_type in LAYERS), left[0])
+        raise LoweringError(f"no hardware operator carries out {first.op_type} (node {first.name})")
 
 
 def _name_nodes(model: ModelWrapper) -> None:

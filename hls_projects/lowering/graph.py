@@ -77,6 +77,13 @@ class GraphView:
     def shape(self, tensor: str) -> list[int]:
         return self.shapes.get(tensor)
 
+    def tokens(self, tensor: str) -> tuple[int, int]:
+        """Number of tokens and width of a tensor of tokens, (1, n_tokens, n_in)."""
+        shape = self.shape(tensor)
+        if shape is None or len(shape) != 3:
+            raise NoMatch
+        return shape[1], shape[2]
+
     def codes(self, tensor: str) -> CodeFormat:
         """The format of a tensor of activation codes."""
         if tensor not in self.formats or self.is_constant(tensor):

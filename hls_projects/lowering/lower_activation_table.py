@@ -22,7 +22,7 @@ class LowerActivationTable(LowerAt):
         out = view.codes(node.output[0])
         x = _source(view, node)
         fmt = view.codes(x)
-        _, n_tokens, n_in = view.shape(x)
+        n_tokens, n_in = view.tokens(x)
         codes = all_codes(fmt)
         return ActivationTable.make(
             operator_name(node, "_quant_Quant"),

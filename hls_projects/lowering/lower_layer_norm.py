@@ -38,7 +38,7 @@ class LowerLayerNorm(LowerAt):
         x, mean, centred = (view.codes(name) for name in (tensors.x, tensors.mean, tensors.centred))
         if not (mean.dtype.signed() and centred.dtype.signed()):
             raise LoweringError(f"{node.name}: mean and centred codes must be signed")
-        _, n_tokens, n_in = view.shape(tensors.x)
+        n_tokens, n_in = view.tokens(tensors.x)
         multiplier, mean_shift = integer_factor(view.scalar(tensors.factor), x.step, mean.step, node.name)
         grid = min(x.step, mean.step, centred.step)
         table, c = significand_table(

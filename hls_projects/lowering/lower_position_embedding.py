@@ -20,7 +20,7 @@ class LowerPositionEmbedding(LowerAt):
         x, prefix = _without_padding(view, tokens)
         fmt = view.codes(x)
         table = view.constant(rows).astype(np.float64)
-        _, n_tokens, n_in = view.shape(tokens)
+        n_tokens, n_in = view.tokens(tokens)
         if table.shape != (1, n_tokens, n_in):
             raise NoMatch
         grid = min(int(grid_log2(table).min()), fmt.step, out.step)

@@ -57,7 +57,7 @@ def match_linear(view: GraphView, quant: NodeProto) -> Linear:
     n_out, n_in = weights.codes.shape
     bias = np.zeros(n_out) if bias_tensor is None else view.constant(bias_tensor).astype(np.float64)
     attributes = {
-        "n_tokens": view.shape(x)[1],
+        "n_tokens": view.tokens(x)[0],
         "n_in": n_in,
         "n_out": n_out,
         "exponent_bits": weights.exponent_bits,

@@ -489,7 +489,9 @@ def test_frozen_scales_take_no_part_in_the_optimizer(tmp_path: Path):
 
 
 def test_filters_decay():
-    decayed, plain = make_optimizer(build_model(ResNet9Config(width=1)), 0.1).param_groups
+    decayed, plain = make_optimizer(
+        build_model(ResNet9Config(width=1)), Schedule(epochs=1, learning_rate=1.0)
+    ).param_groups
     assert {p.ndim for p in decayed["params"]} == {2, 4} and {p.ndim for p in plain["params"]} == {1}
 
 

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hls_projects.dataflow import Read, Wait, Write, flatten
+from hls_projects.dataflow import Read, Wait, Write
 from hls_projects.dataflow.patterns import Ports, around, block_of, elementwise, stretch, timetable
 from hls_projects.dataflow.program import Program, ends
+from tests.support.instructions import flatten
 
 IN, OUT, FIRST, LAST = Read("in0"), Write("out"), Read("first"), Write("last")
 ports = st.sets(st.sampled_from([IN, OUT, FIRST, LAST]), max_size=3).map(tuple)
