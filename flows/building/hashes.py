@@ -18,13 +18,12 @@ from typing import Any
 
 from flows.building.workspace import MARKER, read_marker
 from hls_projects.files import parse_json, read_text, write_whole
-from hls_projects.simulation import BOUNDED, NATIVE, REFERENCE
-from hls_projects.simulation.axi import AXI_BOUNDED, AXI_REFERENCE, AXI_SERVER
+from hls_projects.simulation import NATIVE, REFERENCE
 
 HASHES = "hashes.json"
 SCHEMA_VERSION = 1
 FIGURES = "report.json#figures"
-PROGRAMS = (NATIVE, REFERENCE, BOUNDED, AXI_REFERENCE, AXI_BOUNDED, AXI_SERVER)
+PROGRAMS = (NATIVE, REFERENCE)
 # Of the vendor's tools: projects, logs and reports; bitstreams, which have their time in them.
 OF_THE_TOOLS = ("vendor/*/*", "*.bit", "*.hwh")
 OF_ONE_RUN = (HASHES, MARKER, "report.*", *(f"hls/{program.name}" for program in PROGRAMS), *OF_THE_TOOLS)

@@ -10,9 +10,9 @@ from pathlib import Path
 import jinja2
 from hls4ml.model.graph import ModelGraph
 
-from hls_projects import PROJECT
+from hls_projects import AXI_TOP, PROJECT
 from hls_projects.names import tcl_word
-from hls_projects.simulation.axi import AXI_HEADER, TOP
+from hls_projects.simulation.compiler import AXI_HEADER
 
 HERE = Path(__file__).parent
 HEADER = HERE / "axi_top.h"
@@ -80,7 +80,7 @@ def write_top(graph: ModelGraph, project: Path) -> Packets:
     """
     packets = Packets.of(graph)
     names = {
-        "top": TOP,
+        "top": AXI_TOP,
         "core": PROJECT,
         "height": packets.height,
         "width": packets.width,
@@ -90,9 +90,9 @@ def write_top(graph: ModelGraph, project: Path) -> Packets:
     firmware = project / "firmware"
     shutil.copyfile(HEADER, firmware / HEADER.name)
     shutil.copyfile(AXI_HEADER, firmware / "ap_types" / AXI_HEADER.name)
-    (firmware / f"{TOP}.h").write_text(render("axi_top_decl.h.j2", **names))
-    (firmware / f"{TOP}.cpp").write_text(render("axi_top.cpp.j2", **names))
-    (project / f"{TOP}_test.cpp").write_text(render("axi_top_test.cpp.j2", **names))
+    (firmware / f"{AXI_TOP}.h").write_text(render("axi_top_decl.h.j2", **names))
+    (firmware / f"{AXI_TOP}.cpp").write_text(render("axi_top.cpp.j2", **names))
+    (project / f"{AXI_TOP}_test.cpp").write_text(render("axi_top_test.cpp.j2", **names))
     return packets
 
 

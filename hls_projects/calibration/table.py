@@ -12,7 +12,7 @@ from pathlib import Path
 from hls_projects.calibration.grid import Design, Family, Point
 from hls_projects.files import write_whole
 from hls_projects.rtl.synthesis import Resources
-from hls_projects.verilog.sources import code, sources
+from hls_projects.verilog.sources import hardware_text, sources
 
 MEASURED = ("lut", "lut_ram", "ff", "carry4", "bram36", "dsp")
 STAMPS = ("design", "creator")
@@ -33,11 +33,14 @@ class Row:
 
 
 def digest(design: Design) -> str:
-    """What a synthesis depends on but the synthesiser: module, parameters, memories and Verilog, without comments."""
+    """Hash of all that a synthesis depends on, except for the synthesiser.
+
+    That is the module, its parameters, the contents of its memories, and the Verilog without comments and checks.
+    """
     twin = design.twin
     parts = [twin.module, *sorted(f"{name}={value}" for name, value in twin.parameters.items())]
     parts += [f"{name} {memory.width} {memory.hex()}" for name, memory in sorted(twin.memories.items())]
-    parts += [code(path) for path in sources(twin.module, design.folder)]
+    parts += [hardware_text(path.read_text()) for path in sources(twin.module, design.folder)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 

@@ -1,4 +1,4 @@
-"""Simulations as processes of their own: started, watched, ended, and told about when they fail."""
+"""Simulations as child processes: starting, watching and ending them, and errors that say what failed."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class SimulationError(Exception):
-    """A simulation that could not be compiled or did not run to its end."""
+    """A simulation that could not be compiled or did not complete."""
 
 
 @dataclass(frozen=True)
 class Worker:
-    """One process and the images ``first`` to ``first + count - 1`` that it simulates.
+    """A process that simulates the images ``first`` to ``first + count - 1``.
 
     Args:
         command: program and arguments, run in ``folder``.
-        logs: folder of what it says, ``<name>.stdout`` and ``<name>.stderr``.
-        done: number of its images that are finished.
+        logs: folder of its output, ``<name>.stdout`` and ``<name>.stderr``.
+        done: gives the number of its images that are finished.
     """
 
     name: str
@@ -44,17 +44,23 @@ class Worker:
     done: Callable[[], int]
 
     def start(self) -> subprocess.Popen:
+        """Start the process."""
         with self.log("stdout").open("w") as out, self.log("stderr").open("w") as err:
             return subprocess.Popen(self.command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
 
     def log(self, stream: str) -> Path:
+        """The file with what the process writes to ``stdout`` or ``stderr``."""
         return self.logs / f"{self.name}.{stream}"
 
     def check(self, status: int) -> None:
-        """Raise what a process that ended with ``status`` has to say."""
+        """Check a process that ended with ``status``.
+
+        Raises:
+            SimulationError: a status other than 0, or fewer results than images.
+        """
         if status:
             ending = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with {status}"
-            said = self.log("stderr").read_text(errors="replace")[-500:].strip() or "it said nothing"
+            said = self.log("stderr").read_text(errors="replace")[-500:].strip() or "no message"
             raise SimulationError(f"the C-simulation {ending} at image {self.first + self.done()}: {said}")
         if self.done() != self.count:
             raise SimulationError(
@@ -63,7 +69,7 @@ class Worker:
 
 
 def split(count: int, workers: int | None = None) -> list[np.ndarray]:
-    """Indices of ``count`` images in as many runs as there are workers; default one a core."""
+    """Indices of ``count`` images in one array of consecutive ones a worker; by default one worker a core."""
     return np.array_split(np.arange(count), min(workers or os.cpu_count() or 1, count))
 
 
@@ -75,8 +81,7 @@ def run_workers(workers: Sequence[Worker], progress: Progress, timeout: float = 
         timeout: seconds without a finished image after which a worker counts as hanging.
 
     Raises:
-        SimulationError: a worker that crashed, hung, was killed or left images out; the others are
-            ended then.
+        SimulationError: a worker that crashed, hung, was killed or left images out; the others are ended.
     """
     running: list[subprocess.Popen] = []
     try:
@@ -120,9 +125,9 @@ def interrupt_on_signals() -> None:
 
 @contextlib.contextmanager
 def signals_held() -> Iterator[None]:
-    """Ctrl-C waits until the process that is started here is known, and so can be ended."""
+    """Delay SIGINT and SIGTERM until a process that is started here is recorded, and so can be ended."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # signals come to the main thread
+        yield  # Python delivers signals to the main thread only
         return
     held: list[int] = []
     # A signal that is ignored, as SIGHUP by nohup, stays so.

@@ -28,12 +28,14 @@ module loop_counter #(
     // The present round is the last one; with NESTED also of all loops within.
     output wire last
 );
+`ifndef __ICARUS__
     generate
         if (COUNT < 1) $error("loop_counter: COUNT must be at least 1");
         if (CUT < 1 || CUT > COUNT) $error("loop_counter: CUT must be 1 to COUNT");
         if (NESTED != 0 && NESTED != 1) $error("loop_counter: NESTED must be 0 or 1");
         if (WIDTH < 1 || WIDTH < $clog2(COUNT)) $error("loop_counter: WIDTH must hold COUNT - 1");
     endgenerate
+`endif
 
     wire enabled = NESTED == 0 || inner;
 
@@ -43,6 +45,7 @@ module loop_counter #(
             assign count = 0;
             assign last = enabled;
         end else begin : many
+            // The present round; the only state of the loop.
             reg [WIDTH-1:0] count_q;
             assign count = count_q;
             assign last = enabled

@@ -20,9 +20,9 @@ from flows.building.hashes import read_hashes
 from flows.reporting.schema import check_report
 from hls_projects.board import HLS_STEPS, ToolError, run_tool, write_scripts
 from hls_projects.board.tools import Tool
-from hls_projects.simulation.axi import AXI_REFERENCE
 from hls_projects.targets import load_target, target_names
 from tests.support import vendor_standin
+from tests.support.axi_simulation import AXI_REFERENCE
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -25,6 +25,7 @@ from hls_projects.lowering import lower
 from hls_projects.project import pipeline
 from hls_projects.project.conversion import convert
 from hls_projects.targets import load_target
+from tests.support.bounded_simulation import BOUNDED, simulate_bounded
 from tests.support.models import noise, random_model, tiny_config
 
 DEPTHS_TRIED = 12
@@ -51,7 +52,7 @@ class Project:
 def compiled(lowered: Path, folder: Path) -> Project:
     """The model in the file ``lowered`` with bounded FIFOs, compiled, and what it must compute."""
     graph = convert(lowered, load_target("pynq-z2"), folder)
-    simulation.compile_programs(folder, [simulation.BOUNDED])
+    simulation.compile_programs(folder, [BOUNDED])
     model, images = ModelWrapper(str(lowered)), noise(2)
     context = {model.graph.input[0].name: images.astype(np.float32)}
     codes = execute_onnx(batched(model, len(images)), context)[model.graph.output[0].name]
@@ -79,7 +80,7 @@ def folded_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def run(project: Project, work: Path, depths: dict[str, int]) -> np.ndarray | None:
-    return simulation.simulate_bounded(project.folder, work, project.images, project.codes.shape[1], depths)
+    return simulate_bounded(project.folder, work, project.images, project.codes.shape[1], depths)
 
 
 def test_processes_are_the_calls_of_the_cpp(project: Project):

@@ -147,7 +147,7 @@ def test_half_an_entry_is_none(project, gxx, part):
 def test_cache_that_cannot_be_written_costs_time(project, gxx, tmp_path, capfd):
     (tmp_path / "cache").write_text("a file where the folder should be")
     assert [answer(project), answer(project)] == ["42", "42"]
-    assert gxx.compiled() == 2 and "compiled programs cannot be kept in" in capfd.readouterr().err
+    assert gxx.compiled() == 2 and "compiled programs cannot be cached in" in capfd.readouterr().err
 
 
 def test_two_processes_at_once(project, tmp_path, gxx):
@@ -212,7 +212,7 @@ def test_no_compiler(monkeypatch):
 )
 def test_compiler_refuses(project, source, word):
     (project / "answer.cpp").write_text(source)
-    with pytest.raises(SimulationError, match=rf"(?s)^g\+\+ refused a simulation: .*{word}"):
+    with pytest.raises(SimulationError, match=rf"(?s)^g\+\+ cannot compile a simulation: .*{word}"):
         compile_programs(project, [PROGRAM])
     assert not PROGRAM.path(project).exists() and not cache_dir().exists()
 

@@ -112,7 +112,7 @@ def test_relative_folders(project, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "order, message",
     [
-        (251, "was ended by SIGSEGV at image 7: it said nothing"),
+        (251, "was ended by SIGSEGV at image 7: no message"),
         (252, "has not finished image 7 within 0.5 s"),
         (253, "ended with 3 at image 7: read of an empty FIFO: pixels"),
         (254, "ended with 3 at image 7: read of an empty FIFO: logits"),
@@ -144,7 +144,7 @@ def test_kill_by_somebody_else(project, tmp_path):
 
     thread = threading.Thread(target=kill)
     thread.start()
-    with pytest.raises(SimulationError, match="was ended by SIGKILL at image 2: it said nothing"):
+    with pytest.raises(SimulationError, match="was ended by SIGKILL at image 2: no message"):
         simulate_native(project, tmp_path, images(4, image2=252), 2, workers=1)
     thread.join()
     assert not processes(project)

@@ -103,8 +103,8 @@ def test_progress_ends_with_all(tmp_path, started, count):
     "text, message",
     [
         ("echo broken >&2; exit 3", r"^the C-simulation ended with 3 at image 4: broken$"),
-        ("kill -SEGV $$", r"^the C-simulation was ended by SIGSEGV at image 4: it said nothing$"),
-        ("kill -KILL $$", r"^the C-simulation was ended by SIGKILL at image 4: it said nothing$"),
+        ("kill -SEGV $$", r"^the C-simulation was ended by SIGSEGV at image 4: no message$"),
+        ("kill -KILL $$", r"^the C-simulation was ended by SIGKILL at image 4: no message$"),
         ("exit 0", r"^the C-simulation gave 1 of 3 results from image 3 on$"),
         ("seq 100 >> results$1", r"^the C-simulation gave 101 of 3 results from image 3 on$"),
     ],
@@ -128,7 +128,7 @@ def test_kill_by_somebody_else(tmp_path, started):
         if done == 1:
             started[1].send_signal(signal.SIGKILL)
 
-    with pytest.raises(SimulationError, match="was ended by SIGKILL at image 4: it said nothing"):
+    with pytest.raises(SimulationError, match="was ended by SIGKILL at image 4: no message"):
         run_workers(workers(tmp_path, ONE_THEN + "exec sleep 60", 2, 6), kill)
     assert nothing_runs(started, 2)
 
@@ -210,7 +210,7 @@ def test_reference_workers_get_their_images(tmp_path):
 def test_reference_failure_names_the_image(tmp_path):
     text = f"{ECHO}; [ $(basename $PWD) = worker1 ] || exit 0; head -1 tb_data/tb_output_predictions.dat > r; "
     project = reference(tmp_path, text + "mv r tb_data/csim_results.log; exit 3")
-    with pytest.raises(SimulationError, match="ended with 3 at image 4: it said nothing"):
+    with pytest.raises(SimulationError, match="ended with 3 at image 4: no message"):
         simulate_reference(project, tmp_path / "work", pixels(6), expected(6), workers=2)
 
 

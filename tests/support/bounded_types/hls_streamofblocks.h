@@ -1,8 +1,8 @@
 #ifndef BOUNDED_HLS_STREAMOFBLOCKS_H_
 #define BOUNDED_HLS_STREAMOFBLOCKS_H_
 
-// hls::stream_of_blocks of Vitis HLS (UG1399) between stages that are threads: the writer waits until
-// one of the blocks is free, the reader until one is full.
+// hls::stream_of_blocks of Vitis HLS (UG1399) between stages that are threads: the writer waits until one of `depth`
+// blocks is free, the reader until one is full. A block is handed over in a cycle of its own.
 
 #include "hls_stream.h"
 
@@ -12,7 +12,7 @@ template <class block_T, int depth = 2> class stream_of_blocks {
   public:
     stream_of_blocks() : slots_("block", depth) {}
     ~stream_of_blocks() {
-        processes::all().end_clock();
+        processes::all().end_cycle();
         processes::all().run();
     }
 
@@ -29,12 +29,12 @@ template <class block_T, int depth = 2> class stream_of_blocks {
 
   private:
     void wait_for(void (slots::*which)(std::unique_lock<std::mutex> &)) {
-        processes::all().end_clock();
+        processes::all().end_cycle();
         std::unique_lock<std::mutex> lock(processes::all().mutex);
         (slots_.*which)(lock);
     }
     void give(void (slots::*which)()) {
-        processes::all().end_clock();
+        processes::all().end_cycle();
         std::lock_guard<std::mutex> lock(processes::all().mutex);
         (slots_.*which)();
     }
@@ -44,7 +44,7 @@ template <class block_T, int depth = 2> class stream_of_blocks {
     block_T blocks_[depth];
 };
 
-// Holds a block to fill from its construction to its end.
+// Access to a free block, which is full when the lock is destroyed.
 template <class block_T> class write_lock {
   public:
     explicit write_lock(stream_of_blocks<block_T> &stream) : stream_(stream), block_(stream.begin_write()) {}
@@ -52,7 +52,7 @@ template <class block_T> class write_lock {
     write_lock &operator=(const write_lock &) = delete;
     ~write_lock() { stream_.end_write(); }
 
-    auto &operator[](unsigned place) { return (*block_)[place]; }
+    auto &operator[](unsigned index) { return (*block_)[index]; }
     operator block_T &() { return *block_; }
 
   private:
@@ -60,7 +60,7 @@ template <class block_T> class write_lock {
     block_T *block_;
 };
 
-// Holds the oldest full block, which is free again when the lock ends.
+// Access to the oldest full block, which is free when the lock is destroyed.
 template <class block_T> class read_lock {
   public:
     explicit read_lock(stream_of_blocks<block_T> &stream) : stream_(stream), block_(stream.begin_read()) {}
@@ -68,7 +68,7 @@ template <class block_T> class read_lock {
     read_lock &operator=(const read_lock &) = delete;
     ~read_lock() { stream_.end_read(); }
 
-    auto &operator[](unsigned place) { return (*block_)[place]; }
+    auto &operator[](unsigned index) { return (*block_)[index]; }
     operator block_T &() { return *block_; }
 
   private:

@@ -1,17 +1,16 @@
 #ifndef BOUNDED_HLS_STREAM_H_
 #define BOUNDED_HLS_STREAM_H_
 
-// FIFOs with bounds, between processes that are threads: what the STREAM pragmas say, in C++.
+// hls::stream as a bounded FIFO between processes that are threads: the depths of the STREAM pragmas take effect.
 //
-// The file named by the environment variable FIFO_DEPTHS has a line "name depth" for every FIFO that
-// has a bound. PIPELINE_PROCESS hands every call of a dataflow region to start(): the kernels of the top
-// level, and within a kernel its stages. The first stream of the region that goes out of scope runs them
-// all. When every process that is left waits for a FIFO or a block, nothing can move any more: the
-// program says what is waited for and exits with 5.
+// The file named by the environment variable FIFO_DEPTHS has a line "name depth" for every bounded FIFO.
+// PIPELINE_PROCESS hands every call of a dataflow region to start(): the kernels of the top level, and within a kernel
+// its stages. The first stream of the region that is destroyed runs them all. When every process that has not
+// completed waits for a FIFO or a block, the program is deadlocked: it prints what is waited for and exits with 5.
 //
-// A pipelined loop moves the words of an iteration in one cycle: each end of a FIFO once, and reads before
-// writes. So what a process has read keeps its slot, and what it has written is not seen, until the process
-// goes on to the next cycle.
+// A pipelined loop moves all words of an iteration in one cycle: one at each end of a FIFO, reads before writes. So the
+// slot of a word that was read stays occupied, and a word that was written stays invisible, until the process begins
+// its next cycle.
 
 #include <condition_variable>
 #include <cstdio>
@@ -30,16 +29,16 @@ namespace hls {
 
 class slots;
 
-// A word of the current clock.
+// A word that moved in the current cycle.
 struct move {
     slots *fifo;
     bool writes;
 };
 
-// What a thread has to itself.
+// State of one thread.
 struct region {
-    std::vector<std::function<void()>> calls; // of the dataflow region that it is in
-    std::vector<move> moved;
+    std::vector<std::function<void()>> calls; // of the dataflow region that it is setting up
+    std::vector<move> moved;                  // in its current cycle
     bool is_process = false;
 
     static region &own() {
@@ -48,18 +47,19 @@ struct region {
     }
 };
 
+// All processes of the program, under one mutex.
 struct processes {
     std::mutex mutex;
     unsigned running = 0, waiting = 0;
-    std::map<const slots *, std::string> blocked;
+    std::map<const slots *, std::string> blocked; // for the message
 
     static processes &all() {
         static processes instance;
         return instance;
     }
 
-    // Run the calls of the thread's region. A process that has stages waits here for their ends, and
-    // counts neither as running nor as waiting; the last of them hands its place back to it.
+    // Runs the calls of the thread's region and returns when all have completed. A process that has stages counts
+    // neither as running nor as waiting meanwhile; the last stage that completes counts on as its process.
     void run() {
         std::vector<std::function<void()>> started;
         started.swap(region::own().calls);
@@ -76,7 +76,7 @@ struct processes {
             threads.emplace_back([&, this] {
                 region::own().is_process = true;
                 call();
-                end_clock();
+                end_cycle();
                 std::lock_guard<std::mutex> lock(mutex);
                 left--;
                 if (left || !nested)
@@ -87,6 +87,7 @@ struct processes {
             thread.join();
     }
 
+    // Ends the program if it is deadlocked.
     void check() const {
         if (!waiting || waiting < running)
             return;
@@ -97,12 +98,13 @@ struct processes {
         std::_Exit(5);
     }
 
-    inline void end_clock();
+    inline void end_cycle();
 };
 
+// Adds a call to the thread's dataflow region.
 template <class call_T> void start(call_T call) { region::own().calls.push_back(call); }
 
-// Calls of each process that is free running: it does not wait for the others between two of them.
+// Number of times that a free-running process is called; it does not wait for the others between two calls.
 inline unsigned &calls() {
     static unsigned count = 1;
     return count;
@@ -112,18 +114,20 @@ template <class call_T> void start_free(call_T call) {
     start([call] {
         for (unsigned n = 0; n < calls(); n++) {
             call();
-            processes::all().end_clock();
+            processes::all().end_cycle();
         }
     });
 }
 
-// Slots between one process that fills them and one that empties them.
+// Slots between one process that fills them and one that empties them. `used` counts slots that are claimed, written or
+// being read; `full` those that can be read.
 class slots {
   public:
     slots(const std::string &name, std::size_t depth) : name_(name), depth_(depth) {}
     slots(const slots &) = delete;
     slots &operator=(const slots &) = delete;
 
+    // All of these are called with the mutex held. claim, await_room and take wait, and release it meanwhile.
     void claim(std::unique_lock<std::mutex> &lock) {
         wait(lock, writer_, "full", [this] { return used_ < depth_; });
         used_++;
@@ -135,7 +139,6 @@ class slots {
         wait(lock, reader_, "empty", [this] { return full_ > 0; });
         full_--;
     }
-    // With the mutex held.
     void fill() {
         full_++;
         wake(reader_);
@@ -182,24 +185,25 @@ class slots {
     user writer_, reader_;
 };
 
-// The thread's process goes on to its next cycle.
-void processes::end_clock() {
+// Ends the current cycle of the thread's process: words that it wrote become visible, slots that it read become free.
+void processes::end_cycle() {
     std::lock_guard<std::mutex> lock(mutex);
     for (const move &each : region::own().moved)
         each.writes ? each.fifo->fill() : each.fifo->free();
     region::own().moved.clear();
 }
 
-// The thread's process is about to move a word.
+// Ends the current cycle if the next word cannot be in it: a second one at the same end, or a read after a write.
 inline void begin_move(slots &fifo, bool writes) {
     bool next = false;
     for (const move &each : region::own().moved)
         next = next || (each.fifo == &fifo && each.writes == writes) || (each.writes && !writes);
     if (next)
-        processes::all().end_clock();
+        processes::all().end_cycle();
     region::own().moved.push_back({&fifo, writes});
 }
 
+// Depth of a FIFO from the file, the largest number where it has none.
 inline std::size_t depth_of(const std::string &name) {
     static const std::map<std::string, std::size_t> depths = [] {
         std::map<std::string, std::size_t> read;
@@ -221,7 +225,7 @@ template <class word_T> class stream {
     stream(const stream &) = delete;
     stream &operator=(const stream &) = delete;
     ~stream() {
-        processes::all().end_clock();
+        processes::all().end_cycle();
         processes::all().run();
     }
 
@@ -241,17 +245,17 @@ template <class word_T> class stream {
         return word;
     }
 
-    // A process that asks and does not wait would never be seen to stand still. So the answer to the first question
-    // is no, and the second one in a row waits: how long a wait was is not known here, that there was one is.
+    // A process that polls would never be seen to wait, and a deadlock never detected. So only the first question may be
+    // answered no, and the second one in a row waits. That a wait happened is known in this simulation, how long is not.
     bool read_nb(word_T &word) {
-        processes::all().end_clock();
+        processes::all().end_cycle();
         if (ask(asked_word_, [this] { return slots_.full() > 0; }))
             return false;
         word = read();
         return true;
     }
     bool full() {
-        processes::all().end_clock();
+        processes::all().end_cycle();
         if (ask(asked_room_, [this] { return slots_.has_room(); }))
             return true;
         std::unique_lock<std::mutex> lock(processes::all().mutex);
@@ -263,7 +267,7 @@ template <class word_T> class stream {
     std::size_t size() const { return slots_.full(); }
 
   private:
-    // True where the answer is no and nobody was told so.
+    // Whether the answer is no, which it is not twice in a row.
     template <class ready_T> static bool ask(bool &told, ready_T ready) {
         std::lock_guard<std::mutex> lock(processes::all().mutex);
         told = !told && !ready();

@@ -1,4 +1,4 @@
-"""The top level of a board compiled by g++: its test bench, and as a process that packets are sent to."""
+"""The top level of a board compiled by g++: as its test bench, and as a process that packets are sent to."""
 
 from __future__ import annotations
 
@@ -11,40 +11,38 @@ from pathlib import Path
 
 import numpy as np
 
-from hls_projects import PROJECT
-from hls_projects.simulation.compiler import BLOCKS_HEADER, Program
+from hls_projects import AXI_TOP, PROJECT
+from hls_projects.simulation.compiler import AXI_HEADER, BLOCKS_HEADER, Program
+from hls_projects.simulation.native import NATIVE_TYPES
 from hls_projects.simulation.processes import SimulationError
 
 HERE = Path(__file__).parent
-# ap_axiu, which Vitis HLS has of its own.
-AXI_HEADER = HERE / "axi_types" / "ap_axi_sdata.h"
-TOP = f"{PROJECT}_axi"
-SOURCES = (f"firmware/{PROJECT}.cpp", f"firmware/{TOP}.cpp")
+SOURCES = (f"firmware/{PROJECT}.cpp", f"firmware/{AXI_TOP}.cpp")
 WEIGHTS = '-DWEIGHTS_DIR="firmware/weights"'
-NATIVE_TYPES = (f"-I{HERE / 'native_types'}", f"-I{AXI_HEADER.parent}", "-Ifirmware")
+NATIVE_FOLDERS = (f"-I{NATIVE_TYPES}", f"-I{AXI_HEADER.parent}", "-Ifirmware")
 THREADS = (
     "-DPIPELINE_PROCESS(...)=hls::start([&] { __VA_ARGS__; })",
     "-DFREE_RUNNING(...)=hls::start_free([&] { __VA_ARGS__; })",
 )
 # The test bench as Vitis HLS compiles it, one call after the other.
 AXI_REFERENCE = Program(
-    name=f"{TOP}_csim",
-    sources=(f"{TOP}_test.cpp", *SOURCES),
+    name=f"{AXI_TOP}_csim",
+    sources=(f"{AXI_TOP}_test.cpp", *SOURCES),
     flags=("-O1", "-std=c++14", "-w", "-I.", "-Ifirmware/ap_types", "-Ifirmware", WEIGHTS),
 )
 # The test bench with the DMA, every process of the core and the reader of the results as threads.
 AXI_BOUNDED = Program(
-    name=f"{TOP}_csim_bounded",
-    sources=(f"{TOP}_test.cpp", *SOURCES),
+    name=f"{AXI_TOP}_csim_bounded",
+    sources=(f"{AXI_TOP}_test.cpp", *SOURCES),
     flags=(
         *("-O1", "-std=c++17", "-w", "-pthread", *THREADS),
-        *("-I.", f"-I{HERE / 'bounded_types'}", *NATIVE_TYPES, WEIGHTS),
+        *("-I.", f"-I{HERE / 'bounded_types'}", *NATIVE_FOLDERS, WEIGHTS),
     ),
 )
 AXI_SERVER = Program(
-    name=f"{TOP}_server",
+    name=f"{AXI_TOP}_server",
     sources=(str(HERE / "axi_server.cpp"), *SOURCES),
-    flags=("-O1", "-std=c++17", "-w", "-I.", *NATIVE_TYPES, f"-I{BLOCKS_HEADER.parent}", WEIGHTS),
+    flags=("-O1", "-std=c++17", "-w", "-I.", *NATIVE_FOLDERS, f"-I{BLOCKS_HEADER.parent}", WEIGHTS),
 )
 BEAT = np.dtype([("data", "<u8"), ("last", "u1")])
 COUNT = np.dtype("<u4")
@@ -54,10 +52,10 @@ COUNTERS = ("images_in", "images_out", "wrong_packets", "cycles", "starved", "bl
 
 @dataclass(frozen=True)
 class BenchRun:
-    """What the test bench of the top level said.
+    """The output of the test bench of the top level.
 
     Args:
-        status: its exit status; 5 where its threads stand still.
+        status: its exit status; 5 after a deadlock of its threads.
         cases: by name, the numbers of packets, calls, images out and wrong packets.
     """
 
@@ -67,7 +65,7 @@ class BenchRun:
 
 
 def run_bench(project: Path, program: Program, depths: Path | None = None, timeout: float = 120.0) -> BenchRun:
-    """Run the compiled test bench ``program`` in the folder ``project``, on the images of its tb_data.
+    """Run the compiled test bench ``program`` in the folder ``project`` on the images in its ``tb_data``.
 
     Args:
         depths: file of the FIFOs' depths, for :data:`AXI_BOUNDED`.
@@ -82,7 +80,7 @@ def run_bench(project: Path, program: Program, depths: Path | None = None, timeo
             cwd=project, env=env, capture_output=True, text=True, timeout=timeout, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
-        raise SimulationError(f"the test bench of {TOP} hangs: no end within {timeout:g} s") from error
+        raise SimulationError(f"the test bench of {AXI_TOP} hangs: no end within {timeout:g} s") from error
     found = re.findall(
         r"^case (.+): (\d+) packets, (\d+) calls, (\d+) images out, (\d+) wrong$", run.stdout, re.MULTILINE
     )
@@ -99,7 +97,7 @@ class AxiCore:
         self.counters = dict.fromkeys(COUNTERS, 0)
 
     def send(self, data: bytes, *, last: bool = True) -> list[bytes]:
-        """A packet in, TLAST on its last beat or not; the packets that come out.
+        """Send a packet, with TLAST on its last beat or without; returns the packets that come out.
 
         Raises:
             SimulationError: the core ended, or ``data`` is not a whole number of beats.

@@ -1,7 +1,7 @@
 """The generated C++ with FIFOs of bounded depth, a thread for every process.
 
-It computes nothing that the other simulations do not; it shows whether the depths of the FIFOs let an
-image through, which FIFOs without a bound never do.
+It computes the same logits as the other simulations, whose FIFOs are unbounded; what it shows is whether the generated
+C++ deadlocks with FIFOs of given depths.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ import numpy as np
 
 from hls_projects import PROJECT
 from hls_projects.simulation.compiler import Program
-from hls_projects.simulation.native import CODE, HERE
+from hls_projects.simulation.native import CODE, DRIVER, NATIVE_TYPES
 from hls_projects.simulation.processes import IMAGE_TIMEOUT, SimulationError
 
+BOUNDED_TYPES = Path(__file__).parent / "bounded_types"
 DEADLOCK_STATUS = 5
 BOUNDED = Program(
     name=f"{PROJECT}_csim_bounded",
-    sources=(str(HERE / "driver.cpp"), f"firmware/{PROJECT}.cpp"),
+    sources=(str(DRIVER), f"firmware/{PROJECT}.cpp"),
     flags=(
         *("-O1", "-std=c++17", "-w", "-pthread", "-DPIPELINE_PROCESS(...)=hls::start([&] { __VA_ARGS__; })"),
-        *("-I.", f"-I{HERE / 'bounded_types'}", f"-I{HERE / 'native_types'}", "-Ifirmware"),
+        *("-I.", f"-I{BOUNDED_TYPES}", f"-I{NATIVE_TYPES}", "-Ifirmware"),
         '-DWEIGHTS_DIR="firmware/weights"',
     ),
 )
@@ -39,10 +40,10 @@ def simulate_bounded(
         project: folder of the HLS project, with :data:`BOUNDED` compiled.
         work: folder for the images, depths and results.
         pixels: uint8 (N, H, W, C).
-        depths: of the FIFOs by their names in the C++; one that is not named has no bound.
+        depths: of the FIFOs by their names in the C++; one without a depth is unbounded.
 
     Returns:
-        Logit codes, int64 (N, n_logits); None where the processes stand still.
+        Logit codes, int64 (N, n_logits); None after a deadlock.
 
     Raises:
         SimulationError: the program crashed, or took longer than :data:`IMAGE_TIMEOUT`.

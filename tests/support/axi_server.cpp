@@ -1,8 +1,8 @@
-// The top level of a board as a process that packets are sent to.
+// The top level of a board as a process that packets are sent to over pipes.
 //
-// Reads requests from the standard input: a uint32 count of beats, then as many beats of nine bytes, eight of data
-// and one that is 1 with TLAST. Beats stay until a packet is whole, over as many requests as it takes. Answers each
-// on the standard output: a uint32 count of beats, the beats of all results, and the six counters, uint32.
+// A request on the standard input is a uint32 count of beats and that many beats of nine bytes: eight of data, and one
+// that is 1 with TLAST. Beats are stored until a packet is whole, which may take several requests. The answer on the
+// standard output is a uint32 count of beats, the beats of all results, and the six counters as uint32.
 
 #include <cstdint>
 #include <cstdio>
@@ -14,6 +14,7 @@
 
 using board::beat_t;
 
+// Appends the beats of a request; false at the end of the input.
 static bool receive(std::deque<beat_t> &waiting) {
     std::uint32_t count;
     if (std::fread(&count, sizeof count, 1, stdin) != 1)
@@ -32,7 +33,7 @@ static bool receive(std::deque<beat_t> &waiting) {
     return true;
 }
 
-// Beats that the next call takes; 0 while they are not all there.
+// Beats that the next call of the top level takes: to a TLAST, or an image; 0 while they are not all there.
 static unsigned next_call(const std::deque<beat_t> &waiting) {
     for (unsigned n = 0; n < waiting.size(); n++)
         if (waiting[n].last == 1 || n == image_beats - 1)
