@@ -34,8 +34,8 @@ from hls_projects.graphs.qonnx_file import QonnxError
 from hls_projects.graphs.ranges import RangeError
 from hls_projects.lowering import LoweringError
 from hls_projects.project.conversion import ConversionError
+from hls_projects.signals import interrupt_on_signals
 from hls_projects.simulation import SimulationError
-from hls_projects.simulation.processes import interrupt_on_signals
 from hls_projects.targets import TargetError
 from hls_projects.vendor_reports import VendorReportError
 

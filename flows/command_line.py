@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import shtab
 
 from hls_projects.errors import InputError
+from hls_projects.signals import interrupt_on_signals
 
 PACKAGE = "potstream"
 INTERRUPTED = 130
@@ -80,6 +81,7 @@ def guarded(name: str, work: Callable[[], int], bad_input: tuple[type[Exception]
         name: of the module in ``flows``.
         interrupted: what to say after Ctrl-C, if anything.
     """
+    interrupt_on_signals()
     try:
         return work()
     except (*bad_input, InputError) as error:

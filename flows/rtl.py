@@ -19,11 +19,9 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from hls4ml.model.graph import ModelGraph
-from qonnx.core.modelwrapper import ModelWrapper
 
 from brevitas_model.config import ConfigError
 from brevitas_model.shipped import CheckpointError, find_checkpoint
@@ -53,6 +51,10 @@ from hls_projects.rtl.simulation import Run, compile_core, lint
 from hls_projects.rtl.synthesis import SynthesisError
 from hls_projects.simulation import SimulationError
 from hls_projects.targets import TARGET_HELP, Target, TargetError, load_target, target_names
+
+if TYPE_CHECKING:
+    from hls4ml.model.graph import ModelGraph
+    from qonnx.core.modelwrapper import ModelWrapper
 
 BAD_INPUT = (
     AssemblyError, CheckpointError, ConfigError, ConversionError, CostError, DataError, FoldingError, LoweringError,

@@ -19,7 +19,7 @@ from brevitas_model.config import ConfigError
 from brevitas_model.shipped import CheckpointError
 from brevitas_model.training.data import DataError, Dataset, load_cifar10, train_validation_split
 from brevitas_model.training.recipe import SHIPPED_RECIPES, Recipe, load_recipe
-from brevitas_model.training.run import Run, TrainingError, train
+from brevitas_model.training.run import Run, TrainingError, hold_run, train
 from flows.command_line import CommandParser, guarded
 
 BAD_INPUT = (ConfigError, CheckpointError, DataError, TrainingError, OSError)
@@ -64,11 +64,12 @@ def carry_out(
     """
     out = run_folder(args)
     dataset, validation = train_validation_split(load_cifar10(args.data, train=True))
-    started = (out / "state.safetensors").exists()
-    run = Run.resume(out, recipe) if started else Run.start(out, recipe, dataset)
-    if before:
-        before(dataset, validation)
-    path = train(run, dataset, validation, command_line(name, args))
+    with hold_run(out):
+        started = (out / "state.safetensors").exists()
+        run = Run.resume(out, recipe) if started else Run.start(out, recipe, dataset)
+        if before:
+            before(dataset, validation)
+        path = train(run, dataset, validation, command_line(name, args))
     last = run.history[-1]
     print(f"validation accuracy {last['validation_accuracy']:.2f} %, {last['sparsity']:.1%} zeros; model in {path}")
     return 0

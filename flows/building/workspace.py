@@ -13,7 +13,7 @@ from typing import Any
 
 from hls_projects.errors import InputError
 from hls_projects.files import locked, parse_json, read_text, replace_folder
-from hls_projects.simulation.processes import STOPPING
+from hls_projects.signals import STOPPING
 
 MARKER = "build.json"
 # Endings of the folders beside an output: of a build that is under way, and of an earlier output that is set aside.

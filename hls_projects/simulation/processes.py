@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
+from hls_projects.signals import STOPPING
+
 POLL_SECONDS = 0.2
 IMAGE_TIMEOUT = 120.0
 Progress = Callable[[int], None]
-# Ctrl-C, the wish of another process, and the end of the terminal.
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class SimulationError(Exception):
@@ -114,13 +114,6 @@ def _watch(workers: Sequence[Worker], running: Sequence[subprocess.Popen], progr
         if None not in states:
             return
         time.sleep(POLL_SECONDS)
-
-
-def interrupt_on_signals() -> None:
-    """Let every signal of :data:`STOPPING` end the program as Ctrl-C does, so that it tidies up first."""
-    for number in STOPPING:
-        if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, signal.default_int_handler)
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from flows.building import workspace as module
 from flows.building.workspace import MARKER, WorkspaceError, read_marker, workspace
 from hls_projects import files
 from hls_projects.files import LockedError
-from hls_projects.simulation.processes import STOPPING
+from hls_projects.signals import STOPPING
 from tests.support.models import listing, snapshot
 
 
