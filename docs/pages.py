@@ -15,7 +15,7 @@ from mkdocs.structure.files import File, Files
 from qonnx.custom_op.registry import getCustomOp
 
 from flows.building.cached_graphs import lowered_graph
-from flows.building.settings import SHIPPED_CHECKPOINT
+from flows.command_line.options import SHIPPED_CHECKPOINT
 from hls_projects.cost import KINDS
 from hls_projects.folding.choices import Choice, choices
 from hls_projects.lowering.merging import merged

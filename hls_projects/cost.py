@@ -1,6 +1,6 @@
 """What an operator costs: cycles, and the LUTs, flip-flops, block RAMs and DSPs that a board has few of.
 
-LUT and FF are sums of an operator's features times coefficients, which ``hls_projects.calibration.calibrate`` fits to
+LUT and FF are sums of an operator's features times coefficients, which ``flows/calibrate.py`` fits to
 syntheses of the operators' Verilog twins by Yosys and writes, with the fit's error on points held out, to
 ``hls_projects/cost_model.json``. Block RAMs and DSPs follow rules and are counted.
 """
@@ -16,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+from hls_projects.errors import InputError
+
 MODEL = Path(__file__).with_name("cost_model.json")
 # Data bits, words as a power of two, and size in 18 Kib of block RAMs with one port each way (UG473), and their bytes.
 RAMB18 = ((1, 14, 1), (2, 13, 1), (4, 12, 1), (9, 11, 1), (18, 10, 1), (36, 9, 1))
@@ -30,10 +32,6 @@ BITS_A_LUT = 64
 DSP_WIDTH = 25
 # Up to so many words a FIFO lies in shift registers and in LUT RAM, see hls_projects/verilog/modules/fifo.v.
 FIFO_LINES, FIFO_LUT_RAM = 32, 256
-
-
-class CostError(LookupError):
-    """An operator that was not calibrated, or whose features the calibration does not know."""
 
 
 @dataclass(frozen=True)
@@ -95,19 +93,17 @@ def resources(demand: Demand) -> Resources:
     """LUT and FF by the calibration, BRAM36 and DSP as counted.
 
     Raises:
-        CostError: the calibration does not know the kind, or not these features of it.
+        InputError: the calibration does not know the kind, or not these features of it.
     """
     kind = load_model(MODEL)["kinds"].get(demand.kind)
     if kind is None:
-        raise CostError(
-            f"{demand.kind} has no cost model; add it to the grid of hls_projects.calibration.calibrate and run it"
+        raise InputError(
+            f"{demand.kind} has no cost model; add it to hls_projects/calibration/grid.py and run flows/calibrate.py"
         )
     coefficients = kind["coefficients"]
     if coefficients["LUT"].keys() != demand.features.keys():
         differ = ", ".join(sorted(coefficients["LUT"].keys() ^ demand.features.keys()))
-        raise CostError(
-            f"{demand.kind} was calibrated with other features ({differ}); run hls_projects.calibration.calibrate"
-        )
+        raise InputError(f"{demand.kind} was calibrated with other features ({differ}); run flows/calibrate.py")
     found = {name: weighted(row, demand.features) for name, row in coefficients.items()}
     return Resources(**found, BRAM36=demand.BRAM36, DSP=demand.DSP)
 
@@ -121,12 +117,12 @@ def load_model(path: Path) -> dict:
     """The calibration's result, see :mod:`hls_projects.calibration.fit`.
 
     Raises:
-        CostError: no calibration has been done.
+        InputError: no calibration has been done.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise CostError(f"no cost model {path}: {error.strerror}; run hls_projects.calibration.calibrate") from error
+        raise InputError(f"no cost model {path}: {error.strerror}; run flows/calibrate.py") from error
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ from brevitas_model.training.curves import write_history
 from brevitas_model.training.data import Dataset
 from brevitas_model.training.distillation import Teacher, distillation_loss
 from brevitas_model.training.recipe import Recipe, Schedule
+from hls_projects.errors import InputError
 from hls_projects.files import cache_folder, held_folder, parse_json, read_whole
 
 # Of an epoch in the history, all of them numbers.
@@ -59,10 +60,6 @@ NUMBER_FORMATS = {
 TOKEN_LAYOUT = {"attention", "tile_size", "context_tiles", "token_order"}
 # Names of the random streams that a seed and an epoch or view select.
 VIEW_STREAM, ORDER_STREAM, CALIBRATION_STREAM = range(3)
-
-
-class TrainingError(Exception):
-    """A run that diverges."""
 
 
 @torch.no_grad()
@@ -376,7 +373,7 @@ class Run:
                 started = time.perf_counter()
                 loss = self.train_epoch(dataset, teacher, bar)
                 if not math.isfinite(loss):
-                    raise TrainingError(
+                    raise InputError(
                         f"the loss of epoch {self.epoch + 1} is {loss}; the state of epoch {self.epoch} is kept; "
                         "lower schedule.learning_rate in a run of its own"
                     )

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from brevitas_model.training.data import Dataset
 from brevitas_model.training.recipe import Recipe
 from brevitas_model.training.run import Run, hold_run
+from hls_projects.errors import kind_and_message
 
 STATE = "state.safetensors"
 History = list[dict[str, Any]]
@@ -88,4 +89,4 @@ class LocalPool:
                     return Outcome(job, history, stopped=run.epoch < job.recipe.schedule.epochs)
                 return Outcome(job, history, stopped=True)
         except (RuntimeError, MemoryError) as error:  # of this model: out of memory, for one
-            return Outcome(job, history, reason=f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
+            return Outcome(job, history, reason=kind_and_message(error))

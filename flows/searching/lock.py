@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from flows.searching.errors import SearchError
+from hls_projects.errors import InputError
 from hls_projects.files import held_folder, read_whole, write_whole
 
 OWNER = "driver.lock"
@@ -23,12 +23,12 @@ def lock_folder(out: Path, owner: str) -> Iterator[None]:
 
     Raises:
         LockedError: another process holds ``out``.
-        SearchError: another owner's trainings lie there.
+        InputError: another owner's trainings lie there.
     """
     with held_folder(out, f"another process trains in {out}; wait for it or choose another --out"):
         there = _owner(out / OWNER)
         if there not in ("", owner):
-            raise SearchError(f"{out} holds the trainings of {there}, not of {owner}; choose another --out")
+            raise InputError(f"{out} holds the trainings of {there}, not of {owner}; choose another --out")
         write_whole(out / OWNER, owner)
         yield
 

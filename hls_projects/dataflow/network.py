@@ -11,9 +11,10 @@ import numpy as np
 
 from hls_projects.dataflow.code import Code, make_code
 from hls_projects.dataflow.program import End, Program, words
+from hls_projects.errors import InputError
 
 
-class NetworkError(ValueError):
+class NetworkError(InputError):
     """Processes and FIFOs that do not fit together, depths that do not fit the network, or a deadlock."""
 
 

@@ -27,10 +27,6 @@ LARGEST_TENSOR, LARGEST_GRAPH = 1 << 26, 1 << 28
 CHUNK = 50
 
 
-class QonnxError(InputError):
-    """A file that is no QONNX model of an image classifier."""
-
-
 def read_qonnx(path: Path, image_shape: tuple[int, int, int]) -> ModelWrapper:
     """Read and check a QONNX file.
 
@@ -38,7 +34,7 @@ def read_qonnx(path: Path, image_shape: tuple[int, int, int]) -> ModelWrapper:
         image_shape: (height, width, channels) that its input must have after a batch of one.
 
     Raises:
-        QonnxError: no such file, or one that breaks a rule of ONNX; not one input and output, a dynamic or other
+        InputError: no such file, or one that breaks a rule of ONNX; not one input and output, a dynamic or other
             shape, a quantizer with too few inputs or wrong attributes, an operator of a foreign domain.
     """
     model = _read(path)
@@ -46,12 +42,12 @@ def read_qonnx(path: Path, image_shape: tuple[int, int, int]) -> ModelWrapper:
     constants = {tensor.name for tensor in graph.initializer}
     inputs = [port for port in graph.input if port.name not in constants]
     if len(inputs) != 1 or len(graph.output) != 1:
-        raise QonnxError(f"{path} has {len(inputs)} inputs and {len(graph.output)} outputs; one of each is supported")
+        raise InputError(f"{path} has {len(inputs)} inputs and {len(graph.output)} outputs; one of each is supported")
     shape = [dim.dim_value for dim in inputs[0].type.tensor_type.shape.dim]
     if shape != [1, *image_shape]:
         dims = inputs[0].type.tensor_type.shape.dim
         found = ", ".join(shown(str(dim.dim_value or dim.dim_param or "?")) for dim in dims)
-        raise QonnxError(f"{path}: input {shown(inputs[0].name)} has shape [{found}], not {[1, *image_shape]}")
+        raise InputError(f"{path}: input {shown(inputs[0].name)} has shape [{found}], not {[1, *image_shape]}")
     return ModelWrapper(model)
 
 
@@ -59,7 +55,7 @@ def read_tidy(path: Path) -> ModelWrapper:
     """The QONNX graph that an earlier step left in a file.
 
     Raises:
-        QonnxError: no such file, or not such a graph.
+        InputError: no such file, or not such a graph.
     """
     model = ModelWrapper(_read(path))
     check_tidy(model)
@@ -70,7 +66,7 @@ def _read(path: Path) -> ModelProto:
     try:
         model = read_onnx(path, CUSTOM, standard=True)
     except OnnxFileError as error:
-        raise QonnxError(str(error)) from error
+        raise InputError(str(error)) from error
     for node in (node for node in model.graph.node if node.domain):
         _check_quantizer(path, node)
     return model
@@ -79,18 +75,18 @@ def _read(path: Path) -> ModelProto:
 def _check_quantizer(path: Path, node: NodeProto) -> None:
     needed = QUANTIZER_INPUTS[node.op_type]
     if len(node.input) < needed or not all(node.input[:needed]):
-        raise QonnxError(f"{path}: {named(node)} has not the {needed} inputs of its kind")
+        raise InputError(f"{path}: {named(node)} has not the {needed} inputs of its kind")
     try:
         check_attributes(node)
     except OnnxFileError as error:
-        raise QonnxError(f"{path}: {error}") from error
+        raise InputError(f"{path}: {error}") from error
 
 
 def check_tidy(model: ModelWrapper) -> None:
     """See that a graph whose shapes were inferred and whose constants were folded can be worked with.
 
     Raises:
-        QonnxError: a tensor without a shape or of an absurd size, a quantizer of an absurd width.
+        InputError: a tensor without a shape or of an absurd size, a quantizer of an absurd width.
     """
     graph = model.graph
     shapes = {
@@ -105,11 +101,11 @@ def check_tidy(model: ModelWrapper) -> None:
             total += size
             if not 0 < size <= LARGEST_TENSOR or total > LARGEST_GRAPH:
                 found = shapes.get(name, "none")
-                raise QonnxError(f"{named(node)} makes a tensor of shape {found}, which is unknown or too large")
+                raise InputError(f"{named(node)} makes a tensor of shape {found}, which is unknown or too large")
         for index, (low, high) in WIDTHS.get(node.op_type, {}).items():
             value = model.get_initializer(node.input[index])
             if value is not None and not bool(((value >= low) & (value <= high)).all()):
-                raise QonnxError(f"{named(node)}: {shown(node.input[index])} must be {low} to {high}")
+                raise InputError(f"{named(node)}: {shown(node.input[index])} must be {low} to {high}")
 
 
 def batched(model: ModelWrapper, size: int) -> ModelWrapper:

@@ -19,7 +19,8 @@ from qonnx.custom_op.general.quant import max_int, min_int
 from qonnx.custom_op.registry import getCustomOp
 from qonnx.transformation.base import Transformation
 
-from hls_projects.graphs.qonnx_file import QonnxError, batched
+from hls_projects.errors import InputError
+from hls_projects.graphs.qonnx_file import batched
 
 BATCH = 50
 # Of a float32 number.
@@ -30,7 +31,7 @@ class StandardOperators(Transformation):
     """Replace ``Quant`` and ``FloatQuant`` by operators of the ONNX standard.
 
     Raises:
-        QonnxError: a quantizer whose parameters are not constant, or of a kind not written down here.
+        InputError: a quantizer whose parameters are not constant, or of a kind not written down here.
     """
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
@@ -60,7 +61,7 @@ class _Builder:
     def constant(self, index: int) -> np.ndarray:
         value = self.model.get_initializer(self.node.input[index])
         if value is None:
-            raise QonnxError(f"node {self.node.name} ({self.node.op_type}): {self.node.input[index]} is not constant")
+            raise InputError(f"node {self.node.name} ({self.node.op_type}): {self.node.input[index]} is not constant")
         return value
 
     def attribute(self, name: str) -> int | str:
@@ -92,7 +93,7 @@ def _quant(build: _Builder, x: str) -> None:
     scale, zero_point, bits = (build.constant(index) for index in (1, 2, 3))
     signed, narrow = build.attribute("signed"), build.attribute("narrow")
     if build.attribute("rounding_mode").upper() != "ROUND" or np.any(zero_point) or bits.size != 1 or bits < 2:
-        raise QonnxError(f"node {build.node.name} (Quant): only rounding ROUND, zero point 0 and 2 bits or more")
+        raise InputError(f"node {build.node.name} (Quant): only rounding ROUND, zero point 0 and 2 bits or more")
     low, high = (np.float32(limit(signed, narrow, bits).item()) for limit in (min_int, max_int))
     code = build.add("Round", build.add("Clip", build.add("Div", x, scale), low, high))
     build.add("Mul", code, scale)
@@ -102,7 +103,7 @@ def _float_quant(build: _Builder, x: str) -> None:
     constants = (build.constant(place).astype(np.float32) for place in range(1, 6))
     scale, exponent_bits, mantissa_bits, bias, peak = constants
     if build.attribute("rounding_mode").upper() != "ROUND" or not build.attribute("saturation"):
-        raise QonnxError(f"node {build.node.name} (FloatQuant): only rounding ROUND with saturation")
+        raise InputError(f"node {build.node.name} (FloatQuant): only rounding ROUND with saturation")
     scaled = build.add("Div", x, scale)
     # A logarithm may miss a power of two by a little. That does no harm: the steps on both sides
     # of it round a number so near to it to the power itself.

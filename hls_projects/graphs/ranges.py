@@ -28,6 +28,8 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.general.floatquant import float_quant
 from qonnx.custom_op.general.quant import max_int, min_int, quant
 
+from hls_projects.errors import InputError
+
 MAX_BITS = 24
 METADATA_KEY = "tensor_ranges"
 PIXEL_MAX = 255.0
@@ -36,10 +38,6 @@ PIXEL_MAX = 255.0
 MIN_STEP, MAX_MAGNITUDE = -126, 2.0**127
 # The step of an element that is always zero: it lies on every grid and refines none.
 FREE_STEP = 1 << 15
-
-
-class RangeError(Exception):
-    """A graph that is not exact in float32, or that the analysis does not understand."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +106,7 @@ def analyse_ranges(model: ModelWrapper) -> dict[str, TensorRange]:
     """The range of the graph's input (uint8 values) and of every node's output, by tensor name.
 
     Raises:
-        RangeError: a tensor that float32 may not hold exactly, an unsupported operator or format,
+        InputError: a tensor that float32 may not hold exactly, an unsupported operator or format,
             or a graph that is not tidy (dynamic shapes, missing tensors).
     """
     graph = _Graph(model)
@@ -156,7 +154,7 @@ class _Graph:
         """Refuse an unknown operator, a missing tensor, a dynamic shape, a constant that is not finite."""
         if node.op_type not in HANDLERS:
             known = ", ".join(sorted(HANDLERS))
-            raise RangeError(f"operator {node.op_type} (node {node.name}) is not supported; known: {known}")
+            raise InputError(f"operator {node.op_type} (node {node.name}) is not supported; known: {known}")
         for tensor in filter(None, node.input):
             constant = self.constants.get(tensor)
             if constant is None and tensor not in self.ranges:
@@ -508,10 +506,10 @@ def _brief(values: NDArray[Any]) -> str:
     return np.array2string(np.ravel(values), threshold=4, edgeitems=2)
 
 
-def _error(node: NodeProto, what: str, remedy: str) -> RangeError:
-    return RangeError(f"{node.op_type} node {node.name!r}: {what}; {remedy}")
+def _error(node: NodeProto, what: str, remedy: str) -> InputError:
+    return InputError(f"{node.op_type} node {node.name!r}: {what}; {remedy}")
 
 
-def _off_grid(node: NodeProto, tensor: TensorRange, name: str) -> RangeError:
+def _off_grid(node: NodeProto, tensor: TensorRange, name: str) -> InputError:
     what = "value off every grid" if tensor.kind == "real" else "value of varying grid (FloatQuant)"
     return _error(node, f"{what} reaches {node.op_type} by input {name!r}", "put a Quant node before it")

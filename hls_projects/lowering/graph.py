@@ -12,11 +12,12 @@ from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.util.basic import get_by_name, qonnx_make_model
 
+from hls_projects.errors import InputError
 from hls_projects.graphs.ranges import lowest_bit_log2
 from hls_projects.operators import DOMAIN
 
 
-class LoweringError(Exception):
+class LoweringError(InputError):
     """A graph that the hardware operators cannot carry out."""
 
 

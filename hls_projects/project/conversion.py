@@ -41,10 +41,6 @@ from hls_projects.targets import Target
 BACKEND = "Vitis"
 
 
-class ConversionError(InputError):
-    """hls4ml lost or refused an operator."""
-
-
 def cpp_type(dtype: BaseDataType) -> str:
     """The Vitis HLS type of a qonnx integer type."""
     return f"{'ap_int' if dtype.signed() else 'ap_uint'}<{dtype.bitwidth()}>"
@@ -144,7 +140,7 @@ def convert(
         depths: of the FIFOs; by default each holds all words of an image.
 
     Raises:
-        ConversionError: a node that is no hardware operator, folding or shifts that its kernel has not, or
+        InputError: a node that is no hardware operator, folding or shifts that its kernel has not, or
             an operator that left no call in the generated C++.
     """
     graph = make_graph(lowered, target, out_dir, trace=trace)
@@ -156,16 +152,16 @@ def read_lowered(path: Path) -> ModelWrapper:
     """The lowered graph in a file.
 
     Raises:
-        ConversionError: no such file, not an ONNX file, or not a graph of hardware operators.
+        InputError: no such file, not an ONNX file, or not a graph of hardware operators.
     """
     try:
         model = ModelWrapper(read_onnx(path, {DOMAIN: [operator.__name__ for operator in OPERATORS]}, standard=False))
     except OnnxFileError as error:
-        raise ConversionError(str(error)) from error
+        raise InputError(str(error)) from error
     try:
         _check_graph(model)
-    except (ConversionError, OnnxFileError) as error:
-        raise ConversionError(f"{path}: {error}") from error
+    except (InputError, OnnxFileError) as error:
+        raise InputError(f"{path}: {error}") from error
     return model
 
 
@@ -176,7 +172,7 @@ def _check_graph(model: ModelWrapper) -> None:
     wrong = [name for name in names if not is_identifier(name) or names.count(name) > 1]
     wrong += [name for name in ports if not is_identifier(name) and name not in (IMAGE_PORT, LOGIT_PORT)]
     if wrong or len(ports) != 2:
-        raise ConversionError(f"the name {shown(wrong[0]) if wrong else ports} is not one of a lowered graph")
+        raise InputError(f"the name {shown(wrong[0]) if wrong else ports} is not one of a lowered graph")
     for node in model.graph.node:
         check_attributes(node)
 
@@ -242,22 +238,22 @@ def _check_calls(graph: ModelGraph) -> None:
     """hls4ml skips a layer that has no template without a word."""
     for layer in graph.get_layers():
         if not isinstance(layer, Input) and not layer.get_attr("function_cpp"):
-            raise ConversionError(f"hls4ml made no call of {layer.class_name} (node {layer.name})")
+            raise InputError(f"hls4ml made no call of {layer.class_name} (node {layer.name})")
 
 
 def _check_operators(model: ModelWrapper) -> None:
     known = {operator.__name__ for operator in OPERATORS}
     for node in model.graph.node:
         if node.op_type not in known:
-            raise ConversionError(f"node {node.name}: {node.op_type} is not a hardware operator")
+            raise InputError(f"node {node.name}: {node.op_type} is not a hardware operator")
         try:
             getCustomOp(node).check_folding()
         except ValueError as error:
-            raise ConversionError(str(error)) from error
+            raise InputError(str(error)) from error
         try:
             getCustomOp(node).types()
         except ValueError as error:
-            raise ConversionError(f"node {node.name}: no kernel holds its shifts: {error}") from error
+            raise InputError(f"node {node.name}: no kernel holds its shifts: {error}") from error
 
 
 @contextlib.contextmanager

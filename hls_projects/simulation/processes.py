@@ -14,15 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from hls_projects.signals import STOPPING
+from hls_projects.errors import InputError
 
 POLL_SECONDS = 0.2
 IMAGE_TIMEOUT = 120.0
 Progress = Callable[[int], None]
-
-
-class SimulationError(Exception):
-    """A simulation that could not be compiled or did not complete."""
+# Ctrl-C, the wish of another process, and the end of the terminal.
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True)
@@ -56,16 +54,14 @@ class Worker:
         """Check a process that ended with ``status``.
 
         Raises:
-            SimulationError: a status other than 0, or fewer results than images.
+            InputError: a status other than 0, or fewer results than images.
         """
         if status:
             ending = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with {status}"
             said = self.log("stderr").read_text(errors="replace")[-500:].strip() or "no message"
-            raise SimulationError(f"the C-simulation {ending} at image {self.first + self.done()}: {said}")
+            raise InputError(f"the C-simulation {ending} at image {self.first + self.done()}: {said}")
         if self.done() != self.count:
-            raise SimulationError(
-                f"the C-simulation gave {self.done()} of {self.count} results from image {self.first} on"
-            )
+            raise InputError(f"the C-simulation gave {self.done()} of {self.count} results from image {self.first} on")
 
 
 def split(count: int, workers: int | None = None) -> list[np.ndarray]:
@@ -81,7 +77,7 @@ def run_workers(workers: Sequence[Worker], progress: Progress, timeout: float = 
         timeout: seconds without a finished image after which a worker counts as hanging.
 
     Raises:
-        SimulationError: a worker that crashed, hung, was killed or left images out; the others are ended.
+        InputError: a worker that crashed, hung, was killed or left images out; the others are ended.
     """
     running: list[subprocess.Popen] = []
     try:
@@ -107,9 +103,7 @@ def _watch(workers: Sequence[Worker], running: Sequence[subprocess.Popen], progr
             if done != seen[index][0]:
                 seen[index] = (done, time.monotonic())
             elif time.monotonic() - seen[index][1] > timeout:
-                raise SimulationError(
-                    f"the C-simulation has not finished image {worker.first + done} within {timeout:g} s"
-                )
+                raise InputError(f"the C-simulation has not finished image {worker.first + done} within {timeout:g} s")
         progress(sum(worker.done() for worker in workers))
         if None not in states:
             return

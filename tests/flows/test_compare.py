@@ -20,7 +20,8 @@ from jsonschema import Draft202012Validator
 from flows import compare
 from flows.reporting.comparing import Row, Rule, compare_reports, figures
 from flows.reporting.comparison_page import render_comparison
-from flows.reporting.schema import ReportError, load_schema
+from flows.reporting.schema import load_schema
+from hls_projects.errors import InputError
 from tests.support import ROOT
 from tests.support.models import listing
 from tests.support.reports import Page, empty_report, exact_report, full_report
@@ -349,7 +350,7 @@ def test_page_of_many_unlike_reports():
 
 
 def test_models_are_told_apart_without_the_command():
-    with pytest.raises(ReportError, match="different models"):
+    with pytest.raises(InputError, match="different models"):
         compare_reports(["a", "b"], [full_report(), full_report() | {"model": {"config": {}}}], [])
 
 

@@ -41,6 +41,7 @@ from brevitas_model.training.run import (
     train,
 )
 from flows import train as command
+from flows.training import train as work
 from tests.support import ROOT
 from tests.support.disk import file_limit
 from tests.support.models import listing, noise, random_model, snapshot, tiny_config
@@ -165,11 +166,12 @@ from brevitas_model.training import run as training
 from brevitas_model import (checkpoint)
 from brevitas_model.training.data import Dataset
 from flows import train as command
+from flows.training import train as work
 
 data.VALIDATION_IMAGES = 20
 labels = np.concatenate([np.arange(160), np.arange(20)]) % 10
 everything = Dataset(np.concatenate([noise(160), noise(20, seed=1)]), labels)
-command.load_cifar10 = lambda folder, *, train: everything
+work.load_cifar10 = lambda folder, *, train: everything
 
 def kill(module, name, count, wanted=lambda *args: True, before=lambda *args: None):
     original, calls = getattr(module, name), []
@@ -263,7 +265,7 @@ def splits(monkeypatch: pytest.MonkeyPatch) -> None:
         np.concatenate([IMAGES.images, VALIDATION.images]), np.concatenate([IMAGES.labels, VALIDATION.labels])
     )
     monkeypatch.setattr(data, "VALIDATION_IMAGES", 20)
-    monkeypatch.setattr(command, "load_cifar10", lambda folder, *, train: together)
+    monkeypatch.setattr(work, "load_cifar10", lambda folder, *, train: together)
 
 
 @contextmanager

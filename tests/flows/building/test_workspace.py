@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from flows.building import workspace as module
-from flows.building.workspace import MARKER, WorkspaceError, read_marker, workspace
+from flows.building.workspace import MARKER, read_marker, workspace
 from hls_projects import files
+from hls_projects.errors import InputError
 from hls_projects.files import LockedError
-from hls_projects.signals import STOPPING
+from hls_projects.simulation.processes import STOPPING
 from tests.support.models import listing, snapshot
 
 
@@ -63,7 +64,7 @@ def test_foreign_folder_is_refused(out: Path, name: str):
     out.mkdir(parents=True)
     (out / name).write_text('{"theirs": true}')
     before = snapshot(out.parent)
-    with pytest.raises(WorkspaceError, match="no build wrote it; choose another --out"), workspace(out, keep=False):
+    with pytest.raises(InputError, match="no build wrote it; choose another --out"), workspace(out, keep=False):
         pytest.fail("entered")
     assert snapshot(out.parent) == before
 
@@ -71,7 +72,7 @@ def test_foreign_folder_is_refused(out: Path, name: str):
 def test_regular_file_is_refused(tmp_path: Path):
     (tmp_path / "file").write_text("mine")
     for out in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(WorkspaceError), workspace(out, keep=False):
+        with pytest.raises(InputError), workspace(out, keep=False):
             pytest.fail("entered")
     assert snapshot(tmp_path).keys() == {"file"} and (tmp_path / "file").read_text() == "mine"
 
@@ -79,7 +80,7 @@ def test_regular_file_is_refused(tmp_path: Path):
 @pytest.mark.skipif(os.getuid() == 0, reason="root writes everywhere")
 def test_read_only_parent_is_refused(tmp_path: Path):
     tmp_path.chmod(0o555)
-    with pytest.raises(WorkspaceError, match="cannot write beside"), workspace(tmp_path / "out", keep=False):
+    with pytest.raises(InputError, match="cannot write beside"), workspace(tmp_path / "out", keep=False):
         pytest.fail("entered")
 
 
@@ -88,7 +89,7 @@ def test_error_of_the_system_is_told(out: Path, monkeypatch: pytest.MonkeyPatch)
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(module.tempfile, "mkdtemp", fail)
-    with pytest.raises(WorkspaceError, match=r"cannot write beside .*Permission denied"), workspace(out, keep=False):
+    with pytest.raises(InputError, match=r"cannot write beside .*Permission denied"), workspace(out, keep=False):
         pytest.fail("entered")
     assert listing(out.parent) == []
 
@@ -97,7 +98,7 @@ def test_error_of_the_system_is_told(out: Path, monkeypatch: pytest.MonkeyPatch)
 def test_going_on_needs_an_earlier_build(out: Path, exists: bool):
     if exists:
         out.mkdir(parents=True)
-    with pytest.raises(WorkspaceError, match="no earlier build to go on from"), workspace(out, keep=True):
+    with pytest.raises(InputError, match="no earlier build to go on from"), workspace(out, keep=True):
         pytest.fail("entered")
 
 
@@ -217,14 +218,14 @@ def test_a_lock_that_is_a_link_stays_what_it_is(out: Path):
     out.parent.mkdir()
     (out.parent / "theirs").write_text("content")
     out.with_name(".out.lock").symlink_to("theirs")
-    with pytest.raises(WorkspaceError, match="not a regular file"), workspace(out, keep=False):
+    with pytest.raises(InputError, match="not a regular file"), workspace(out, keep=False):
         pytest.fail("entered")
     assert (out.parent / "theirs").read_text() == "content"
 
 
 def test_a_loop_of_links(tmp_path: Path):
     (tmp_path / "loop").symlink_to("loop")
-    with pytest.raises(WorkspaceError, match="choose another --out"), workspace(tmp_path / "loop", keep=False):
+    with pytest.raises(InputError, match="choose another --out"), workspace(tmp_path / "loop", keep=False):
         pytest.fail("entered")
 
 

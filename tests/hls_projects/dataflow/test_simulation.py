@@ -36,7 +36,7 @@ from hls_projects.dataflow.activity import bin_edges, occupancy
 from hls_projects.dataflow.engine import compiling_in_background, load_library
 from hls_projects.dataflow.program import busy_cycles, words
 from hls_projects.dataflow.simulation import completes, image_ends, time_by_state
-from hls_projects.simulation import SimulationError
+from hls_projects.errors import InputError
 from tests.support import dataflow_verilog as verilog
 from tests.support.dataflow_verilog import VerilatorError, run_verilog
 from tests.support.instructions import instructions
@@ -381,7 +381,7 @@ def test_equal_to_verilog_cycle_for_cycle(tmp_path: Path):
 
 def test_no_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(SimulationError, match=r"no g\+\+ on the path; install one"):
+    with pytest.raises(InputError, match=r"no g\+\+ on the path; install one"):
         load_library.__wrapped__()
 
 

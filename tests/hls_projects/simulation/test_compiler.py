@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from hls_projects.simulation import Program, SimulationError, compile_programs, compiler
+from hls_projects.errors import InputError
+from hls_projects.simulation import Program, compile_programs, compiler
 from hls_projects.simulation.compiler import CACHED_PROGRAMS, cache_dir
 
 PROGRAM = Program("answer", ("answer.cpp",), ("-O0", "-Iheaders", '-DWEIGHTS="weights.txt"'))
@@ -198,7 +199,7 @@ def test_several_programs_at_once(project, gxx):
 
 def test_no_compiler(monkeypatch):
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(SimulationError, match=r"^no g\+\+ on the path; install one [^\n]*$"):
+    with pytest.raises(InputError, match=r"^no g\+\+ on the path; install one [^\n]*$"):
         compiler()
 
 
@@ -212,7 +213,7 @@ def test_no_compiler(monkeypatch):
 )
 def test_compiler_refuses(project, source, word):
     (project / "answer.cpp").write_text(source)
-    with pytest.raises(SimulationError, match=rf"(?s)^g\+\+ cannot compile a simulation: .*{word}"):
+    with pytest.raises(InputError, match=rf"(?s)^g\+\+ cannot compile a simulation: .*{word}"):
         compile_programs(project, [PROGRAM])
     assert not PROGRAM.path(project).exists() and not cache_dir().exists()
 

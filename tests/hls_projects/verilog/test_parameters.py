@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from hls_projects import operators
+from hls_projects.errors import InputError
 from hls_projects.rtl.bench import TwinError, run_tool, verilator
-from hls_projects.rtl.synthesis import SynthesisError, synthesise
+from hls_projects.rtl.synthesis import synthesise
 from hls_projects.verilog.twin import LIBRARY, Memory
 
 OPERATORS = Path(operators.__file__).parent
@@ -51,7 +52,7 @@ def lint(module: str, parameters: dict[str, int]) -> None:
 @pytest.mark.yosys
 @pytest.mark.parametrize("module, parameters, message", ILLEGAL)
 def test_yosys_rejects(module, parameters, message):
-    with pytest.raises(SynthesisError, match=re.escape(f"{module}: {message}")):
+    with pytest.raises(InputError, match=re.escape(f"{module}: {message}")):
         synthesise(module, parameters, list(FILES.values()), memories(module))
 
 
