@@ -91,7 +91,7 @@ def test_layer_without_a_call_is_caught(lowered_build: Path, tmp_path: Path, mon
 
 
 def test_foreign_node_is_named(qonnx_file: Path, tmp_path: Path):
-    with pytest.raises(InputError, match=r"node \w+: \w+ is not a hardware operator"):
+    with pytest.raises(InputError, match=r"operator \w+ \(node \w+\) is not supported"):
         convert(qonnx_file, PYNQ, tmp_path / "hls")
 
 
