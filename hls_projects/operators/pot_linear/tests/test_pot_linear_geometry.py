@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hls_projects.errors import InputError
 from hls_projects.operators import PotLinear
 from hls_projects.operators.pot_linear.geometry import BUCKET_WORDS, FAN_IN, KINDS, Geometry
 from hls_projects.operators.pot_linear.tests.test_pot_linear_twin import layer
-from hls_projects.rtl.synthesis import SynthesisError, sources, synthesise
+from hls_projects.rtl.synthesis import sources, synthesise
 
 LAYERS = {
     (n_in, n_out, sparse, bits): layer(
@@ -103,7 +104,7 @@ def test_an_element_has_buckets_for_one_group_at_least():
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"GROUPS": 5}, "GROUPS must be N_OUT / PE, rounded up"),
+        ({"GROUPS": 6}, "GROUPS must be N_OUT / PE, rounded up"),
         ({"LARGE_PASSES": 1}, "the groups of all passes must be GROUPS"),
         ({"REPLAY": 0}, "REPLAY must be 1"),
         ({"STEPS": 7}, "WEIGHT_WORDS must be a word a step"),
@@ -112,7 +113,7 @@ def test_an_element_has_buckets_for_one_group_at_least():
         ({"X_WIDTH": 9}, "X_WIDTH must be that of a signed input"),
         ({"RESULT_WIDTH": 30}, "RESULT_WIDTH is not that of the element"),
         ({"RESULT_BUFFERS": 3}, "RESULT_BUFFERS must be 1 or 2"),
-        ({"SUM_WIDTH": 8, "RESULT_WIDTH": 14}, "SUM_WIDTH is too small"),
+        ({"POWER_WIDTH": 2}, "BUCKET_WIDTH is too small"),
         ({"FIRST_SLOTS": 33}, "FIRST_SLOTS must be a multiple of RESERVED_SLOTS"),
         ({"BUCKET_SET_WIDTH": 0}, "OVERLAP needs|BUCKET_SET_WIDTH is too small"),
     ],
@@ -122,5 +123,5 @@ def test_verilog_rejects_a_geometry_that_does_not_agree(changes, message):
     operator.fold({"pe": 9, "parallel_tokens": 2, "result_buffers": 1, "element": "bucket", "sparse": 1})
     twin = operator.twin()
     assert twin.parameters["OVERLAP"] == twin.parameters["REPLAY"] == 1
-    with pytest.raises(SynthesisError, match=message):
+    with pytest.raises(InputError, match=message):
         synthesise(twin.module, dict(twin.parameters) | changes, sources(operator.verilog_folder()), twin.memories)
