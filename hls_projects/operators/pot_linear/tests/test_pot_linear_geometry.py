@@ -104,7 +104,7 @@ def test_an_element_has_buckets_for_one_group_at_least():
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"GROUPS": 5}, "GROUPS must be N_OUT / PE, rounded up"),
+        ({"GROUPS": 6}, "GROUPS must be N_OUT / PE, rounded up"),
         ({"LARGE_PASSES": 1}, "the groups of all passes must be GROUPS"),
         ({"REPLAY": 0}, "REPLAY must be 1"),
         ({"STEPS": 7}, "WEIGHT_WORDS must be a word a step"),
@@ -113,7 +113,7 @@ def test_an_element_has_buckets_for_one_group_at_least():
         ({"X_WIDTH": 9}, "X_WIDTH must be that of a signed input"),
         ({"RESULT_WIDTH": 30}, "RESULT_WIDTH is not that of the element"),
         ({"RESULT_BUFFERS": 3}, "RESULT_BUFFERS must be 1 or 2"),
-        ({"SUM_WIDTH": 8, "RESULT_WIDTH": 14}, "SUM_WIDTH is too small"),
+        ({"POWER_WIDTH": 2}, "BUCKET_WIDTH is too small"),
         ({"FIRST_SLOTS": 33}, "FIRST_SLOTS must be a multiple of RESERVED_SLOTS"),
         ({"BUCKET_SET_WIDTH": 0}, "OVERLAP needs|BUCKET_SET_WIDTH is too small"),
     ],

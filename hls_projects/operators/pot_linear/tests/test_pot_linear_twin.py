@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hls_projects.operators import Head, PotLinear
+from hls_projects.operators.pot_linear import geometry, layout
 from hls_projects.operators.pot_linear.geometry import ELEMENTS
 from hls_projects.rtl.bench import check_twin
 from tests.support.operators import limits, make_operator
@@ -124,8 +125,6 @@ def test_full_queues_of_two_tokens_hold_the_work_up():
         # Drained during the next pass: three passes, of which the last has one group, with two tokens and with one.
         ((48, 45), {"element": "bucket", "sparse": 1, "pe": 9, "parallel_tokens": 2}),
         ((48, 45), {"element": "bucket", "sparse": 1, "pe": 9}),
-        # Four levels of the read-out.
-        ((3, 217), {"element": "dsp", "pe": 217}),
         # Results are read out in more cycles than the work takes, and leave in more than they are read out.
         ((32, 280), {"element": "bucket", "sparse": 1, "pe": 70, "parallel_tokens": 2, "result_buffers": 2}),
     ],
@@ -143,6 +142,19 @@ def test_cycles(sizes, folding):
     np.testing.assert_array_equal(moved.from_first(), simulated.from_first())
     for seed in (3, 4):
         check_twin(operator, x, stalls=seed)
+
+
+@pytest.mark.verilator
+def test_levels_of_the_read_out(monkeypatch):
+    """Four of them, which 217 elements need, with ORs of two words instead of six."""
+    for module in (geometry, layout):
+        monkeypatch.setattr(module, "FAN_IN", 2)
+        monkeypatch.setattr(module, "LEAF", 4)
+    rng = np.random.default_rng(4)
+    operator = layer(rng, 6, 23, element="dsp", pe=11)
+    assert operator.twin().parameters["READ_OUT_LEVELS"] == 4
+    x = images(rng, operator)
+    np.testing.assert_array_equal(check_twin(operator, x).from_first(), simulated_cycles(operator, len(x)).from_first())
 
 
 @pytest.mark.parametrize("element, drain, least", [("bucket", 7, 0), ("shift", 1, 1), ("dsp", 1, 1)])
