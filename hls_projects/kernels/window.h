@@ -43,7 +43,7 @@ template <typename CONFIG_T> unsigned first_slot(unsigned index) {
 // blocks:     window_blocks<CONFIG_T>::count blocks of n_window * n_channels elements; empty slots are 0
 // II:         1
 // cycles:     n_tokens * n_channels
-// storage:    the two buffers of `blocks`, and (n_window - load_size) * n_channels elements of overlap
+// storage:    the two buffers of `blocks`, and n_window * n_channels elements of context, the newest tile included
 template <unsigned n_channels, bool by_slot, typename CONFIG_T, class word_T>
 void load_windows(hls::stream<word_T> &stream,
                   hls::stream_of_blocks<typename word_T::value_type[CONFIG_T::n_window * n_channels]> &blocks) {
