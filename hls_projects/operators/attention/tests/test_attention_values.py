@@ -1,4 +1,4 @@
-"""The kernel, its numpy semantics and loops over python integers agree."""
+"""The C++ kernel, the numpy semantics and loops over Python integers agree."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_groups_of_several_heads_and_channels():
 
 @pytest.mark.parametrize("config", CONFIGS)
 def test_extremes(config):
-    """The accumulator holds the products of all ends of the input types."""
+    """The accumulator holds the sums of the largest and the smallest products."""
     in_dtypes, out_dtype, sizes = config
     operator = make_operator(AttentionValues, in_dtypes, out_dtype, **sizes)
     ends = [(a, b) for a in limits(operator.in_dtype(0)) for b in limits(operator.in_dtype(1))]

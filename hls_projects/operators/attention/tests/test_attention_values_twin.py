@@ -1,4 +1,4 @@
-"""The twin in Verilog gives the operator's values, as often as its formula says."""
+"""The Verilog twin computes the values of the operator, and its interval and latency follow their formulas."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def sizes(window, heads, channels, shift=8):
 
 
 def interval(operator):
-    """Cycles an image when every stage runs all the time: the slowest stage's."""
+    """Cycles between images: those of the slowest stage."""
     tokens, heads, channels, window = (operator.size(name) for name in ("n_tokens", "n_heads", "head_dim", "n_window"))
     lanes = operator.size("parallel_heads"), operator.size("parallel_channels")
     sums = -(-heads // lanes[0]) * -(-channels // lanes[1])

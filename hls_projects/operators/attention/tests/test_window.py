@@ -1,4 +1,4 @@
-"""Windows hold the keys that the definition names, and masks are recognised or refused."""
+"""Windows against masks that are written out from the definition, and masks that no window describes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_every_key_is_seen_whatever_the_tile(tile_size):
 
 
 @given(tiling=tilings)
-def test_gather_and_scatter_keep_what_is_seen(tiling):
+def test_scatter_inverts_gather_where_a_key_is_seen(tiling):
     tile_size, tiles, context_tiles = tiling
     window = Window.of_tiles(tile_size * tiles, tile_size, context_tiles)
     full = np.arange(1, 2 * window.n_tokens**2 + 1).reshape(2, window.n_tokens, window.n_tokens)
@@ -53,11 +53,11 @@ def test_gather_and_scatter_keep_what_is_seen(tiling):
 
 
 @given(tiling=tilings.filter(lambda tiling: tiling[1] > 1), data=st.data())
-def test_a_mask_with_one_wrong_element_is_of_no_window(tiling, data):
+def test_a_mask_with_one_wrong_element_is_no_window(tiling, data):
     tile_size, tiles, context_tiles = tiling
     mask = naive_mask(tile_size * tiles, tile_size, context_tiles)
-    place = tuple(data.draw(st.integers(0, len(mask) - 1)) for _ in mask.shape)
-    mask[place] = 1 - mask[place]
+    changed = tuple(data.draw(st.integers(0, len(mask) - 1)) for _ in mask.shape)
+    mask[changed] = 1 - mask[changed]
     found = Window.of_mask(mask)
     assert found is None or np.array_equal(found.mask(), mask)
 
@@ -73,14 +73,14 @@ def test_a_mask_with_one_wrong_element_is_of_no_window(tiling, data):
         naive_mask(6, 4, 0),
     ],
 )
-def test_other_masks_are_of_no_window(mask):
+def test_other_masks_are_no_window(mask):
     assert Window.of_mask(mask) is None
 
 
 @pytest.mark.parametrize("operator", [AttentionScores, AttentionValues])
 @pytest.mark.parametrize("n_window", [4, 6])
-def test_storage_is_the_window_of_what_is_kept(operator, n_window):
-    """Codes of the second input, of all heads; and what comes next while they are in use."""
+def test_storage_is_a_window_and_the_load_that_arrives(operator, n_window):
+    """In codes of the second input, of all heads."""
     sizes = {"n_tokens": 6, "tile_size": 2, "load_size": 2, "n_window": n_window, "n_heads": 3, "head_dim": 5}
     made = make_operator(operator, ["INT8", "INT4"], "INT8", **sizes, out_shift=9)
     assert made.storage_bits() == (n_window + 2) * 3 * 5 * 4
