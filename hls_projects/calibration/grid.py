@@ -279,7 +279,7 @@ def pooling(point: Point) -> Design:
 
 
 def reader(point: Point) -> Design:
-    """A reader of centred pixels: ``scaled``, with a scale and a mean for each channel, or ``straight``, with neither."""
+    """A reader of centred pixels: ``scaled`` by a scale and a mean for each channel, or ``straight``."""
     sizes, channels = dict(point), np.arange(point["n_channels"])[:, None]
     bits, straight = sizes.pop("out_bits"), sizes.pop("table") == "straight"
     centred = np.arange(256) - (128 if straight else 120 + 7 * channels)
@@ -289,7 +289,7 @@ def reader(point: Point) -> Design:
 
 
 def norm(point: Point) -> Design:
-    """A LayerNorm whose multiplier is 1 / n_in with all bits of its shift; the table has 1 / sqrt in about nine bits."""
+    """A LayerNorm with a multiplier of 1 / n_in to all bits of its shift; the table has 1 / sqrt in about nine bits."""
     sizes, channels = dict(point), point["n_in"]
     dtype = sizes.pop("in_dtype")
     multiplier = max(round(2 ** point["mean_shift"] * 2 ** point["x_shift"] / channels), 1)
