@@ -26,13 +26,13 @@ from hls_projects.errors import InputError
 FITTED = ("LUT", "FF")
 # Every third point is held out.
 HELD_OUT = 3
-# So many LUTs or flip-flops weigh like a relative error of one where there are fewer.
+# LUTs or flip-flops below which errors are weighted by this number instead of by what was measured.
 SLACK = 20.0
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A measured point and what is known of it beforehand."""
+    """A measured point, with the demand from which it is predicted."""
 
     point: Point
     demand: Demand
@@ -45,7 +45,7 @@ class Sample:
 
 
 def fit(samples: Iterable[Sample], creator: str) -> dict:
-    """The model, see the module.
+    """Fit the cost model, an object as the module describes it.
 
     Raises:
         InputError: a kind with too few points to hold any out.
@@ -57,7 +57,7 @@ def fit(samples: Iterable[Sample], creator: str) -> dict:
 
 
 def split(samples: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:
-    """Points that are fitted and points that are held out, by chance, but always the same."""
+    """Points to fit and points to hold out: a pseudo-random third, always the same."""
     order = sorted(samples, key=lambda sample: zlib.crc32(repr(sorted(sample.point.items())).encode()))
     held = order[HELD_OUT - 1 :: HELD_OUT]
     return [sample for sample in order if sample not in held], held
@@ -87,7 +87,7 @@ def _coefficients(samples: Sequence[Sample], name: str) -> dict[str, float]:
 
 
 def _errors(predicted: Sequence[float], measured: Sequence[float]) -> dict[str, float]:
-    """Relative to what was measured; to one where that is nothing."""
+    """Median and worst error relative to the measurement, or to one where that is zero; worst absolute error."""
     absolute = np.abs(np.array(predicted) - np.array(measured))
     relative = absolute / np.maximum(measured, 1)
     figures = {"median": np.median(relative), "worst": relative.max(), "worst_absolute": absolute.max()}
@@ -95,7 +95,7 @@ def _errors(predicted: Sequence[float], measured: Sequence[float]) -> dict[str, 
 
 
 def report(model: Mapping) -> str:
-    """A table of the errors."""
+    """Format the errors of a model as a table."""
     title = f"{'kind':24}{'points':>7}{'held':>5}" + "".join(f"{f'{name} median':>15}{'worst':>8}" for name in FITTED)
     lines = [title + f"{'BRAM36 worst':>14}{'DSP worst':>11}"]
     for kind, found in model["kinds"].items():

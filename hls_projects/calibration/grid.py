@@ -1,7 +1,7 @@
-"""The declared points: sizes, widths and foldings about those of small vision transformers on small boards.
+"""Points of the calibration: sizes, widths and foldings like those of small vision transformers on small boards.
 
-A point is a row of integers and words; from it, and from nothing else, follow an operator with random weights and
-its twin. A family is what shares columns and a file.
+A point is a row of integers and words. An operator with random weights and its twin follow from it alone, so that a
+measurement can be repeated. A family is a set of points with the same columns, in one file.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Point = dict[str, int | str]
 
 @dataclass(frozen=True)
 class Design:
-    """What a point stands for: what is predicted and what is synthesised.
+    """The design of a point: its features, for the prediction, and its module, for the synthesis.
 
     Args:
         folder: of the module's file, if it is not in the library.
@@ -43,11 +43,11 @@ class Design:
 
 @dataclass(frozen=True)
 class Family:
-    """Points with the same columns.
+    """Points of one kind of design, with the same columns.
 
     Args:
-        name: of the file.
-        design: of a point.
+        name: of the file of measurements, and on the command line.
+        design: makes the design of a point.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Family:
 
 
 def random_of(point: Point) -> np.random.Generator:
-    """Its own generator for every point."""
+    """Random generator of a point, seeded with the point alone."""
     return np.random.default_rng(zlib.crc32(repr(sorted(point.items())).encode()))
 
 
@@ -75,8 +75,8 @@ def table(columns: str, *rows: tuple[int | str, ...]) -> tuple[Point, ...]:
     return tuple(dict(zip(columns.split(), row, strict=True)) for row in rows)
 
 
-# Linear layers. (n_in, n_out, pe, where tokens lie), then more mantissa bits, types and a second result, then two
-# tokens at a time.
+# Linear layers: (n_in, n_out, pe, RAM of the tokens); then with mantissa bits, types and result buffers; then the same
+# with two tokens at a time.
 LINEAR_KINDS = SPARSE_BUCKET, BUCKET, SHIFT, DSP = ("bucket", 1), ("bucket", 0), ("shift", 0), ("dsp", 0)
 LINEAR_SIZES = (
     (96, 96, 20, "distributed"), (96, 192, 39, "distributed"), (48, 96, 8, "block"), (192, 96, 32, "distributed"),
@@ -96,7 +96,7 @@ LINEAR_PAIRS = (
     (64, 192, 22, "block", 0, "INT8", "INT8", 1),
 )  # fmt: skip
 LINEAR_HEADS = ((96, 10, 1), (64, 10, 5), (192, 100, 4), (128, 10, 10))
-# How often of a thousand a weight has each power of two, the lowest first, in trained layers.
+# Share of the weights of trained layers with each power of two, the lowest first.
 POWERS = np.array([10, 15, 45, 130, 250, 330, 220]) / 1000
 LINEAR_COLUMNS = (
     "head n_in n_out pe ram_style element sparse exponent_bits mantissa_bits in_dtype out_dtype result_buffers "
@@ -124,10 +124,10 @@ def linear(point: Point) -> Design:
     exponents = random.choice(len(POWERS), shape, p=POWERS) + 1
     codes = (random.integers(0, 2, shape) << 3 | exponents) << mantissa | random.integers(0, 1 << mantissa, shape)
     # Half of the weights are zero, as pruning leaves them.
-    kept = random.random((n_out, point["n_in"] // 16, 16)).argsort(axis=2) < 8
+    nonzero = random.random((n_out, point["n_in"] // 16, 16)).argsort(axis=2) < 8
     shift = 0 if head else 7 + mantissa
     arrays = {
-        "codes": np.where(kept.reshape(shape), codes, 0),
+        "codes": np.where(nonzero.reshape(shape), codes, 0),
         "bias": random.integers(-4000, 4000, n_out),
         "acc_shift": np.zeros(n_out),
         "out_shift": random.integers(shift, shift + (2 if head else 3), n_out),
@@ -164,7 +164,7 @@ def attention(name: str, channels: bool) -> Callable[[Point], Design]:
 
 
 def values_points() -> tuple[Point, ...]:
-    """Those of the scores, with no more parallel channels than there are."""
+    """The points of the scores, with at most as many parallel channels as a head has."""
     return tuple(
         point | {"parallel": min(point["parallel"], point["head_dim"])} for point in table(ATTENTION_COLUMNS, *SCORES)
     )
@@ -204,7 +204,7 @@ def channel_slice(point: Point) -> Design:
 
 
 def activation(point: Point) -> Design:
-    """GELU or ReLU with a step of ``2**-step`` in and out, or any function."""
+    """A table of GELU or ReLU, with a step of ``2**-step`` in and out, or of a random function."""
     taken, given = DataType[point["in_dtype"]], DataType[point["out_dtype"]]
     low, high = int(given.min()), int(given.max())
     codes = np.arange(int(taken.min()), int(taken.max()) + 1)
@@ -219,7 +219,7 @@ def activation(point: Point) -> Design:
     return Design.of(operator_of("ActivationTable", [taken.name], given.name, **sizes, table=words))
 
 
-# What a network has once, or once a block.
+# Operators that a network has once, or once a transformer block.
 EMBEDDINGS = (
     (64, 0, 96, "INT8", "INT8", 2, 2), (16, 0, 48, "INT8", "INT8", 1, 1), (64, 1, 96, "INT8", "INT8", 2, 2),
     (16, 1, 32, "INT8", "INT8", 0, 3), (64, 0, 192, "INT8", "INT8", 3, 3), (64, 0, 64, "INT6", "INT8", 2, 1),
@@ -256,7 +256,7 @@ SOFTMAXES = (
 
 
 def softmax(point: Point) -> Design:
-    """Exponentials from ``top`` - 1 down, to one part in e for every ``slope`` codes."""
+    """A softmax whose exponentials fall from ``top`` - 1, by a factor of e in ``slope`` codes."""
     sizes = dict(point)
     dtype, top, slope = DataType[sizes.pop("in_dtype")], sizes.pop("top"), sizes.pop("slope")
     exponentials = np.rint((top - 1) * np.exp(-np.arange(1 << dtype.bitwidth()) / slope))
@@ -279,7 +279,7 @@ def pooling(point: Point) -> Design:
 
 
 def reader(point: Point) -> Design:
-    """Codes of centred pixels, of a scale and a mean of their own for each channel or straight."""
+    """A reader of centred pixels: ``scaled`` by a scale and a mean for each channel, or ``straight``."""
     sizes, channels = dict(point), np.arange(point["n_channels"])[:, None]
     bits, straight = sizes.pop("out_bits"), sizes.pop("table") == "straight"
     centred = np.arange(256) - (128 if straight else 120 + 7 * channels)
@@ -289,7 +289,7 @@ def reader(point: Point) -> Design:
 
 
 def norm(point: Point) -> Design:
-    """1 / n_in with all bits that its shift has room for; the table holds 1 / sqrt in nine bits or so."""
+    """A LayerNorm with a multiplier of 1 / n_in to all bits of its shift; the table has 1 / sqrt in about nine bits."""
     sizes, channels = dict(point), point["n_in"]
     dtype = sizes.pop("in_dtype")
     multiplier = max(round(2 ** point["mean_shift"] * 2 ** point["x_shift"] / channels), 1)
@@ -299,7 +299,7 @@ def norm(point: Point) -> Design:
     return Design.of(operator_of("IntegerLayerNorm", [dtype], "INT8", **sizes, **fixed))
 
 
-# Between operators.
+# FIFOs and forks between operators.
 DEPTHS = (2, 4, 8, 16, 32, 40, 64, 96, 128, 160, 200, 256, 289, 512, 600, 1024, 1500, 2048, 3000, 4096, 8192)
 FIFOS = (
     *((bits, depth) for depth in DEPTHS for bits in ((8, 24, 16) if depth <= 256 else (8, 24))),

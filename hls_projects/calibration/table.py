@@ -50,7 +50,7 @@ def path_of(family: Family, folder: Path = MEASUREMENTS) -> Path:
 
 
 def read(family: Family, folder: Path = MEASUREMENTS) -> list[Row]:
-    """The rows of a family's file; none where there is no file.
+    """Read the rows of a family's file; none if there is no file.
 
     Raises:
         InputError: another header than the family's.

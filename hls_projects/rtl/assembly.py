@@ -2,7 +2,7 @@
 
 Every operator is an instance of its twin, every copy of a stream a ``stream_fork``, every FIFO a ``fifo`` of the
 depth that the C++ has. The folder has the top module, the ``sources`` of all modules, the ``memories`` and
-``files.f``, the list of the Verilog files for a tool's ``-f``; it stands on its own::
+``files.f``, the list of the Verilog files for a tool's ``-f``. It needs no other file::
 
     verilator --lint-only -Wall --top-module vit -f files.f
 """
@@ -37,9 +37,9 @@ class Core:
 
     Args:
         name: of the module.
-        source, sink: the FIFOs at its ports.
-        in_elements, in_bits: codes of a word that comes in, and bits of a code.
-        out_elements, out_bits, out_signed: the same of the one word of an image that goes out.
+        source, sink: names of the FIFOs at its ports.
+        in_elements, in_bits: codes of an input word, and bits of a code.
+        out_elements, out_bits, out_signed: the same for the output, one word an image.
     """
 
     name: str
@@ -71,13 +71,13 @@ class Fork:
 
 @dataclass(frozen=True)
 class Instance:
-    """An operator's twin.
+    """An instance of an operator's twin.
 
     Args:
         name: of the layer.
-        operator: what it computes; twin: what the operator says of the module.
-        inputs: FIFO by the prefix of the ports.
-        output: FIFO.
+        operator: the operator; twin: its module, parameters and memories.
+        inputs: name of the FIFO at each input, by the stream's name.
+        output: name of the FIFO that it writes.
     """
 
     name: str
@@ -88,12 +88,12 @@ class Instance:
 
     @property
     def prefix(self) -> str:
-        """Of the names of its memories."""
+        """Prefix of the names of its memories' files."""
         return f"{self.name}_"
 
     @property
     def folder(self) -> Path:
-        """Where its module is."""
+        """Folder of its module."""
         return self.operator.verilog_folder()
 
     @property
@@ -102,7 +102,7 @@ class Instance:
 
     @property
     def parameters(self) -> dict[str, int | str]:
-        """By name, as Verilog has them."""
+        """Values of its parameters by name, as Verilog text: integers and quoted paths."""
         files = self.twin.files(f"{MEMORIES}/{self.prefix}")
         return dict(self.twin.parameters) | {name: f'"{path}"' for name, path in files.items()}
 
@@ -118,10 +118,10 @@ class Assembly:
 
     @classmethod
     def of(cls, graph: ModelGraph, depths: Depths) -> Assembly:
-        """The parts of the layers of ``graph``.
+        """Make the parts for the layers of ``graph``.
 
         Args:
-            depths: of all FIFOs but those at the core's ports.
+            depths: of all FIFOs except those at the core's ports, which have a fixed one.
 
         Raises:
             InputError: a layer without a twin, or one of a type or folding that its twin lacks; a FIFO
@@ -208,12 +208,12 @@ def _instance(layer: Layer) -> Instance:
 
 
 def _ports(fifos: Sequence[str]) -> dict[str, str]:
-    """FIFOs by the prefix of the ports that read them."""
+    """Names of the FIFOs by the input streams that read them: ``in``, or ``in0`` and so on."""
     return {"in": fifos[0]} if len(fifos) == 1 else {f"in{index}": name for index, name in enumerate(fifos)}
 
 
 def _width(variable) -> int:  # noqa: ANN001
-    """Bits of a word."""
+    """Bits of a word of a tensor's stream."""
     return int(variable.shape[-1]) * variable.type.precision.width
 
 

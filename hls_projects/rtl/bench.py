@@ -20,7 +20,7 @@ from hls_projects.simulation import compiler
 from hls_projects.verilog.twin import LIBRARY, Twin
 
 TESTBENCH = Path(__file__).parent / "testbench"
-# Cycles without a word on any stream after which a run is over; no stage works for as long on one word.
+# Cycles without a word on any stream after which a run ends; no stage works that long on one word.
 PATIENCE = 20_000
 TIMEOUT_S = 120
 OPTIMISATION = "-O1"
@@ -48,7 +48,7 @@ class Stream:
 
 @dataclass(frozen=True)
 class Cycles:
-    """When words moved, in cycles from the start of the simulation.
+    """The cycle in which every word moved, counted from the start of the simulation.
 
     Args:
         inputs: for every input stream (images, words).
@@ -59,7 +59,7 @@ class Cycles:
     output: np.ndarray
 
     def from_first(self) -> np.ndarray:
-        """Cycles of the output's words, from the first word of an input on."""
+        """Cycles of the output's words, counted from the first word that any input took."""
         return self.output - min(moved[0, 0] for moved in self.inputs)
 
     def interval(self) -> int:
@@ -72,16 +72,16 @@ class Cycles:
 
 
 def check_twin(operator: HardwareOperator, *cases: np.ndarray, stalls: int = 0, patience: int = PATIENCE) -> Cycles:
-    """Run the operator's twin on images back to back and hold every word of its output against ``execute``.
+    """Run the operator's twin on images back to back and compare every word of its output with ``execute``.
 
     Args:
         cases: the codes of every input, each with the images on its first axis.
         stalls: seed of random gaps before the inputs and of random stalls of the output; 0 for none.
-        patience: cycles without a word on any stream after which the run is over.
+        patience: cycles without a word on any stream after which the run ends.
 
     Raises:
         TwinError: what Verilator says, warnings included; the first different word; a hang, with the
-            streams that wait; a word too many, or one that changes while it waits.
+            streams that wait; a surplus word, or one that changes while it waits.
     """
     n_images = len(cases[0])
     several = len(cases) > 1
@@ -105,19 +105,19 @@ def pack(codes: np.ndarray, bits: int, elements: int = 1) -> list[int]:
     """Stream words of ``codes`` in C order: ``elements`` codes of ``bits`` bits a word, the first one lowest."""
     mask = (1 << bits) - 1
     rows = codes.reshape(-1, elements).tolist()
-    return [sum((code & mask) << bits * place for place, code in enumerate(row)) for row in rows]
+    return [sum((code & mask) << bits * index for index, code in enumerate(row)) for row in rows]
 
 
 def run_twin(
     twin: Twin, inputs: Sequence[Stream], output: Stream, *, folder: Path, stalls: int = 0, patience: int = PATIENCE
 ) -> list[list[int]]:
-    """Feed the words of ``inputs`` and compare those of ``output``.
+    """Run a module on the words of ``inputs`` and compare what it writes with those of ``output``.
 
     Args:
-        folder: where the module's file is, unless it is in the library.
+        folder: of the module's file, unless the library has it.
 
     Returns:
-        For every input, then for the output, the clock of each word.
+        The cycles of all words: a list for every input, then one for the output.
 
     Raises:
         TwinError: as :func:`check_twin`.
@@ -140,15 +140,15 @@ def run_twin(
 
 
 def _first_difference(got: Sequence[int], expected: Sequence[int]) -> Iterator[str]:
-    """What is wrong with the first wrong word."""
-    for place, (word, right) in enumerate(zip(got, expected, strict=False)):
+    """Name the first word that differs, if any."""
+    for index, (word, right) in enumerate(zip(got, expected, strict=False)):
         if word != right:
-            yield f"word {place} of {len(expected)} is {word:#x}, not {right:#x}"
+            yield f"word {index} of {len(expected)} is {word:#x}, not {right:#x}"
             return
 
 
 def _complaint(said: str, counts: Sequence[tuple[str, int, int]]) -> Iterator[str]:
-    """What the bench says against the twin, or who waits at the end of a run with words missing."""
+    """Say what the bench complains about, or which streams wait at the end of a run with words missing."""
     states = {name: f"valid {valid}, ready {ready}" for name, valid, ready in STATE.findall(said)}
     if not states:
         yield said.splitlines()[0]
@@ -159,7 +159,7 @@ def _complaint(said: str, counts: Sequence[tuple[str, int, int]]) -> Iterator[st
 
 
 def _render(twin: Twin, inputs: Sequence[Stream], output: Stream) -> str:
-    """The bench around the twin; its memories lie in the folder where it runs."""
+    """The text of the bench around the twin; the files of its memories are in the folder in which it runs."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TESTBENCH),
         undefined=jinja2.StrictUndefined,
@@ -182,7 +182,7 @@ def _source(twin: Twin, folder: Path) -> Path:
 
 @functools.cache
 def _compiled(bench: str, folder: Path, source: str) -> Path:
-    """The program of a bench, made once for each text of it and of the twin.
+    """Compile a bench, once for each text of the bench and of the twin's module.
 
     Contents of memories and streams are read at run time.
     """
@@ -200,7 +200,7 @@ def _compiled(bench: str, folder: Path, source: str) -> Path:
 
 @functools.cache
 def _runtime() -> tuple[tuple[str, ...], tuple[Path, ...]]:
-    """Flags for a precompiled header, and the objects of Verilator's own library."""
+    """Compile Verilator's own library, once: flags for its precompiled header, and its objects."""
     include = Path(run_tool([verilator(), "--getenv", "VERILATOR_ROOT"]).strip()) / "include"
     header = _scratch() / "runtime.h"
     header.write_text('#include "verilated.h"\n')
@@ -208,7 +208,7 @@ def _runtime() -> tuple[tuple[str, ...], tuple[Path, ...]]:
     run_tool([*_cpp(), *flags, "-x", "c++-header", str(header), "-o", f"{header}.gch"])
     objects = tuple(_scratch() / f"{name}.o" for name in ("verilated", "verilated_threads"))
     for path in objects:
-        # The last of the flags of optimisation counts; the library takes long with any.
+        # The last -O counts: the library compiles without optimisation, which would take longer than it saves.
         run_tool([*_cpp(), "-O0", *flags, "-c", str(include / f"{path.stem}.cpp"), "-o", str(path)])
     return ("-include", str(header), *flags), objects
 
@@ -218,7 +218,7 @@ def _cpp() -> list[str]:
 
 
 def verilator() -> str:
-    """Path of Verilator.
+    """Find Verilator on the path.
 
     Raises:
         TwinError: there is none.
@@ -230,7 +230,7 @@ def verilator() -> str:
 
 
 def run_tool(command: Iterable[str], cwd: Path | None = None, *, timeout_s: float = TIMEOUT_S) -> str:
-    """Output of a command.
+    """Run a command and return its output.
 
     Raises:
         TwinError: it fails, or takes too long.
@@ -248,7 +248,7 @@ def run_tool(command: Iterable[str], cwd: Path | None = None, *, timeout_s: floa
 
 @functools.cache
 def _scratch() -> Path:
-    """A folder that lives as long as the process."""
+    """A temporary folder that is deleted when the process ends."""
     folder = Path(tempfile.mkdtemp(prefix="twin_bench_"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder

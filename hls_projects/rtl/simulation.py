@@ -16,7 +16,7 @@ from hls_projects.rtl.bench import OPTIMISATION, STATE, TESTBENCH, TwinError, pa
 
 COMPILE_TIMEOUT_S = 3600
 RUN_TIMEOUT_S = 6 * 3600
-# Cycles without a word at the core's ports after which a run is over; several images' latencies.
+# Cycles without a word at the core's ports after which a run ends: more than the latency of several images.
 PATIENCE = 1_000_000
 JOBS = 2
 PREFIX = "Vtwin_bench"
@@ -25,13 +25,13 @@ VERILATE = ("--cc", "--exe", "--build", "-O3", "--x-assign", "fast", "--output-s
 
 @dataclass(frozen=True)
 class Run:
-    """Images that went through a core.
+    """Logits and cycles of images that went through a core.
 
     Args:
         logits: int64 codes, (images, classes).
-        entered: clock in which the first word of every image was taken, (images,).
-        left: clock in which its logits went out, (images,).
-        cycles: cycles of the whole run; seconds: that it took.
+        entered: cycle in which the first word of every image was taken, (images,).
+        left: cycle in which the logits of every image went out, (images,).
+        cycles, seconds: duration of the whole run.
     """
 
     logits: np.ndarray
@@ -54,9 +54,9 @@ class Program:
     """A compiled core.
 
     Args:
-        path: of the executable; it lives as long as the folder that it was compiled in.
+        path: of the executable, in the folder that it was compiled in.
         memories: folder of its memories.
-        seconds: that Verilator and the compiler took.
+        seconds: duration of the compilation.
     """
 
     core: Core
@@ -65,13 +65,13 @@ class Program:
     seconds: float
 
     def run(self, images: np.ndarray, *, stalls: int = 0, patience: int = PATIENCE) -> Run:
-        """Send images through the core, back to back.
+        """Run the core on images, back to back.
 
         Args:
             images: uint8, (images, height, width, channels).
             stalls: seed of random gaps before words that go in and of random stalls of those that come out;
                 0 for neither.
-            patience: cycles without a word at the ports after which the run is over.
+            patience: cycles without a word at the ports after which the run ends.
 
         Raises:
             TwinError: the core hangs.
@@ -99,7 +99,7 @@ def compile_core(core: Core, folder: Path, work: Path) -> Program:
     """Compile the core that :func:`hls_projects.rtl.assembly.write_rtl` wrote to ``folder``.
 
     Args:
-        work: folder for what Verilator and the compiler make; the program lives there.
+        work: folder for the files of Verilator and the compiler, the program among them.
 
     Raises:
         TwinError: what Verilator or the compiler says; there is none.
@@ -118,7 +118,7 @@ def compile_core(core: Core, folder: Path, work: Path) -> Program:
 
 
 def lint(core: Core, folder: Path) -> None:
-    """Hold the folder of a core against ``verilator --lint-only -Wall``.
+    """Check the folder of a core with ``verilator --lint-only -Wall``.
 
     Raises:
         TwinError: what it says.
@@ -138,8 +138,8 @@ def _bench(core: Core) -> str:
 
 
 def _unpack(word: int, core: Core) -> list[int]:
-    """The codes of a word, the first one lowest."""
-    codes = [(word >> core.out_bits * place) & ((1 << core.out_bits) - 1) for place in range(core.out_elements)]
+    """Split a word into its codes, of which the first is lowest."""
+    codes = [(word >> core.out_bits * index) & ((1 << core.out_bits) - 1) for index in range(core.out_elements)]
     wrap = 1 << core.out_bits
     return [code - wrap if core.out_signed and code >= wrap // 2 else code for code in codes]
 

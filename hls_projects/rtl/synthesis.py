@@ -36,11 +36,11 @@ tee -q -o stat.json stat -json
 
 @dataclass(frozen=True)
 class Resources:
-    """What a module takes.
+    """Resources of a module.
 
     Attributes:
         lut: LUTs, those of RAMs and shift registers included. Two small functions in one LUT are
-            counted as two, so that a vendor's placement needs no more.
+            counted as two; a vendor's placement may combine them and needs no more.
         lut_ram: how many of them are RAM or shift registers, which only a SLICEM has.
         ff: flip-flops.
         carry4: carry chains of four bits.
@@ -70,10 +70,10 @@ def synthesise(
 
     Args:
         top: the module's name.
-        parameters: values of its parameters; one that is not named keeps its default.
+        parameters: values by name; the others have their defaults.
         sources: Verilog files of the whole hierarchy.
         memories: contents by name, see :class:`Twin`.
-        flatten: map across the borders of modules; slower, for equal modules are mapped again.
+        flatten: map across the borders of modules; slower, because equal modules are mapped again.
 
     Raises:
         InputError: see there.
@@ -104,7 +104,7 @@ def synthesise_twin(operator: HardwareOperator) -> Resources:
 
 
 def sources(folder: Path) -> list[Path]:
-    """Every Verilog file of an operator's folder and of the library; modules that are not needed cost nothing."""
+    """Verilog files of an operator's folder and of the library; Yosys drops the modules that are not instantiated."""
     return sorted(folder.glob("*.sv")) + sorted(LIBRARY.glob("*.sv"))
 
 
@@ -146,5 +146,5 @@ def _script(twin: Twin, sources: Sequence[Path], flatten: bool) -> str:
 
 
 def _report(text: str) -> dict:
-    """The report without the tree of modules, which Yosys 0.23 prints as plain text amid the JSON."""
+    """Parse the report, without the tree of modules that Yosys 0.23 prints as plain text within the JSON."""
     return json.loads("\n".join(line for line in text.splitlines() if line.lstrip()[:1] in ('"', "{", "}")))

@@ -39,14 +39,14 @@ def designs(assembly: Assembly) -> dict[str, Design]:
 def synthesised(
     parts: Mapping[str, Design], jobs: int = 1, progress: Callable[[int, int], None] = lambda done, all: None
 ) -> dict[str, Resources]:
-    """What Yosys makes of every part, by name; of equal ones once, and from a cache what was asked for before.
+    """Synthesise every part, by name; equal parts once, and parts of earlier runs from a cache.
 
     Args:
         jobs: syntheses at a time.
-        progress: is told how many of how many different parts are done.
+        progress: called with the number of different parts that are done, and of all.
 
     Raises:
-        InputError: Yosys is missing or refuses a part.
+        InputError: Yosys is missing or fails on a part.
     """
     keys = {name: digest(design) for name, design in parts.items()}
     different = {keys[name]: design for name, design in parts.items()}
@@ -64,7 +64,7 @@ def synthesised(
 
 
 def estimated(design: Design) -> cost.Resources:
-    """What the cost model says.
+    """Predict the resources of a part with the cost model.
 
     Raises:
         InputError: the part was not calibrated.
@@ -73,7 +73,7 @@ def estimated(design: Design) -> cost.Resources:
 
 
 def as_cost(measured: Resources) -> cost.Resources:
-    """In the cost model's terms."""
+    """Convert to the resources that the cost model counts."""
     return cost.Resources(measured.lut, measured.ff, measured.bram36, measured.dsp)
 
 

@@ -56,7 +56,7 @@ class Target:
 
     @property
     def memory_bytes_per_second(self) -> float:
-        """At most: the DRAM's peak."""
+        """Peak throughput of the DRAM, which no transfer exceeds."""
         return self.memory_width_bits / 8 * self.memory_megatransfers * 1e6
 
 
@@ -146,12 +146,12 @@ def _complaint(facts: dict[str, Any]) -> str | None:
     return _explain(errors[0]) if errors else None
 
 
-def _numbers(facts: dict[str, Any], place: tuple[str, ...] = ()) -> Iterator[tuple[str, float]]:
+def _numbers(facts: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, float]]:
     for key, value in facts.items():
         if isinstance(value, dict):
-            yield from _numbers(value, (*place, key))
+            yield from _numbers(value, (*path, key))
         elif isinstance(value, float):
-            yield ".".join((*place, key)), value
+            yield ".".join((*path, key)), value
 
 
 def _rank(error: ValidationError) -> tuple[int, list[str]]:
@@ -160,15 +160,15 @@ def _rank(error: ValidationError) -> tuple[int, list[str]]:
 
 
 def _explain(error: ValidationError) -> str:
-    place = list(map(str, error.absolute_path))
+    path = list(map(str, error.absolute_path))
     if error.validator == "additionalProperties":
         known = list(error.schema["properties"])
         unknown = min(set(error.instance) - set(known))
         near = {name.lower(): name for name in known}
         match = difflib.get_close_matches(unknown.lower(), near, n=1)
-        hint = f"; did you mean {'.'.join([*place, near[match[0]]])!r}?" if match else f"; known are {', '.join(known)}"
-        return f"{'.'.join([*place, unknown])!r} is unknown{hint}"
+        hint = f"; did you mean {'.'.join([*path, near[match[0]]])!r}?" if match else f"; known are {', '.join(known)}"
+        return f"{'.'.join([*path, unknown])!r} is unknown{hint}"
     if error.validator == "required":
         missing = next(key for key in error.validator_value if key not in error.instance)
-        return f"{'.'.join([*place, missing])!r} is missing: {error.schema['properties'][missing]['description']}"
-    return f"{'.'.join(place)!r}: {shown(error.message)}"
+        return f"{'.'.join([*path, missing])!r} is missing: {error.schema['properties'][missing]['description']}"
+    return f"{'.'.join(path)!r}: {shown(error.message)}"

@@ -1,6 +1,6 @@
-"""What the vendor's tools report of a design: ``csynth.xml`` of Vitis HLS, utilization and timing of Vivado.
+"""Readers of the vendor's reports of a design: ``csynth.xml`` of Vitis HLS, utilization and timing of Vivado.
 
-No tool is run here. Figures keep the name and the version of the tool that gave them.
+They run no tool. Every figure comes with the name and the version of the tool that reported it.
 """
 
 from hls_projects.vendor_reports.csynth import read_csynth

@@ -97,7 +97,7 @@ class _Elements:
         return value
 
     def cycles(self, name: str) -> int | None:
-        """None where the tool wrote ``undef`` or ``?``: a loop whose bound it does not know."""
+        """Read a number of cycles; None for ``undef`` or ``?``, which stand for a loop of unknown bound."""
         path = f"{PERFORMANCE}/SummaryOfOverallLatency/{name}"
         if self.text(path) in ("undef", "?", "-"):
             return None

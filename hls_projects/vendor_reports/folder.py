@@ -23,7 +23,7 @@ def read_folder(folder: Path) -> VendorReports:
     """The reports below ``folder``: ``csynth.xml`` and Vivado's ``.rpt`` files of the step that came last.
 
     Raises:
-        InputError: no such folder, no report in it, one that is wrong, or two of which neither is the later.
+        InputError: no such folder, no report in it, a wrong one, or two reports of the same kind and step.
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder; give the one that holds csynth.xml or Vivado's reports")
@@ -63,7 +63,7 @@ def _hidden(path: Path) -> bool:
 
 
 def _csynth_file(files: list[Path]) -> Path | None:
-    """``csynth.xml``, of the whole design; without it ``TOP_csynth.xml``, of which there is one a module."""
+    """Find ``csynth.xml``, the report of the whole design, else the only ``TOP_csynth.xml``, the report of a module."""
     for pattern in ("csynth.xml", "*_csynth.xml"):
         found = [file for file in files if file.match(pattern)]
         if len(found) > 1:

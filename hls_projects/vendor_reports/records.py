@@ -16,7 +16,7 @@ Resources = Mapping[str, int | float]
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What every report has.
+    """Facts that every report has.
 
     Args:
         file: where it was read.
@@ -35,7 +35,7 @@ class Report:
 
 @dataclass(frozen=True, kw_only=True)
 class Module:
-    """One module with everything in it: modules do not add up to the design.
+    """A module with its submodules included, so that modules do not add up to the design.
 
     Args:
         name: of the module (C synthesis), or the path of the instance (implementation).
@@ -52,7 +52,7 @@ class Module:
 
 @dataclass(frozen=True, kw_only=True)
 class CSynthesis(Report):
-    """``csynth.xml``: what Vitis HLS says before logic synthesis, its own estimate of area and clock.
+    """``csynth.xml`` of Vitis HLS: its own estimate of area and clock, before logic synthesis.
 
     Args:
         top: the top function.
@@ -102,7 +102,7 @@ class Clock:
 
     @property
     def achieved_mhz(self) -> float | None:
-        """The clock at which the worst of its paths would have no slack left."""
+        """The frequency at which the worst of its paths would have no slack left, in MHz."""
         return None if self.wns_ns is None else 1000.0 / (self.period_ns - self.wns_ns)
 
 
@@ -131,7 +131,7 @@ class Timing(Report):
 
 @dataclass(frozen=True, kw_only=True)
 class VendorReports:
-    """What a folder holds; at least one is there."""
+    """The reports of a folder, at least one."""
 
     c_synthesis: CSynthesis | None = None
     utilization: Utilization | None = None

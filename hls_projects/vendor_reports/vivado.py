@@ -43,7 +43,7 @@ class Header:
 
 
 def read_header(text: str) -> Header | None:
-    """What the lines above a report say; None where ``text`` is no report of Vivado."""
+    """Read the lines above a report; None if ``text`` is no report of Vivado."""
     found = dict(
         re.findall(r"^\|\s*([A-Z][A-Za-z ]*?)\s*:\s*(.*?)\s*$", "\n".join(text.splitlines()[:40]), re.MULTILINE)
     )
@@ -100,7 +100,7 @@ def _facts(text: str, command: str, file: Path) -> dict[str, object]:
 
 
 def _rows(text: str, file: Path) -> Iterator[dict[str, str]]:
-    """Rows of every table, as cells by column; cells keep their indentation."""
+    """Rows of every table, as cells by column; indentation stays in the cells."""
     columns: list[str] = []
     after_border = False
     for line in text.splitlines():
@@ -171,7 +171,7 @@ def _without_none(found: dict[str, int | float]) -> Resources:
 
 
 def _section(text: str, title: str, file: Path) -> list[str]:
-    """Lines below a title, up to the next: titles stand in boxes of dashes."""
+    """Lines below a title, up to the next one; titles are framed with dashes."""
     found = re.search(rf"^\| {re.escape(title)}\n\| -+\n-+\n(.*?)(?=^-{{20,}}$|\Z)", text, re.MULTILINE | re.DOTALL)
     if found is None:
         raise InputError(f"{file}: section {title!r} is missing")

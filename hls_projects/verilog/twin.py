@@ -1,4 +1,4 @@
-"""What an operator's Verilog module needs to know of the operator."""
+"""Parameters and memories that an operator gives to its Verilog module, its twin."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LIBRARY = Path(__file__).parent / "modules"
 
 @dataclass(frozen=True)
 class Memory:
-    """Contents of a memory, which the module reads with ``$readmemh``.
+    """Contents of a memory, which a module reads with ``$readmemh``.
 
     Args:
         width: bits of a word.
@@ -25,10 +25,10 @@ class Memory:
 
     @classmethod
     def of(cls, width: int, words: Iterable[int]) -> Memory:
-        """A memory of any integers, those of a numpy array among them.
+        """Make a memory from any integers, also from those of a numpy array.
 
         Raises:
-            ValueError: a word that does not fit, signed or unsigned.
+            ValueError: a word does not fit into ``width`` bits, signed or unsigned.
         """
         plain = tuple(int(word) for word in words)
         if any(not -(1 << (width - 1)) <= word < 1 << width for word in plain):
@@ -42,10 +42,10 @@ class Memory:
 
 @dataclass(frozen=True)
 class Twin:
-    """A module in a file of its own name, beside the kernel or in :data:`LIBRARY`.
+    """An operator's Verilog module, with the values of its parameters and the contents of its memories.
 
     Args:
-        module: its name.
+        module: its name, also of its file: beside the kernel or in :data:`LIBRARY`.
         parameters: values of its integer parameters by their names in Verilog.
         memories: by name; the module takes the path of the file of ``exp_table`` in ``EXP_TABLE_FILE``.
     """
@@ -55,7 +55,7 @@ class Twin:
     memories: Mapping[str, Memory] = field(default_factory=dict)
 
     def files(self, prefix: str = "") -> dict[str, str]:
-        """Value of every file-name parameter: ``prefix`` and the memory's name."""
+        """Values of the parameters that name a memory's file: ``prefix`` and the memory's name."""
         return {f"{name.upper()}_FILE": f"{prefix}{name}.hex" for name in self.memories}
 
     def write_memories(self, folder: Path, prefix: str = "") -> None:

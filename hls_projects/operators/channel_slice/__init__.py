@@ -15,7 +15,7 @@ class ChannelSlice(HardwareOperator):
 
     Attributes:
         n_tokens, n_in, n_out: sizes of the streams (n_tokens, n_in) -> (n_tokens, n_out), of the same codes.
-        first: channel that the kept ones begin with.
+        first: index of the first channel that goes out.
     """
 
     kernel = "channel_slice"
@@ -28,8 +28,8 @@ class ChannelSlice(HardwareOperator):
         return (self.size("n_tokens"), self.size("n_out"))
 
     def stages(self) -> tuple[Stage, ...]:
-        before, kept = self.size("first"), self.size("n_out")
-        counts = (before, ()), (kept, (Write("out"),)), (self.size("n_in") - before - kept, ())
+        before, selected = self.size("first"), self.size("n_out")
+        counts = (before, ()), (selected, (Write("out"),)), (self.size("n_in") - before - selected, ())
         token = tuple(Repeat(count, (Together((Read("in0"), *writes)),)) for count, writes in counts if count)
         return (Stage("", (Repeat(self.size("n_tokens"), token),)),)
 

@@ -51,12 +51,12 @@ BLOCK_ROWS:
                 const x_T pixel = x_stream.read();
                 const unsigned patch =
                     row / CONFIG_T::patch_size * patch_rows<CONFIG_T>::grid_size + column / CONFIG_T::patch_size;
-                const unsigned place =
+                const unsigned pixel_index =
                     row % CONFIG_T::patch_size * CONFIG_T::patch_size + column % CONFIG_T::patch_size;
             CHANNELS:
                 for (unsigned c = 0; c < CONFIG_T::n_channels; c++) {
 #pragma HLS UNROLL
-                    patches[patch * patch_rows<CONFIG_T>::patch_elements + place * CONFIG_T::n_channels + c] =
+                    patches[patch * patch_rows<CONFIG_T>::patch_elements + pixel_index * CONFIG_T::n_channels + c] =
                         table[c * 256 + unsigned(pixel[c])];
                 }
             }

@@ -1,6 +1,6 @@
 """Look-up tables of the twins, at the sizes of the reference model: 96 channels, 3 heads of 64 slots, 8 bits.
 
-The tables hold random codes, which no synthesiser can shorten, but for the exponentials, that fall.
+The tables hold random codes, which no synthesiser can shorten, except for the exponentials, which fall.
 """
 
 from __future__ import annotations

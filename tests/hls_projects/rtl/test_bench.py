@@ -13,7 +13,7 @@ from tests.support.operators import make_operator
 verilator = pytest.mark.verilator
 IMAGES = np.arange(-8, 8).reshape(2, 2, 4)
 
-# A register, and places for what goes wrong with it.
+# A register between two streams, with slots for faults in its conditions.
 MODULE = """module stage #(parameter WIDTH = 8) (
     input wire clk, input wire rst,
     input wire in_valid, output wire in_ready, input wire [WIDTH-1:0] in_data,

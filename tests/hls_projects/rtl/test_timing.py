@@ -1,4 +1,4 @@
-"""What the operators say of their cycles is what their twins take, word for word."""
+"""Every word of a twin moves in the cycle that the operator's stages declare."""
 
 from __future__ import annotations
 
@@ -110,6 +110,6 @@ def test_cycles(name):
     operator = OPERATORS[name]
     moved = check_twin(operator, *codes(operator)).from_first()
     simulated = simulated_cycles(operator, IMAGES).from_first()
-    # Keys that the queries wait for are there a cycle later than those that wait.
+    # Keys that queries wait for arrive a cycle later than keys that are stored already.
     late = int(isinstance(operator, AttentionScores | AttentionValues))
     assert np.abs(moved - simulated).max() <= late

@@ -15,7 +15,7 @@ WORDS = np.random.default_rng(0).integers(0, 256, 300).tolist()
 
 
 def values(width):
-    """All of them, or random ones among the ends and what lies about zero."""
+    """All values of ``width`` bits, or where they are many random ones, both ends and those near zero."""
     low, high = -(1 << (width - 1)), (1 << (width - 1)) - 1
     if width <= 10:
         return np.arange(low, high + 1)
@@ -63,14 +63,14 @@ def test_fifo(depth):
 
 
 def test_fifo_of_one_word():
-    """Its writer's register: what comes goes in the same cycle."""
+    """The register of its writer is the FIFO: a word leaves in the cycle in which it comes."""
     for stalls in range(3):
         taken, sent = run_module("fifo_gate", {"DEPTH": 1}, WORDS, 8, WORDS, 8, stalls=stalls)
         assert list(taken) == list(sent)
 
 
 def test_fifo_of_block_ram():
-    """Gone round more than once, full to the last word."""
+    """Addresses wrap more than once, and the ring is filled to its last word."""
     words = np.random.default_rng(0).integers(0, 256, 4000).tolist()
     held = 1500 + 1
     for stalls in range(3):

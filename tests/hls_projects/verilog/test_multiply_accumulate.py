@@ -1,4 +1,4 @@
-"""The multiply-accumulate's description for simulators, its DSP48E1 and integers in Python do the same."""
+"""The multiply-accumulate's model for simulation, its DSP48E1 and integers in Python agree."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def expected(start: int, shift: int, preadd: int) -> list[tuple[int, int]]:
 
 
 def simulate(work: Path, options: Sequence[str]) -> list[list[tuple[int, int]]]:
-    """Sum and tie of the three multiply-accumulates, after every cycle."""
+    """Run the three multiply-accumulates: sum and tie of each, after every cycle."""
     work.mkdir()
     words = (
         "".join(f"{number % (1 << width):0{width}b}" for number, width in zip(row, WIDTHS, strict=True))
@@ -62,7 +62,7 @@ def simulate(work: Path, options: Sequence[str]) -> list[list[tuple[int, int]]]:
     )
     said = subprocess.run([work / "obj_dir" / f"V{BENCH}"], cwd=work, check=True, capture_output=True, text=True).stdout
     rows = [line.split() for line in said.splitlines() if not line.startswith("-")]
-    return [[(int(row[place], 16), int(row[3][place])) for row in rows] for place in range(3)]
+    return [[(int(row[index], 16), int(row[3][index])) for row in rows] for index in range(3)]
 
 
 def cell(work: Path) -> Path:

@@ -1,4 +1,4 @@
-"""The same networks in Verilog, run by Verilator: what the simulation in Python is held against."""
+"""Networks of processes and FIFOs in Verilog, run by Verilator: the model that the simulation in Python must match."""
 
 from __future__ import annotations
 
@@ -22,22 +22,21 @@ Events = dict[str, np.ndarray]
 
 
 class VerilatorError(Exception):
-    """Verilator is missing or refuses the networks."""
+    """Verilator is missing or rejects the networks."""
 
 
 def run_verilog(traces: Sequence[Trace], work: Path) -> list[tuple[Events, Events]]:
     """Simulate the networks of ``traces`` once more, all in one program.
 
     Args:
-        traces: networks with bounded FIFOs; their cycles serve only to tell how long to go on after
-            the last of them.
+        traces: networks with bounded FIFOs; of their cycles only the last ones count, which bound the run.
         work: folder for sources and program.
 
     Returns:
         For every network the cycles of the writes and of the reads, by FIFO.
 
     Raises:
-        VerilatorError: no verilator on the path, or its refusal.
+        VerilatorError: no verilator on the path, or what it says.
     """
     verilator = shutil.which("verilator")
     if verilator is None:
@@ -89,7 +88,7 @@ def _longest_wait(trace: Trace) -> int:
 
 
 def _network(index: int, trace: Trace, numbers: dict[tuple[int, str], int], code: list[int]) -> dict[str, Any]:
-    """What the template needs of one network, whose programs are appended to ``code``."""
+    """Values for the template of one network, whose programs are appended to ``code``."""
     wires = {fifo.name: f"fifo{numbers[index, fifo.name]}" for fifo in trace.network.fifos}
     slow = next((fifo.name for fifo in trace.network.fifos if fifo.latency > MAX_LATENCY), None)
     if slow:
@@ -105,14 +104,14 @@ def _network(index: int, trace: Trace, numbers: dict[tuple[int, str], int], code
         for f, depth in ((f, f.depth(trace.depths)) for f in trace.network.fifos)
     ]
     processes = []
-    for place, process in enumerate(trace.network.processes):
+    for number, process in enumerate(trace.network.processes):
         found, rest = instructions(process.program)
         ports = list(process.words)
         if len(ports) > MAX_PORTS:
             raise VerilatorError(f"process {process.name} has {len(ports)} ports; in Verilog it may have {MAX_PORTS}")
         processes.append(
             {
-                "name": f"process{index}_{place}",
+                "name": f"process{index}_{number}",
                 "ports": [{"wire": wires[name], "is_write": writes} for name, writes in ports],
                 "offset": len(code),
                 "length": len(found),

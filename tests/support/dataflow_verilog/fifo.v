@@ -1,8 +1,7 @@
-// The handshake of a FIFO that holds `depth` words, without the words; `id` is its number in the output.
+// The handshake of a FIFO of `depth` words, without data; it prints every word that moves, with its number `id`.
 //
-// A word that goes in takes a slot from this clock edge on, or is in one of `latency` - 1 registers, and can come out
-// `latency` clocks later, at most 8; one that goes out frees its slot with the edge, or
-// before it if `together`.
+// A word that is written takes a slot from the clock edge on, or one of `latency` - 1 registers, and can be read
+// `latency` cycles later, at most 8. A word that is read frees its slot at the edge, or before it if `together`.
 
 module fifo (
     input wire clock,
@@ -18,18 +17,18 @@ module fifo (
 );
     /* verilator no_inline_module */
     reg [31:0] used = 0;
-    reg [31:0] there = 0;
+    reg [31:0] available = 0;
     reg [7:0] coming = 0;
     wire in = in_valid && in_ready;
     wire out = out_valid && out_ready;
     assign in_ready = used != depth + latency - 1 || (together && out);
-    assign out_valid = there != 0;
+    assign out_valid = available != 0;
     wire [7:0] all = {coming[6:0], in};
     wire arrives = all[latency-1];
 
     always @(posedge clock) begin
         used <= used + {31'd0, in} - {31'd0, out};
-        there <= there + {31'd0, arrives} - {31'd0, out};
+        available <= available + {31'd0, arrives} - {31'd0, out};
         coming <= all;
         if (in) $display("%0d w %0d", id, cycle);
         if (out) $display("%0d r %0d", id, cycle);

@@ -2,11 +2,10 @@
 //
 // An instruction is {delay, ports}, 32 + 32 bits: wait `delay` cycles, then move a word at every one of the
 // `ports` in the first cycle in which all of their FIFOs allow it. `rest` cycles pass after the last one of
-// an image. The program lies outside: `place` asks for an instruction. Port p is bit p of the busses; at
-// one that is read `in_valid` says that the FIFO allows it, at one that is written `out_ready`, and the other
-// is 0. Both come from registers of the FIFO, or from what reads it, so that one port may wait for the other without
-// a loop.
-// Sizes are inputs, so that all processes with as many ports are one module.
+// an image. The program is stored outside: `index` selects an instruction. Port p is bit p of the busses. A port that
+// is read has its FIFO's state in `in_valid`, one that is written in `out_ready`; the other bit is 0. Both come from
+// registers of the FIFO, or from its reader, so that ports may wait for each other without a combinational loop.
+// Sizes are inputs and not parameters, so that all processes with equally many ports are one module.
 
 module process #(
     parameter PORTS = 1
@@ -15,7 +14,7 @@ module process #(
     input wire [31:0] length,
     input wire [31:0] rest,
     input wire [31:0] images,
-    output reg [31:0] place,
+    output reg [31:0] index,
     /* verilator lint_off UNUSEDSIGNAL */
     input wire [63:0] instruction,
     /* verilator lint_on UNUSEDSIGNAL */
@@ -28,10 +27,10 @@ module process #(
     reg [31:0] image = 0;
     reg [31:0] waited = 0;
     reg [31:0] extra = 0;
-    initial place = 0;
+    initial index = 0;
 
     wire [PORTS-1:0] ports = instruction[PORTS-1:0];
-    wire last = place == length - 1;
+    wire last = index == length - 1;
 
     wire ready = waited == instruction[63:32] + extra && image != images;
     wire done = ready && (ports & ~(in_valid | out_ready)) == 0;
@@ -42,7 +41,7 @@ module process #(
         if (done) begin
             waited <= 0;
             extra <= last ? rest : 0;
-            place <= last ? 0 : place + 1;
+            index <= last ? 0 : index + 1;
             if (last) image <= image + 1;
         end else if (!ready) waited <= waited + 1;
     end

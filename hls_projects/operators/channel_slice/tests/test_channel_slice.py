@@ -18,8 +18,8 @@ CONFIGS = [("INT8", 9, 3, 0), ("INT8", 9, 3, 3), ("INT8", 9, 3, 6), ("UINT4", 5,
 
 def naive(operator: ChannelSlice, images: list) -> list:
     first = operator.size("first")
-    kept = range(first, first + operator.size("n_out"))
-    return [[[token[channel] for channel in kept] for token in image] for image in images]
+    selected = range(first, first + operator.size("n_out"))
+    return [[[token[channel] for channel in selected] for token in image] for image in images]
 
 
 @pytest.mark.parametrize("config", CONFIGS)

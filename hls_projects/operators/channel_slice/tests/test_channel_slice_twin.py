@@ -1,4 +1,4 @@
-"""The twin in Verilog keeps the operator's channels, and takes a word a cycle, kept or dropped."""
+"""The twin in Verilog passes the operator's channels, and reads a word a cycle, whether it is passed or dropped."""
 
 from __future__ import annotations
 

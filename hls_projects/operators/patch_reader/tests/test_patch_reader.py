@@ -15,7 +15,7 @@ CHANNELS, CASES = 3, 4
 
 
 def naive(operator: PatchReader, images: np.ndarray) -> np.ndarray:
-    """Every pixel looks for its own place."""
+    """Compute the token and the offset of every pixel by itself."""
     size, patch, height, width = (
         operator.size(name) for name in ("image_size", "patch_size", "block_height", "block_width")
     )
@@ -26,8 +26,8 @@ def naive(operator: PatchReader, images: np.ndarray) -> np.ndarray:
         patch_row, patch_column = row // patch, column // patch
         block = patch_row // height * blocks + patch_column // width
         token = block * height * width + patch_row % height * width + patch_column % width
-        place = (row % patch * patch + column % patch) * CHANNELS + channel
-        result[case, token, place] = table[channel, images[case, row, column, channel]]
+        offset = (row % patch * patch + column % patch) * CHANNELS + channel
+        result[case, token, offset] = table[channel, images[case, row, column, channel]]
     return result
 
 

@@ -19,9 +19,11 @@ module pot_bucket_ram #(
     input wire write_enable,
     input wire [WIDTH-1:0] write_data
 );
+`ifndef __ICARUS__
     generate
         if (WIDTH < 1 || ADDRESS_WIDTH < 1) $error("pot_bucket_ram: WIDTH and ADDRESS_WIDTH must be at least 1");
     endgenerate
+`endif
 
     (* ram_style = "distributed" *) reg [WIDTH-1:0] words[0:(1<<ADDRESS_WIDTH)-1];
     assign read_data = words[address];

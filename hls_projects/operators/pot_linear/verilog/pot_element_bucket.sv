@@ -48,6 +48,7 @@ module pot_element_bucket #(
     localparam integer ADDEND_WIDTH = X_WIDTH + (FACTOR_WIDTH > 0 ? FACTOR_WIDTH + 1 : 0);
     localparam integer ADDRESS_WIDTH = BUCKET_SET_WIDTH + BUCKET_WIDTH;
 
+`ifndef __ICARUS__
     generate
         if (POWERS < 1 || 1 << BUCKET_WIDTH <= POWERS)
             $error("pot_element_bucket: BUCKET_WIDTH is too small for POWERS");
@@ -56,6 +57,7 @@ module pot_element_bucket #(
         if (CODE_WIDTH != 2 + FACTOR_WIDTH + BUCKET_WIDTH)
             $error("pot_element_bucket: CODE_WIDTH is not that of a code");
     endgenerate
+`endif
 
     // The odd factor, a stage of its own.
     wire first, sign;

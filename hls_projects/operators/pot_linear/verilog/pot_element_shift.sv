@@ -38,12 +38,14 @@ module pot_element_shift #(
     localparam integer LOW_SHIFT = POWERS - 1 < HALF - 1 ? POWERS - 1 : HALF - 1;
     localparam integer SHIFTED_WIDTH = ADDEND_WIDTH + LOW_SHIFT;
 
+`ifndef __ICARUS__
     generate
         if (POWERS < 1 || POWERS > 1 << POWER_WIDTH) $error("pot_element_shift: POWERS must be 1 to 2^POWER_WIDTH");
         if (FACTOR_WIDTH < 0 || FACTOR_WIDTH > 2) $error("pot_element_shift: FACTOR_WIDTH must be 0 to 2");
         if (SUM_WIDTH <= SHIFTED_WIDTH) $error("pot_element_shift: SUM_WIDTH is too small for an activation");
         if (CODE_WIDTH != 2 + FACTOR_WIDTH + POWER_WIDTH) $error("pot_element_shift: CODE_WIDTH is not that of a code");
     endgenerate
+`endif
 
     // The odd factor, a stage of its own.
     wire zero, sign;

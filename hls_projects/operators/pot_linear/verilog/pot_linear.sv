@@ -122,6 +122,7 @@ module pot_linear #(
     localparam integer PADDED = GROUPS * PE;
     localparam integer LARGE_GROUPS = LARGE_PASSES * PASS_GROUPS;
 
+`ifndef __ICARUS__
     generate
         if (N_IN < 1 || N_OUT < 1) $error("pot_linear: N_IN and N_OUT must be at least 1");
         if (PE < 1 || PADDED < N_OUT || PADDED - PE >= N_OUT)
@@ -152,6 +153,7 @@ module pot_linear #(
         if (X_WIDTH != IN_WIDTH + (IN_SIGNED != 0 ? 0 : 1))
             $error("pot_linear: X_WIDTH must be that of a signed input");
     endgenerate
+`endif
 
     localparam integer STEP_WIDTH = STEPS > 1 ? $clog2(STEPS) : 1;
     localparam integer INDEX_WIDTH = N_IN > 1 ? $clog2(N_IN) : 1;

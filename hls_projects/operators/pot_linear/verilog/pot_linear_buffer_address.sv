@@ -17,10 +17,12 @@ module pot_linear_buffer_address #(
     input wire [INDEX_WIDTH-1:0] index,
     output wire [INDEX_WIDTH:0] address
 );
+`ifndef __ICARUS__
     generate
         if (WORDS < 1) $error("pot_linear_buffer_address: WORDS must be at least 1");
         if (1 << INDEX_WIDTH < WORDS) $error("pot_linear_buffer_address: INDEX_WIDTH is too small for WORDS");
     endgenerate
+`endif
 
     // Bits of the index that are the same in both buffers.
     function integer trailing_zeros;

@@ -76,6 +76,7 @@ module pot_linear_leaf #(
     localparam integer READERS = 3;
     genvar i, j, k;
 
+`ifndef __ICARUS__
     generate
         if (TOKENS < 1 || ELEMENTS != CODES * TOKENS) $error("pot_linear_leaf: ELEMENTS must be a multiple of TOKENS");
         if (ELEMENT < 0 || ELEMENT > 2) $error("pot_linear_leaf: ELEMENT must be 0, 1 or 2");
@@ -84,6 +85,7 @@ module pot_linear_leaf #(
         if (RESULT_WIDTH != (ELEMENT == 1 ? SUM_WIDTH + POWERS - 1 : SUM_WIDTH))
             $error("pot_linear_leaf: RESULT_WIDTH is not that of the element");
     endgenerate
+`endif
 
     // The control's copies.
     reg run_q, drain_q, finish_q;

@@ -28,11 +28,13 @@ module pot_linear_load #(
 );
     localparam integer LAST = WORDS - 1;
 
+`ifndef __ICARUS__
     generate
         if (WORDS < 1) $error("pot_linear_load: WORDS must be at least 1");
         if (WRITE_DELAY != 0 && WRITE_DELAY != 1) $error("pot_linear_load: WRITE_DELAY must be 0 or 1");
         if (TOKENS != 1 && TOKENS != 2) $error("pot_linear_load: TOKENS must be 1 or 2");
     endgenerate
+`endif
 
     reg [INDEX_WIDTH-1:0] index;
     // Which buffer is written, and how many are full or being read: at two no word is taken.

@@ -25,11 +25,13 @@ module pot_linear_memory #(
     input wire [ADDRESS_WIDTH-1:0] read_address,
     output reg [TOKENS*WIDTH-1:0] read_data
 );
+`ifndef __ICARUS__
     generate
         if (WIDTH < 1 || TOKENS < 1) $error("pot_linear_memory: WIDTH and TOKENS must be at least 1");
         if (1 << ADDRESS_WIDTH < WORDS) $error("pot_linear_memory: ADDRESS_WIDTH is too small for WORDS");
         if (BLOCK_RAM != 0 && BLOCK_RAM != 1) $error("pot_linear_memory: BLOCK_RAM must be 0 or 1");
     endgenerate
+`endif
 
     generate
         if (BLOCK_RAM != 0) begin : block_ram

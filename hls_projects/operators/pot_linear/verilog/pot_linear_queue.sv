@@ -21,10 +21,12 @@ module pot_linear_queue #(
     // Number of codes minus one, which is the oldest one's slot; the highest bit says that there is none.
     output reg [SLOT_WIDTH:0] oldest_slot
 );
+`ifndef __ICARUS__
     generate
         if (SLOTS < 2) $error("pot_linear_queue: SLOTS must be at least 2");
         if (SLOT_WIDTH != $clog2(SLOTS)) $error("pot_linear_queue: SLOT_WIDTH must be left to its default");
     endgenerate
+`endif
 
     genvar i;
     generate

@@ -26,10 +26,12 @@ module pot_linear_replay #(
     localparam integer LAST = WORDS - 1;
     localparam integer LAST_PASS = PASSES - 1;
 
+`ifndef __ICARUS__
     generate
         if (WORDS < 1) $error("pot_linear_replay: WORDS must be at least 1");
         if (PASSES < 1) $error("pot_linear_replay: PASSES must be at least 1");
     endgenerate
+`endif
 
     reg [INDEX_WIDTH-1:0] index;
     reg [PASS_WIDTH-1:0] pass;

@@ -48,6 +48,7 @@ module pot_linear_requantize #(
     localparam integer HIGH_WIDTH = TOTAL_WIDTH - OUT_SHIFT;
     localparam integer LAST = PADDED_CHANNELS - 1;
 
+`ifndef __ICARUS__
     generate
         if (CHANNELS < 1 || PADDED_CHANNELS < CHANNELS)
             $error("pot_linear_requantize: PADDED_CHANNELS must be at least CHANNELS, and that at least 1");
@@ -58,6 +59,7 @@ module pot_linear_requantize #(
         if (FIXED_SHIFT < 0 || SHIFT_WIDTH < 0 || OUT_SHIFT < 0)
             $error("pot_linear_requantize: shifts must be at least 0");
     endgenerate
+`endif
 
     // The output whose sum comes next, and its constants.
     reg [CHANNEL_WIDTH-1:0] channel;

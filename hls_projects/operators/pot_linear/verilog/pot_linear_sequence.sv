@@ -77,6 +77,7 @@ module pot_linear_sequence #(
     localparam integer LAST_GROUP = PASS_GROUPS - 1;
     localparam integer SMALL_LAST_GROUP = PASS_GROUPS > 1 ? PASS_GROUPS - 2 : 0;
 
+`ifndef __ICARUS__
     generate
         if (STEPS < 1 || 1 << STEP_WIDTH < STEPS) $error("pot_linear_sequence: STEP_WIDTH is too small for STEPS");
         if (BLOCKS < 1 || PASSES < 1) $error("pot_linear_sequence: BLOCKS and PASSES must be at least 1");
@@ -90,6 +91,7 @@ module pot_linear_sequence #(
             $error("pot_linear_sequence: BUCKET_WIDTH is too small for DRAIN_CYCLES");
         if (RELEASE_STEP < 0 || RELEASE_STEP >= STEPS) $error("pot_linear_sequence: RELEASE_STEP must be a step");
     endgenerate
+`endif
 
     // Where the work is: counters of the loops, from the outer one to the inner one, beside `step`.
     reg [PASS_WIDTH-1:0] pass;

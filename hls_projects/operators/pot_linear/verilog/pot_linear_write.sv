@@ -55,6 +55,7 @@ module pot_linear_write #(
 );
     localparam integer QUEUE_SLOTS = 16;
 
+`ifndef __ICARUS__
     generate
         if (WORDS != 1 && WORDS != CHANNELS) $error("pot_linear_write: WORDS must be 1 or CHANNELS");
         if (RESULT_BUFFERS != 1 && RESULT_BUFFERS != 2) $error("pot_linear_write: RESULT_BUFFERS must be 1 or 2");
@@ -66,6 +67,7 @@ module pot_linear_write #(
         if (FIRST_SLOTS <= RESERVED_SLOTS || FIRST_SLOTS % RESERVED_SLOTS != 0)
             $error("pot_linear_write: FIRST_SLOTS must be a multiple of RESERVED_SLOTS");
     endgenerate
+`endif
 
     // Selection. `active`: results are being read out; `sure`: the remaining selections do not stop.
     reg active, sure;

@@ -17,9 +17,11 @@ module pot_odd_factor #(
 );
     localparam integer WIDTH = X_WIDTH + FACTOR_WIDTH + 1;
 
+`ifndef __ICARUS__
     generate
         if (FACTOR_WIDTH != 1 && FACTOR_WIDTH != 2) $error("pot_odd_factor: FACTOR_WIDTH must be 1 or 2");
     endgenerate
+`endif
 
     wire [1:0] select = {FACTOR_WIDTH > 1 ? factor[FACTOR_WIDTH-1] : 1'b0, factor[0]};
     wire signed [WIDTH-1:0] once = {{WIDTH - X_WIDTH{x[X_WIDTH-1]}}, x};
