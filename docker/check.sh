@@ -67,7 +67,7 @@ check "its command builds $images images" inside "${command[@]}" "${chosen[@]}"
 echo "        in $((SECONDS - started)) seconds"
 others="$(find "$work/inside" ! -uid "${user%%:*}" | head -3)"
 check "all that it wrote is the caller's" [ -z "$others" ]
-check "what it wrote has the hashes that it says" inside potstream-verify out
+check "what it wrote has the hashes that it says" inside potstream verify out
 
 if [ -n "${OUTSIDE-yes}" ]; then
     started=$SECONDS

@@ -13,7 +13,7 @@ from __future__ import annotations
 import sys
 
 from flows.building.cached_graphs import lowered_graph
-from flows.building.settings import SHIPPED_CHECKPOINT
+from flows.command_line.options import SHIPPED_CHECKPOINT
 from hls_projects.folding.choices import choice_table, operators_of
 from hls_projects.folding.options import FILL, FoldOptions
 from hls_projects.folding.plan import Plan, fastest_plan, utilization

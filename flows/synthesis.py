@@ -1,166 +1,36 @@
-"""The estimate beside what Vitis HLS and Vivado report, where a user has run them.
+"""Put the reports of Vitis HLS and Vivado beside the estimate.
 
     python flows/synthesis.py --reports hls/vit_prj --estimate estimate.json
 
 No tool is run: csynth.xml, report_utilization and report_timing_summary (.rpt) are read from the folder and
 the folders below it. The estimate is what flows/estimate.py --json wrote.
-
-Exit status: 0; 2 when something that the command was given cannot be used.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import json
-import math
 import sys
 from pathlib import Path
-from typing import Any
 
-from flows.command_line import CommandParser, guarded
-from flows.reporting.formatting import figure
-from flows.reporting.schema import ReportError
-from flows.reporting.synthesis import ESTIMATED, KINDS, Figure, Row, side_by_side, synthesis_facts
-from hls_projects.files import parse_json, read_text, write_whole
-from hls_projects.targets import TARGET_HELP, Target, TargetError, load_target, target_names
-from hls_projects.vendor_reports import VendorReportError, VendorReports, check_part, read_folder
-
-BAD_INPUT = (ReportError, TargetError, VendorReportError, OSError)
-EVIDENCE = ("measured", "simulated", "calibrated", ESTIMATED)
-COLUMNS = ("resource", "estimate", "C synthesis", "implementation", "available")
+from flows.command_line import Command
+from flows.command_line.options import add_json, add_target
 
 
-def read_estimate(path: Path, target: Target) -> dict[str, Any]:
-    """``resources`` and ``timing`` as in a report, from a file of flows/estimate.py.
-
-    Raises:
-        ReportError: no such file, damaged, a key that is missing or wrong, or the estimate of another board.
-    """
-    try:
-        estimate = parse_json(read_text(path))
-    except OSError as error:
-        raise ReportError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise ReportError(f"{path} is damaged or not JSON: {error}") from error
-    keys = ("interval_cycles", "latency_cycles", "clock_mhz")
-    timing = {key: _number(estimate, (key,), path) for key in keys} | {"evidence": _evidence(estimate, path)}
-    return {"timing": timing, "resources": _resources(estimate, target, path)}
-
-
-def _resources(estimate: dict[str, Any], target: Target, path: Path) -> dict[str, Any]:
-    found = {}
-    given = estimate.get("resources")
-    for kind in (kind for kind in KINDS if kind != "URAM" or (isinstance(given, dict) and kind in given)):
-        used, available = (_number(estimate, ("resources", kind, key), path) for key in ("used", "available"))
-        if available != target.resources.get(kind, 0):
-            raise ReportError(
-                f"{path} is the estimate of a board with {available:,} {kind}, not of {target.name}; "
-                "give the same --target to both commands"
-            )
-        found[kind] = {
-            "used": used,
-            "evidence": _evidence(estimate["resources"][kind], path, _evidence(estimate, path)),
-        }
-    return found
-
-
-def _number(estimate: Any, place: tuple[str, ...], path: Path) -> int | float:
-    value = estimate
-    for key in place:
-        if not isinstance(value, dict) or key not in value:
-            raise ReportError(f"{path}: {'.'.join(place)} is missing; flows/estimate.py --json writes it")
-        value = value[key]
-    if type(value) not in (int, float) or not math.isfinite(value) or value < 0:
-        raise ReportError(f"{path}: {'.'.join(place)} is {str(value)[:40]!r}, not a number of at least 0")
-    return value
-
-
-def _evidence(facts: dict[str, Any], path: Path, default: str = ESTIMATED) -> str:
-    found = facts.get("evidence", default)
-    if found not in EVIDENCE:
-        raise ReportError(f"{path}: evidence is {str(found)[:40]!r}, not one of {', '.join(EVIDENCE)}")
-    return found
-
-
-def as_text(target: Target, reports: VendorReports, estimate: Path | None, rows: list[Row]) -> str:
-    """Where the figures are from, and the table."""
-    lines = [f"target       {target.name}, {target.part}", f"estimate     {_estimate_origin(estimate, rows)}"]
-    names = {"C synthesis": reports.c_synthesis, "utilization": reports.utilization, "timing": reports.timing}
-    for name, report in names.items():
-        state = getattr(report, "state", None)
-        told = (
-            f"{report.evidence}{f', {state}' if state else ''}, {report.file}" if report else "no report of it is there"
-        )
-        lines.append(f"{name:<12} {told}")
-    if reports.timing:
-        clock, slack = reports.timing.critical, reports.timing.wns_ns
-        lines.append(
-            f"slack        {'met' if slack >= 0 else 'NOT MET'}: WNS {slack:g} ns, TNS {reports.timing.tns_ns:g} ns; "
-            f"clock {clock.name} of {clock.period_ns:g} ns"
-        )
-    return "\n".join([*lines, "", *_table(rows)])
-
-
-def _estimate_origin(estimate: Path | None, rows: list[Row]) -> str:
-    words = dict.fromkeys(row.estimate.evidence for row in rows if row.estimate)
-    return f"{' and '.join(words)}, {estimate}" if estimate else "none was given; --estimate FILE"
-
-
-def _table(rows: list[Row]) -> list[str]:
-    cells = [COLUMNS, *((row.name, *(_cell(one, row) for one in row.figures), _plain(row.available)) for row in rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(COLUMNS))]
-    return [
-        "  ".join(
-            cell.rjust(width) if i else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in cells
-    ]
-
-
-def _cell(found: Figure | None, row: Row) -> str:
-    if found is None:
-        return "-"
-    if not row.is_resource or not row.available:
-        return figure(found.value)
-    return f"{figure(found.value)} ({100 * found.value / row.available:5.1f} %)"
-
-
-def _plain(value: float | None) -> str:
-    return "-" if value is None else figure(value)
+def add_options(parser: argparse.ArgumentParser) -> None:
+    add_target(parser)
+    parser.add_argument("--reports", type=Path, required=True, metavar="DIR", help="folder with the tools' reports")
+    parser.add_argument("--estimate", type=Path, metavar="FILE", help="what flows/estimate.py --json wrote")
+    add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    target = load_target(args.target)
-    reports = read_folder(args.reports)
-    check_part(reports, target)
-    estimate = read_estimate(args.estimate, target) if args.estimate else {"resources": None, "timing": None}
-    synthesis = synthesis_facts(reports)
-    rows = side_by_side(estimate["resources"], estimate["timing"], synthesis, target.resources, target.clock_mhz)
-    if args.json:
-        facts = {
-            "target": target.name,
-            "part": target.part,
-            "rows": [dataclasses.asdict(row) for row in rows],
-            "synthesis": synthesis,
-        }
-        write_whole(args.json, (json.dumps(facts, indent=2) + "\n").encode())
-    print(as_text(target, reports, args.estimate, rows))
-    return 0
+    from flows.inspection.synthesis import show_synthesis
+
+    return show_synthesis(args)
 
 
-def main(argv: list[str] | None = None) -> int:
-    parser = CommandParser("synthesis", __doc__)
-    parser.add_argument(
-        "--target", default="pynq-z2", help=f"{TARGET_HELP}: {', '.join(target_names())} (default: pynq-z2)"
-    )
-    parser.add_argument("--reports", type=Path, required=True, metavar="DIR", help="folder with the tools' reports")
-    parser.add_argument("--estimate", type=Path, metavar="FILE", help="what flows/estimate.py --json wrote")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures, modules and all")
-    args = parser.parse_args(argv)
-    return guarded("synthesis", lambda: run(args), BAD_INPUT)
-
+COMMAND = Command("synthesis", __doc__, add_options, run)
+main = COMMAND.main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -12,10 +12,10 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from brevitas_model.config import ConfigError
 from brevitas_model.models import ModelConfig, config_from_dict
+from brevitas_model.shipped import SHIPPED_RECIPES
 from hls_projects.files import parse_toml, read_text
 
 Precision = Literal["float32", "bfloat16"]
-SHIPPED_RECIPES = Path(__file__).parents[1] / "recipes"
 
 
 class Table:

@@ -18,12 +18,13 @@ from brevitas_model.config import ConfigError
 from brevitas_model.shipped import CheckpointError
 from flows.building.provenance import PACKAGES, ROOT
 from hls_projects.dataflow.engine import compiling_in_background
+from hls_projects.errors import InputError
 from hls_projects.files import cache_folder, parse_json, read_text, read_whole, write_whole
 from hls_projects.folding.folded import Folded, at_clock, restore
 from hls_projects.folding.options import FoldOptions
 from hls_projects.folding.search import fold_pipeline
 from hls_projects.lowering import lower
-from hls_projects.project.conversion import ConversionError, read_lowered
+from hls_projects.project.conversion import read_lowered
 from hls_projects.targets import Target
 
 # What decides a lowered graph and a folding besides the inputs: these packages' code, the cost model (JSON) and the
@@ -42,7 +43,7 @@ def lowered_graph(checkpoint: Path) -> ModelWrapper:
         CheckpointError, ConfigError, LoweringError: a checkpoint that has no lowered graph.
     """
     # A missing or damaged file is made again.
-    with contextlib.suppress(ConversionError):
+    with contextlib.suppress(InputError):
         return read_lowered(_lowered_path(checkpoint))
     # Imported here because torch and Brevitas take seconds to import, which a cached graph does not need.
     from brevitas_model.checkpoint import load_checkpoint

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.building.workspace import MARKER, read_marker
+from hls_projects.errors import InputError
 from hls_projects.files import parse_json, read_text, write_whole
 from hls_projects.simulation import NATIVE, REFERENCE
 
@@ -29,10 +30,6 @@ OF_THE_TOOLS = ("vendor/*/*", "*.bit", "*.hwh")
 OF_ONE_RUN = (HASHES, MARKER, "report.*", *(f"hls/{program.name}" for program in PROGRAMS), *OF_THE_TOOLS)
 # Of report.json, and of each of its stages.
 RUN_KEYS, RUN_STAGE_KEYS = ("seconds", "versions", "provenance"), ("seconds", "peak_memory_mib")
-
-
-class HashesError(Exception):
-    """A folder without hashes, or with hashes that cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ def hash_files(folder: Path) -> dict[str, str]:
     """SHA-256 of all that a build must make again, by path in its ``folder``, sorted.
 
     Raises:
-        HashesError: report.json is not JSON.
+        InputError: report.json is not JSON.
         OSError: a file that cannot be read.
     """
     paths = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
@@ -74,29 +71,29 @@ def hash_files(folder: Path) -> dict[str, str]:
 def write_hashes(folder: Path) -> None:
     """Write ``hashes.json`` into a build's ``folder``."""
     content = {"schema_version": SCHEMA_VERSION, "files": hash_files(folder)}
-    write_whole(folder / HASHES, (json.dumps(content, indent=2) + "\n").encode())
+    write_whole(folder / HASHES, json.dumps(content, indent=2) + "\n")
 
 
 def read_hashes(folder: Path) -> dict[str, str]:
     """What ``hashes.json`` in ``folder`` says, by path.
 
     Raises:
-        HashesError: no build wrote the folder, or its hashes are missing, damaged or of another version.
+        InputError: no build wrote the folder, or its hashes are missing, damaged or of another version.
     """
     if read_marker(folder) is None:
-        raise HashesError(f"{folder} is not the output of a build; name the folder given to build.py --out")
+        raise InputError(f"{folder} is not the output of a build; name the folder given to build.py --out")
     try:
         content = parse_json(read_text(folder / HASHES))
     except OSError as error:
-        raise HashesError(f"{folder / HASHES} cannot be read ({error.strerror}); build it again") from error
+        raise InputError(f"{folder / HASHES} cannot be read ({error.strerror}); build it again") from error
     except ValueError as error:
-        raise HashesError(f"{folder / HASHES} is not JSON: {error}; build it again") from error
+        raise InputError(f"{folder / HASHES} is not JSON: {error}; build it again") from error
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version != SCHEMA_VERSION:
-        raise HashesError(f"{folder / HASHES} has version {version}, this program reads version {SCHEMA_VERSION}")
+        raise InputError(f"{folder / HASHES} has version {version}, this program reads version {SCHEMA_VERSION}")
     files = content.get("files")
     if not isinstance(files, dict) or not all(isinstance(digest, str) for digest in files.values()):
-        raise HashesError(f"{folder / HASHES} has no files; build it again")
+        raise InputError(f"{folder / HASHES} has no files; build it again")
     return files
 
 
@@ -123,5 +120,5 @@ def _figures(report: Path) -> str:
             {key: value for key, value in stage.items() if key not in RUN_STAGE_KEYS} for stage in facts["stages"]
         ]
     except (ValueError, AttributeError, KeyError, TypeError) as error:
-        raise HashesError(f"{report} is not a report: {error!r}; build it again") from error
+        raise InputError(f"{report} is not a report: {error!r}; build it again") from error
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()

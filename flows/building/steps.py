@@ -6,6 +6,7 @@ import dataclasses
 import json
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,26 +25,28 @@ from flows.building import summary, tracing
 from flows.building.cached_graphs import store_folding, store_lowered
 from flows.building.deploying import DEPLOYED, VENDOR, manifest_facts, run_tools
 from flows.building.provenance import provenance, versions
-from flows.building.settings import Settings, options_of
+from flows.building.settings import Settings
 from flows.building.stages import compare_stages, mismatched_logits, sample_of, stages
-from flows.building.workspace import MARKER, WorkspaceError, read_marker
+from flows.building.workspace import MARKER, read_marker
+from flows.command_line.options import fold_options
 from flows.reporting import facts as reported
 from flows.reporting.page import render_report, wrong_images
 from flows.reporting.schema import SCHEMA_VERSION, check_report
 from flows.reporting.synthesis import synthesis_facts, vendor_files
 from hls_projects import board, simulation
+from hls_projects.errors import InputError
 from hls_projects.files import write_whole
 from hls_projects.folding.depths import check_kernels, settled_trace
 from hls_projects.folding.estimate import estimate_facts, resource_facts, timing_facts
 from hls_projects.folding.json_file import foldings_text
 from hls_projects.folding.search import fold_pipeline
-from hls_projects.graphs.qonnx_file import QonnxError, check_tidy, read_qonnx, read_tidy
+from hls_projects.graphs.qonnx_file import check_tidy, read_qonnx, read_tidy
 from hls_projects.graphs.ranges import annotate_ranges, max_bits
 from hls_projects.lowering import lower
 from hls_projects.project import pipeline
 from hls_projects.project.conversion import make_graph, read_lowered, write_project
-from hls_projects.targets import Target, TargetError, read_target, target_file
-from hls_projects.vendor_reports import VendorReportError, VendorReports, check_part, read_folder
+from hls_projects.targets import Target, read_target, target_file
+from hls_projects.vendor_reports import VendorReports, check_part, read_folder
 
 # What each step leaves: files in the folder, and facts for the report.
 PRODUCTS = {
@@ -79,7 +82,7 @@ class Build:
     tool_failure: str | None = None  # of a vendor's tool that ran, in words
 
     @classmethod
-    def open(cls, settings: Settings, folder: Path, steps: list[str]) -> Build:
+    def open(cls, settings: Settings, folder: Path, steps: Sequence[str]) -> Build:
         """Take up the build in ``folder``, without what ``steps`` are about to make anew."""
         facts = read_marker(folder) or {"seconds": {}}
         for step in steps:
@@ -99,11 +102,11 @@ class Build:
         """A file of an earlier step.
 
         Raises:
-            WorkspaceError: the step that makes it was not run.
+            InputError: the step that makes it was not run.
         """
         path = self.folder / name
         if not path.exists():
-            raise WorkspaceError(f"{self.settings.out} holds no {name}; start --from an earlier step")
+            raise InputError(f"{self.settings.out} holds no {name}; start --from an earlier step")
         return path
 
     def dataset(self) -> Dataset:
@@ -130,7 +133,7 @@ class Build:
         """What is in :meth:`vendor_folder`, of this board's part.
 
         Raises:
-            VendorReportError: they cannot be used.
+            InputError: they cannot be used.
         """
         folder = self.vendor_folder()
         if folder is None:
@@ -188,7 +191,7 @@ def export(build: Build) -> None:
     try:
         tidy = tidy_up(source)
     except Exception as error:
-        raise QonnxError(f"qonnx cannot infer shapes and fold constants of {build.settings.qonnx}: {error}") from error
+        raise InputError(f"qonnx cannot infer shapes and fold constants of {build.settings.qonnx}: {error}") from error
     check_tidy(tidy)
     tidy.save(str(build.folder / "model.qonnx.onnx"))
 
@@ -213,7 +216,7 @@ def fold_graph(build: Build) -> None:
     """Layers of lowered.onnx are merged or not, its nodes get their folding; the FIFOs get their depths."""
     lowered, settings = build.lowered(), build.settings
     target = build.target()
-    options = options_of(settings)
+    options = fold_options(settings)
     folded = fold_pipeline(lowered, target, options, settings.fifo_depths)
     if not (options.file or settings.fifo_depths):
         store_folding(lowered, target, options, folded)
@@ -309,7 +312,7 @@ def synthesise(build: Build) -> None:
         build.facts["synthesised"] = True
         try:
             build.vendor_reports()
-        except VendorReportError as error:
+        except InputError as error:
             build.facts["synthesised"] = False
             build.tool_failure = build.tool_failure or f"the tools' reports cannot be read: {error}"
 
@@ -317,13 +320,13 @@ def synthesise(build: Build) -> None:
 def _check_bitstream(build: Build) -> None:
     target = build.target()
     if build.settings.bitstream and not board.has_board_script(target):
-        raise TargetError(f"--bitstream is for a Zynq-7000; {target.name} has {target.part}")
+        raise InputError(f"--bitstream is for a Zynq-7000; {target.name} has {target.part}")
 
 
 def deploy(build: Build) -> None:
     missing = [key for key in DEPLOYED if key not in build.facts]
     if missing:
-        raise WorkspaceError(f"{build.settings.out} knows no {missing[0]}; start --from an earlier step")
+        raise InputError(f"{build.settings.out} knows no {missing[0]}; start --from an earlier step")
     dataset = build.dataset()
     test_set = {"images": dataset.images, "logits": build.logits()["csim"]}
     if dataset.labels is not None:
@@ -336,7 +339,7 @@ def report(build: Build) -> None:
     started = time.perf_counter()
     missing = [key for key in REPORTED if key not in build.facts]
     if missing:
-        raise WorkspaceError(f"{build.settings.out} knows no {missing[0]}; start --from an earlier step")
+        raise InputError(f"{build.settings.out} knows no {missing[0]}; start --from an earlier step")
     dataset, logits = build.dataset(), build.logits()
     lowered, vendor = build.lowered(), build.vendor_reports()
     files = vendor_files(vendor, build.vendor_folder()) if vendor else {}

@@ -13,15 +13,11 @@ from typing import Any
 
 from hls_projects.errors import InputError
 from hls_projects.files import locked, parse_json, read_text, replace_folder
-from hls_projects.simulation.processes import STOPPING
+from hls_projects.signals import STOPPING
 
 MARKER = "build.json"
 # Endings of the folders beside an output: of a build that is under way, and of an earlier output that is set aside.
 WORK, OLD = ".work", ".old"
-
-
-class WorkspaceError(InputError):
-    """An output folder that must not, or cannot, be written."""
 
 
 def read_marker(folder: Path) -> dict[str, Any] | None:
@@ -41,8 +37,7 @@ def workspace(out: Path, *, keep: bool) -> Iterator[Path]:
         keep: start from a copy of what ``out`` holds.
 
     Raises:
-        WorkspaceError: ``out`` cannot be written, or holds something no build wrote.
-        LockedError: another build writes to it.
+        InputError: ``out`` cannot be written, holds something no build wrote, or another build writes to it.
     """
     out = _resolved(out)
     if not _left(out, OLD):
@@ -56,7 +51,7 @@ def workspace(out: Path, *, keep: bool) -> Iterator[Path]:
             _check_output(out, keep)
             work = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=WORK, dir=out.parent))
         except OSError as error:
-            raise WorkspaceError(f"cannot write beside {out}: {error.strerror}; choose another --out") from error
+            raise InputError(f"cannot write beside {out}: {error.strerror}; choose another --out") from error
         stack.callback(shutil.rmtree, work, ignore_errors=True)
         work.chmod(0o755)
         if keep:
@@ -90,14 +85,14 @@ def _resolved(out: Path) -> Path:
     try:
         return out.resolve()
     except (OSError, RuntimeError) as error:  # a loop of links
-        raise WorkspaceError(f"{out} cannot be followed to a folder: {error}; choose another --out") from error
+        raise InputError(f"{out} cannot be followed to a folder: {error}; choose another --out") from error
 
 
 def _check_output(out: Path, keep: bool) -> None:
     if out.exists() and not (out.is_dir() and (read_marker(out) is not None or not any(out.iterdir()))):
-        raise WorkspaceError(f"{out} exists and no build wrote it; choose another --out")
+        raise InputError(f"{out} exists and no build wrote it; choose another --out")
     if keep and read_marker(out) is None:
-        raise WorkspaceError(f"{out} holds no earlier build to go on from; leave --from out")
+        raise InputError(f"{out} holds no earlier build to go on from; leave --from out")
 
 
 @contextlib.contextmanager

@@ -16,9 +16,9 @@ from types import TracebackType
 from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import SQLAlchemyError
 
-from flows.searching.errors import SearchError
 from flows.searching.ledger import Ledger
 from flows.searching.lock import lock_folder
+from hls_projects.errors import InputError
 
 DRIVER = "driver"
 # Seconds between signs of life, and the age at which a driver elsewhere counts as dead.
@@ -29,7 +29,7 @@ class Lease:
     """Held while a search is driven.
 
     Raises:
-        SearchError: another driver is at work, or ``out`` holds the trials of another study.
+        InputError: another driver is at work, or ``out`` holds the trials of another study.
     """
 
     def __init__(self, ledger: Ledger, out: Path) -> None:
@@ -59,7 +59,7 @@ class Lease:
         other = self.ledger.study.user_attrs.get(DRIVER) or {}
         age = time.time() - other.get("seen", 0.0)
         if other and other["place"] != self.place and age < GRACE:
-            raise SearchError(
+            raise InputError(
                 f"this study is driven from {other['place']}, last sign of life {age:.0f} s ago; "
                 f"wait for it, or until it has been silent for {GRACE:.0f} s"
             )

@@ -20,9 +20,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from brevitas_model.config import ConfigError, ViTConfig
 from flows.searching.cost import OBJECTIVE, Price, cost
-from flows.searching.errors import SearchError
 from flows.searching.sampler import PointSampler, point_of
 from flows.searching.storage import open_storage
+from hls_projects.errors import InputError
 from hls_projects.names import is_file_name, shown
 
 DIRECTIONS = ("maximize", "minimize")
@@ -57,7 +57,7 @@ class Ledger:
             price: of a model.
 
         Raises:
-            SearchError: an unusable database, or a study of another search.
+            InputError: an unusable database, or a study of another search.
         """
         storage = open_storage(url, make=True)
         study = optuna.create_study(
@@ -67,13 +67,13 @@ class Ledger:
         known = study.user_attrs
         if ATTRIBUTE not in known:
             if known or study.get_trials(deepcopy=False) or len(study.directions) != len(DIRECTIONS):
-                raise SearchError(f"study {name!r} was not made by flows/search.py; choose another --study")
+                raise InputError(f"study {name!r} was not made by flows/search.py; choose another --study")
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)
                 study.set_metric_names(["validation_accuracy", identity.get("objective", OBJECTIVE)])
             study.set_user_attr(ATTRIBUTE, identity | {"id": uuid.uuid4().hex})
         elif difference := _difference(known[ATTRIBUTE], identity):
-            raise SearchError(
+            raise InputError(
                 f"study {name!r} is a search of another kind: {difference}; "
                 "choose another --study, or give the options that it was started with"
             )
@@ -84,16 +84,16 @@ class Ledger:
         """A study that is there.
 
         Raises:
-            SearchError: no such database or study.
+            InputError: no such database or study.
         """
         storage = open_storage(url, make=False)
         try:
             study = optuna.load_study(storage=storage, study_name=name)
         except KeyError as error:
             names = ", ".join(sorted(optuna.get_all_study_names(storage))) or "none"
-            raise SearchError(f"there is no study {name!r} in this database; there are: {names}") from error
+            raise InputError(f"there is no study {name!r} in this database; there are: {names}") from error
         if ATTRIBUTE not in study.user_attrs:
-            raise SearchError(f"study {name!r} was not made by flows/search.py; choose another --study")
+            raise InputError(f"study {name!r} was not made by flows/search.py; choose another --study")
         return cls(storage, study)
 
     @property
@@ -185,11 +185,11 @@ def folder_of(trial: FrozenTrial) -> str:
     """The name of a trial's folder: its number, or what the study says of a trial that runs again.
 
     Raises:
-        SearchError: the study says something that is no name.
+        InputError: the study says something that is no name.
     """
     name = trial.user_attrs.get("folder", f"{trial.number:04d}")
     if not is_file_name(name):
-        raise SearchError(f"trial {trial.number} of the study names the folder {shown(str(name))!r}; it is damaged")
+        raise InputError(f"trial {trial.number} of the study names the folder {shown(str(name))!r}; it is damaged")
     return name
 
 

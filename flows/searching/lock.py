@@ -6,10 +6,10 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from flows.searching.errors import SearchError
-from hls_projects.files import locked, read_whole, write_whole
+from hls_projects.errors import InputError
+from hls_projects.files import held_folder, read_whole, write_whole
 
-LOCK, OWNER = ".lock", "driver.lock"
+OWNER = "driver.lock"
 # Bytes of the text that names an owner.
 LONGEST_OWNER = 4096
 
@@ -22,14 +22,12 @@ def lock_folder(out: Path, owner: str) -> Iterator[None]:
         owner: whose trainings these are, in words; stored in the folder.
 
     Raises:
-        LockedError: another process holds ``out``.
-        SearchError: another owner's trainings lie there.
+        InputError: another process holds ``out``, or another owner's trainings lie there.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    with locked(out / LOCK, f"another process trains in {out}; wait for it or choose another --out"):
+    with held_folder(out, f"another process trains in {out}; wait for it or choose another --out"):
         there = _owner(out / OWNER)
         if there not in ("", owner):
-            raise SearchError(f"{out} holds the trainings of {there}, not of {owner}; choose another --out")
+            raise InputError(f"{out} holds the trainings of {there}, not of {owner}; choose another --out")
         write_whole(out / OWNER, owner)
         yield
 

@@ -17,6 +17,7 @@ from brevitas_model.config import ViTConfig
 from brevitas_model.models import build_model
 from brevitas_model.training.run import carry_weights
 from flows.building.cached_graphs import code_digest, lowered_graph
+from flows.sweeping.lengths import LOSSLESS, SMALLEST, Length
 from hls_projects.dataflow import Deadlock, Network, Sizing, Trace, explain, simulate, size_fifos
 from hls_projects.dataflow.program import busy_cycles
 from hls_projects.dataflow.sizing import Depths
@@ -27,9 +28,6 @@ from hls_projects.folding.search import fold_pipeline
 from hls_projects.project import pipeline
 from hls_projects.targets import Target
 
-# Lengths of FIFOs that are no number: each FIFO as short as it can be without deadlock, or without loss of throughput.
-SMALLEST, LOSSLESS = "smallest", "lossless"
-Length = int | str
 Columns = dict[str, Any]
 
 
@@ -170,7 +168,7 @@ class Timings:
         name = " ".join(map(str, (*place, length, self.images, hardware.target.name)))
         if known.get(name, {}).get("digest") != hardware.digest:
             known[name] = {"digest": hardware.digest, "columns": hardware.measure(length, self.images)}
-            write_whole(self.path, (json.dumps(known, indent=1) + "\n").encode())
+            write_whole(self.path, json.dumps(known, indent=1) + "\n")
         return known[name]["columns"]
 
     def _read(self) -> dict[str, Any]:

@@ -6,22 +6,23 @@ import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jinja2
-from hls4ml.model.graph import ModelGraph
 
 from hls_projects import AXI_TOP, PROJECT
+from hls_projects.errors import InputError
 from hls_projects.names import tcl_word
 from hls_projects.simulation.compiler import AXI_HEADER
+
+if TYPE_CHECKING:
+    # Its import takes seconds, and the parser of a build asks this package for the steps of a script.
+    from hls4ml.model.graph import ModelGraph
 
 HERE = Path(__file__).parent
 HEADER = HERE / "axi_top.h"
 BEAT_BYTES = 8
 WORD_BYTES = 4
-
-
-class BoardError(Exception):
-    """A network, or a board, that the top level is not made for."""
 
 
 @dataclass(frozen=True)
@@ -43,15 +44,15 @@ class Packets:
         """Those of a network in hls4ml.
 
         Raises:
-            BoardError: pixels that are not uint8, or images that do not fill their last beat.
+            InputError: pixels that are not uint8, or images that do not fill their last beat.
         """
         (source,), (sink,) = graph.get_input_variables(), graph.get_output_variables()
         height, width, channels = (int(size) for size in source.shape)
         found = cls(height, width, channels, int(sink.shape[-1]))
         if source.type.precision.width != BEAT_BYTES or source.type.precision.signed:
-            raise BoardError(f"pixels are {source.type.precision}, not uint8; the top level has no packets for them")
+            raise InputError(f"pixels are {source.type.precision}, not uint8; the top level has no packets for them")
         if found.image_bytes % BEAT_BYTES:
-            raise BoardError(f"an image of {found.image_bytes} bytes does not fill beats of {BEAT_BYTES}")
+            raise InputError(f"an image of {found.image_bytes} bytes does not fill beats of {BEAT_BYTES}")
         return found
 
     @property
@@ -76,7 +77,7 @@ def write_top(graph: ModelGraph, project: Path) -> Packets:
     """Add the top level and its test bench to the HLS project of ``graph`` in the folder ``project``.
 
     Raises:
-        BoardError: as of :meth:`Packets.of`.
+        InputError: as of :meth:`Packets.of`.
     """
     packets = Packets.of(graph)
     names = {

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from hls_projects.calibration.grid import Design, Family, Point
+from hls_projects.errors import InputError
 from hls_projects.files import write_whole
 from hls_projects.rtl.synthesis import Resources
 from hls_projects.verilog.sources import hardware_text, sources
@@ -52,7 +53,7 @@ def read(family: Family, folder: Path = MEASUREMENTS) -> list[Row]:
     """The rows of a family's file; none where there is no file.
 
     Raises:
-        ValueError: another header than the family's.
+        InputError: another header than the family's.
     """
     path = path_of(family, folder)
     if not path.exists():
@@ -60,7 +61,7 @@ def read(family: Family, folder: Path = MEASUREMENTS) -> list[Row]:
     with path.open(newline="") as file:
         rows = csv.DictReader(file)
         if tuple(rows.fieldnames or ()) != _header(family):
-            raise ValueError(f"{path} has other columns than {', '.join(_header(family))}; delete it to measure anew")
+            raise InputError(f"{path} has other columns than {', '.join(_header(family))}; delete it to measure anew")
         return [_row(family, texts) for texts in rows]
 
 

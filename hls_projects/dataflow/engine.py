@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from hls_projects.dataflow.network import Network
+from hls_projects.errors import InputError
 from hls_projects.simulation.compiler import Program, compile_programs
-from hls_projects.simulation.processes import SimulationError
 
 ENGINE = Program(
     name="engine.so",
@@ -50,7 +50,7 @@ def load_library() -> ctypes.CDLL:
     """The compiled functions of ``engine.cpp``.
 
     Raises:
-        SimulationError: no g++, or an error of its.
+        InputError: no g++, or an error of its.
     """
     with tempfile.TemporaryDirectory() as folder:
         compile_programs(Path(folder), [ENGINE])
@@ -68,7 +68,7 @@ def compiling_in_background() -> Iterator[None]:
     """Compile ``engine.cpp`` in a thread beside other work; :func:`load_library` raises what may be wrong with it."""
 
     def compile_library() -> None:
-        with contextlib.suppress(SimulationError):
+        with contextlib.suppress(InputError):
             load_library()
 
     thread = threading.Thread(target=compile_library)
@@ -102,7 +102,7 @@ def run_network(
         edges: edges of the bins of ``time_by_state``, ascending; empty for none.
 
     Raises:
-        SimulationError: no g++, or an error of its.
+        InputError: no g++, or an error of its.
     """
     code = network.code
     stored, masks = _stored_cycles(depths, images * network.words_by_fifo, record)

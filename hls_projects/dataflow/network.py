@@ -11,9 +11,10 @@ import numpy as np
 
 from hls_projects.dataflow.code import Code, make_code
 from hls_projects.dataflow.program import End, Program, words
+from hls_projects.errors import InputError
 
 
-class NetworkError(ValueError):
+class NetworkError(InputError):
     """Processes and FIFOs that do not fit together, depths that do not fit the network, or a deadlock."""
 
 
@@ -78,11 +79,6 @@ class Fifo:
     def reuse_delay(self, depth: int | None) -> int:
         """Cycles from a word's read to the first cycle in which its slot takes another, with ``depth`` slots."""
         return 0 if depth == 1 and self.direct else 1
-
-
-def block_fifos(block: str, depth: int = 2) -> tuple[Fifo, Fifo]:
-    """The two FIFOs of tokens that model ``block`` with ``depth`` buffers; see :mod:`hls_projects.dataflow.program`."""
-    return Fifo(f"{block}.claimed", 0, depth), Fifo(f"{block}.filled", 0, depth)
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ def simulate(network: Network, depths: Mapping[str, int | None], images: int, *,
         record: whether to record the cycles of all words; without, it is faster and takes next to no memory.
 
     Raises:
-        SimulationError: no g++ to compile the simulation with.
+        InputError: no g++ to compile the simulation with.
     """
     plain = network.without_registers
     if plain is not network and not completes(plain, depths):

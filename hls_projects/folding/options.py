@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from hls_projects.errors import InputError
+
 FILL = 0.85
 """Largest utilization of any resource that a folding may reach by default."""
 
 
-class FoldingError(ValueError):
+class FoldingError(InputError):
     """A folding that does not fit the network, or a request that no folding fulfils."""
 
 

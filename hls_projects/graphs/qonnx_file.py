@@ -1,4 +1,4 @@
-"""Reading a QONNX file that somebody else made, and running one on many images."""
+"""Reading and checking of QONNX files, which may come from anybody, and their execution on many images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from qonnx.transformation.change_batchsize import ChangeBatchSize
 from qonnx.transformation.infer_shapes import InferShapes
 
 from hls_projects.errors import InputError
-from hls_projects.graphs.onnx_file import OnnxFileError, check_attributes, named, read_onnx
+from hls_projects.graphs.onnx_file import check_attributes, named, read_onnx
 from hls_projects.names import shown
 
 QUANTIZERS = ("Quant", "FloatQuant", "BipolarQuant", "Trunc")
@@ -24,11 +24,7 @@ QUANTIZER_INPUTS = {"Quant": 4, "FloatQuant": 6, "BipolarQuant": 2, "Trunc": 4}
 WIDTHS = {"Quant": {3: (1, 32)}, "FloatQuant": {2: (0, 8), 3: (0, 23), 4: (-255, 255)}}
 # Elements of a tensor, and of all of them.
 LARGEST_TENSOR, LARGEST_GRAPH = 1 << 26, 1 << 28
-CHUNK = 50
-
-
-class QonnxError(InputError):
-    """A file that is no QONNX model of an image classifier."""
+BATCH = 50
 
 
 def read_qonnx(path: Path, image_shape: tuple[int, int, int]) -> ModelWrapper:
@@ -38,7 +34,7 @@ def read_qonnx(path: Path, image_shape: tuple[int, int, int]) -> ModelWrapper:
         image_shape: (height, width, channels) that its input must have after a batch of one.
 
     Raises:
-        QonnxError: no such file, or one that breaks a rule of ONNX; not one input and output, a dynamic or other
+        InputError: no such file, or one that breaks a rule of ONNX; not one input and output, a dynamic or other
             shape, a quantizer with too few inputs or wrong attributes, an operator of a foreign domain.
     """
     model = _read(path)
@@ -46,12 +42,12 @@ def read_qonnx(path: Path, image_shape: tuple[int, int, int]) -> ModelWrapper:
     constants = {tensor.name for tensor in graph.initializer}
     inputs = [port for port in graph.input if port.name not in constants]
     if len(inputs) != 1 or len(graph.output) != 1:
-        raise QonnxError(f"{path} has {len(inputs)} inputs and {len(graph.output)} outputs; one of each is supported")
+        raise InputError(f"{path} has {len(inputs)} inputs and {len(graph.output)} outputs; one of each is supported")
     shape = [dim.dim_value for dim in inputs[0].type.tensor_type.shape.dim]
     if shape != [1, *image_shape]:
         dims = inputs[0].type.tensor_type.shape.dim
         found = ", ".join(shown(str(dim.dim_value or dim.dim_param or "?")) for dim in dims)
-        raise QonnxError(f"{path}: input {shown(inputs[0].name)} has shape [{found}], not {[1, *image_shape]}")
+        raise InputError(f"{path}: input {shown(inputs[0].name)} has shape [{found}], not {[1, *image_shape]}")
     return ModelWrapper(model)
 
 
@@ -59,7 +55,7 @@ def read_tidy(path: Path) -> ModelWrapper:
     """The QONNX graph that an earlier step left in a file.
 
     Raises:
-        QonnxError: no such file, or not such a graph.
+        InputError: no such file, or not such a graph.
     """
     model = ModelWrapper(_read(path))
     check_tidy(model)
@@ -67,10 +63,7 @@ def read_tidy(path: Path) -> ModelWrapper:
 
 
 def _read(path: Path) -> ModelProto:
-    try:
-        model = read_onnx(path, CUSTOM, standard=True)
-    except OnnxFileError as error:
-        raise QonnxError(str(error)) from error
+    model = read_onnx(path, CUSTOM, standard=True)
     for node in (node for node in model.graph.node if node.domain):
         _check_quantizer(path, node)
     return model
@@ -79,18 +72,18 @@ def _read(path: Path) -> ModelProto:
 def _check_quantizer(path: Path, node: NodeProto) -> None:
     needed = QUANTIZER_INPUTS[node.op_type]
     if len(node.input) < needed or not all(node.input[:needed]):
-        raise QonnxError(f"{path}: {named(node)} has not the {needed} inputs of its kind")
+        raise InputError(f"{path}: {named(node)} has not the {needed} inputs of its kind")
     try:
         check_attributes(node)
-    except OnnxFileError as error:
-        raise QonnxError(f"{path}: {error}") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
 def check_tidy(model: ModelWrapper) -> None:
-    """See that a graph whose shapes were inferred and whose constants were folded can be worked with.
+    """Check a graph whose shapes were inferred and whose constants were folded.
 
     Raises:
-        QonnxError: a tensor without a shape or of an absurd size, a quantizer of an absurd width.
+        InputError: a tensor without a shape or of an absurd size, a quantizer of an absurd width.
     """
     graph = model.graph
     shapes = {
@@ -105,27 +98,35 @@ def check_tidy(model: ModelWrapper) -> None:
             total += size
             if not 0 < size <= LARGEST_TENSOR or total > LARGEST_GRAPH:
                 found = shapes.get(name, "none")
-                raise QonnxError(f"{named(node)} makes a tensor of shape {found}, which is unknown or too large")
+                raise InputError(f"{named(node)} makes a tensor of shape {found}, which is unknown or too large")
         for index, (low, high) in WIDTHS.get(node.op_type, {}).items():
             value = model.get_initializer(node.input[index])
             if value is not None and not bool(((value >= low) & (value <= high)).all()):
-                raise QonnxError(f"{named(node)}: {shown(node.input[index])} must be {low} to {high}")
+                raise InputError(f"{named(node)}: {shown(node.input[index])} must be {low} to {high}")
 
 
 def batched(model: ModelWrapper, size: int) -> ModelWrapper:
-    """The same graph for ``size`` images at once."""
+    """A copy of ``model`` with a batch of ``size`` images."""
     return model.transform(ChangeBatchSize(size)).transform(InferShapes())
 
 
 def run_images(
     model: ModelWrapper, images: np.ndarray, progress: Callable[[int], None] = lambda done: None
 ) -> np.ndarray:
-    """Execute a QONNX or lowered graph, by qonnx, on uint8 (N, H, W, C) images: float32 (N, classes)."""
+    """Execute a QONNX or lowered graph by qonnx.
+
+    Args:
+        images: uint8 (N, H, W, C).
+        progress: called with the number of finished images.
+
+    Returns:
+        float32 (N, classes).
+    """
     source, sink = model.graph.input[0].name, model.graph.output[0].name
     graphs: dict[int, ModelWrapper] = {}
     results = []
-    for start in range(0, len(images), CHUNK):
-        part = images[start : start + CHUNK].astype(np.float32)
+    for start in range(0, len(images), BATCH):
+        part = images[start : start + BATCH].astype(np.float32)
         if len(part) not in graphs:
             graphs[len(part)] = batched(model, len(part))
         results.append(execute_onnx(graphs[len(part)], {source: part})[sink])

@@ -11,9 +11,10 @@ from typing import ClassVar
 import numpy as np
 from qonnx.core.datatype import BaseDataType
 
-from hls_projects.cost import Cost, CostError, Demand, resources
+from hls_projects.cost import Cost, Demand, resources
 from hls_projects.dataflow.patterns import Stage
 from hls_projects.dataflow.program import busy_cycles
+from hls_projects.errors import InputError
 from hls_projects.integer import smallest_dtype
 from hls_projects.operators.checks import check_positive
 from hls_projects.operators.qonnx_node import DOMAIN, Folding, QonnxNode
@@ -144,13 +145,13 @@ class HardwareOperator(QonnxNode):
         """Cycles between images, and resources by the calibration (:mod:`hls_projects.cost`).
 
         Raises:
-            CostError: the operator was not calibrated.
+            InputError: the operator was not calibrated.
         """
         return Cost(self.cycles(), resources(self.demand()))
 
     def demand(self) -> Demand:
         """What the resources of the Verilog module follow from; cheap, because a solver asks for every folding."""
-        raise CostError(f"{type(self).__name__} does not declare what its resources follow from")
+        raise InputError(f"{type(self).__name__} does not declare what its resources follow from")
 
     def macs(self) -> int:
         """Multiply-accumulates of its matrix product for one image; 0 where it has none."""

@@ -20,6 +20,7 @@ from hls4ml.model.layers import Input, Layer
 
 from hls_projects import PROJECT
 from hls_projects.dataflow.sizing import Depths
+from hls_projects.errors import InputError
 from hls_projects.names import is_identifier
 from hls_projects.operators import HardwareOperator
 from hls_projects.project.pipeline import CLONE, PORT_DEPTH
@@ -28,10 +29,6 @@ from hls_projects.verilog.twin import LIBRARY, Twin
 
 TEMPLATES = Path(__file__).parent / "templates"
 SOURCES, MEMORIES, FILES = "sources", "memories", "files.f"
-
-
-class AssemblyError(Exception):
-    """A graph of which no complete model in Verilog can be made."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +124,7 @@ class Assembly:
             depths: of all FIFOs but those at the core's ports.
 
         Raises:
-            AssemblyError: a layer without a twin, or one of a type or folding that its twin lacks; a FIFO
+            InputError: a layer without a twin, or one of a type or folding that its twin lacks; a FIFO
                 without a depth; a name that Verilog does not allow.
         """
         layers = list(graph.get_layers())
@@ -147,12 +144,12 @@ class Assembly:
         return found
 
     def check_names(self) -> None:
-        """Raise AssemblyError for a name that Verilog does not allow, or that two parts share."""
+        """Raise InputError for a name that Verilog does not allow, or that two parts share."""
         parts = [*self.fifos, *self.forks, *self.instances]
         named = [part.name for part in parts]
         wrong = [name for name in named if not is_identifier(name, generated=True) or named.count(name) > 1]
         if wrong:
-            raise AssemblyError(f"{wrong[0]!r} is not a name in Verilog, or two parts have it")
+            raise InputError(f"{wrong[0]!r} is not a name in Verilog, or two parts have it")
 
     def sources(self) -> list[Path]:
         """Files of all modules but the top one."""
@@ -177,7 +174,7 @@ def write_rtl(graph: ModelGraph, depths: Depths, folder: Path) -> Assembly:
     """Write the Verilog of ``graph`` into ``folder``, which is made, or emptied of an earlier one.
 
     Raises:
-        AssemblyError: as of :meth:`Assembly.of`; nothing is written.
+        InputError: as of :meth:`Assembly.of`; nothing is written.
     """
     assembly = Assembly.of(graph, depths)
     files = {f"{assembly.core.name}.v": assembly.top()}
@@ -201,11 +198,11 @@ def _fork(layer: Layer) -> Fork:
 def _instance(layer: Layer) -> Instance:
     operator = layer.get_attr("operator")
     if operator is None:
-        raise AssemblyError(f"layer {layer.name} is a {layer.class_name}, which has no twin in Verilog")
+        raise InputError(f"layer {layer.name} is a {layer.class_name}, which has no twin in Verilog")
     try:
         twin = operator.twin()
     except (NotImplementedError, ValueError) as error:
-        raise AssemblyError(f"layer {layer.name}: {error}") from error
+        raise InputError(f"layer {layer.name}: {error}") from error
     names = [layer.get_input_variable(name).name for name in layer.inputs]
     return Instance(layer.name, operator, twin, _ports(names), layer.get_output_variable().name)
 
@@ -222,5 +219,5 @@ def _width(variable) -> int:  # noqa: ANN001
 
 def _depth(name: str, depths: Depths) -> int:
     if name not in depths:
-        raise AssemblyError(f"FIFO {name} has no depth")
+        raise InputError(f"FIFO {name} has no depth")
     return int(depths[name])

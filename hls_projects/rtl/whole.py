@@ -15,9 +15,10 @@ from dataclasses import asdict
 from hls_projects import cost
 from hls_projects.calibration.grid import Design
 from hls_projects.calibration.table import digest
+from hls_projects.errors import InputError
 from hls_projects.files import cache_folder, parse_json, read_text, write_whole
 from hls_projects.rtl.assembly import Assembly
-from hls_projects.rtl.synthesis import Resources, SynthesisError, synthesise
+from hls_projects.rtl.synthesis import Resources, synthesise
 from hls_projects.verilog.sources import sources
 from hls_projects.verilog.twin import LIBRARY, Twin
 
@@ -45,7 +46,7 @@ def synthesised(
         progress: is told how many of how many different parts are done.
 
     Raises:
-        SynthesisError: Yosys is missing or refuses a part.
+        InputError: Yosys is missing or refuses a part.
     """
     keys = {name: digest(design) for name, design in parts.items()}
     different = {keys[name]: design for name, design in parts.items()}
@@ -66,7 +67,7 @@ def estimated(design: Design) -> cost.Resources:
     """What the cost model says.
 
     Raises:
-        CostError: the part was not calibrated.
+        InputError: the part was not calibrated.
     """
     return cost.resources(design.demand)
 
@@ -92,5 +93,5 @@ def _cached(key: str, design: Design) -> Resources:
 def _version() -> str:
     yosys = shutil.which("yosys")
     if yosys is None:
-        raise SynthesisError("no yosys on the path; install it (Debian and Ubuntu: apt-get install yosys)")
+        raise InputError("no yosys on the path; install it (Debian and Ubuntu: apt-get install yosys)")
     return subprocess.run([yosys, "-V"], capture_output=True, text=True, check=False).stdout.strip()

@@ -6,14 +6,12 @@ two simulations.
 
 from hls_projects.simulation.compiler import Program, compile_programs, compiler
 from hls_projects.simulation.native import NATIVE, simulate_native
-from hls_projects.simulation.processes import SimulationError
 from hls_projects.simulation.reference import REFERENCE, read_trace, simulate_reference, write_vectors
 
 __all__ = [
     "NATIVE",
     "REFERENCE",
     "Program",
-    "SimulationError",
     "compile_programs",
     "compiler",
     "read_trace",

@@ -13,8 +13,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hls_projects.errors import InputError
 from hls_projects.files import cache_folder, write_whole
-from hls_projects.simulation.processes import SimulationError, signals_held
+from hls_projects.signals import signals_held
 
 CACHED_PROGRAMS = 64
 # Stand-ins for headers that Vitis HLS brings along: hls::stream_of_blocks, and ap_axiu, a beat of AXI4-Stream.
@@ -45,11 +46,11 @@ def compiler() -> str:
     """Path of g++.
 
     Raises:
-        SimulationError: none is installed.
+        InputError: none is installed.
     """
     path = shutil.which("g++")
     if path is None:
-        raise SimulationError("no g++ on the path; install one (Debian and Ubuntu: apt-get install g++)")
+        raise InputError("no g++ on the path; install one (Debian and Ubuntu: apt-get install g++)")
     return path
 
 
@@ -64,7 +65,7 @@ def compile_programs(project: Path, programs: Iterable[Program]) -> None:
     A program that was compiled before from the same preprocessed source, flags and compiler comes from the cache.
 
     Raises:
-        SimulationError: no g++, or an error of its.
+        InputError: no g++, or an error of its.
     """
     gxx = compiler()
     missing = {}
@@ -116,8 +117,8 @@ def _end(process: subprocess.Popen) -> None:
     process.stderr.close()
 
 
-def _compile_error(errors: str) -> SimulationError:
-    return SimulationError(f"g++ cannot compile a simulation: {errors[:2000].strip()}")
+def _compile_error(errors: str) -> InputError:
+    return InputError(f"g++ cannot compile a simulation: {errors[:2000].strip()}")
 
 
 def _from_cache(key: str, program: Path) -> bool:

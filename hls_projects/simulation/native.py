@@ -57,7 +57,7 @@ def simulate_native(
         Logit codes, int64 (N, n_logits), and the largest resident memory of a worker in KiB.
 
     Raises:
-        SimulationError: a worker that crashed, hung, was killed or left images out; names the image it was at.
+        InputError: a worker that crashed, hung, was killed or left images out; names the image it was at.
     """
     work = work.resolve()
     work.mkdir(parents=True, exist_ok=True)

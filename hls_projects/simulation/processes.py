@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from hls_projects.errors import InputError
+from hls_projects.signals import signals_held
+
 POLL_SECONDS = 0.2
 IMAGE_TIMEOUT = 120.0
 Progress = Callable[[int], None]
-# Ctrl-C, the wish of another process, and the end of the terminal.
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class SimulationError(Exception):
-    """A simulation that could not be compiled or did not complete."""
 
 
 @dataclass(frozen=True)
@@ -56,16 +51,14 @@ class Worker:
         """Check a process that ended with ``status``.
 
         Raises:
-            SimulationError: a status other than 0, or fewer results than images.
+            InputError: a status other than 0, or fewer results than images.
         """
         if status:
             ending = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with {status}"
             said = self.log("stderr").read_text(errors="replace")[-500:].strip() or "no message"
-            raise SimulationError(f"the C-simulation {ending} at image {self.first + self.done()}: {said}")
+            raise InputError(f"the C-simulation {ending} at image {self.first + self.done()}: {said}")
         if self.done() != self.count:
-            raise SimulationError(
-                f"the C-simulation gave {self.done()} of {self.count} results from image {self.first} on"
-            )
+            raise InputError(f"the C-simulation gave {self.done()} of {self.count} results from image {self.first} on")
 
 
 def split(count: int, workers: int | None = None) -> list[np.ndarray]:
@@ -81,7 +74,7 @@ def run_workers(workers: Sequence[Worker], progress: Progress, timeout: float = 
         timeout: seconds without a finished image after which a worker counts as hanging.
 
     Raises:
-        SimulationError: a worker that crashed, hung, was killed or left images out; the others are ended.
+        InputError: a worker that crashed, hung, was killed or left images out; the others are ended.
     """
     running: list[subprocess.Popen] = []
     try:
@@ -107,36 +100,8 @@ def _watch(workers: Sequence[Worker], running: Sequence[subprocess.Popen], progr
             if done != seen[index][0]:
                 seen[index] = (done, time.monotonic())
             elif time.monotonic() - seen[index][1] > timeout:
-                raise SimulationError(
-                    f"the C-simulation has not finished image {worker.first + done} within {timeout:g} s"
-                )
+                raise InputError(f"the C-simulation has not finished image {worker.first + done} within {timeout:g} s")
         progress(sum(worker.done() for worker in workers))
         if None not in states:
             return
         time.sleep(POLL_SECONDS)
-
-
-def interrupt_on_signals() -> None:
-    """Let every signal of :data:`STOPPING` end the program as Ctrl-C does, so that it tidies up first."""
-    for number in STOPPING:
-        if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, signal.default_int_handler)
-
-
-@contextlib.contextmanager
-def signals_held() -> Iterator[None]:
-    """Delay SIGINT and SIGTERM until a process that is started here is recorded, and so can be ended."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # Python delivers signals to the main thread only
-        return
-    held: list[int] = []
-    # A signal that is ignored, as SIGHUP by nohup, stays so.
-    numbers = [number for number in STOPPING if signal.getsignal(number) != signal.SIG_IGN]
-    handlers = [signal.signal(number, lambda number, frame: held.append(number)) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, handlers, strict=True):
-            signal.signal(number, handler)
-    if held:
-        raise KeyboardInterrupt

@@ -49,7 +49,7 @@ def simulate_reference(
         Logit codes, int64 (N, classes).
 
     Raises:
-        SimulationError: a worker that crashed, hung or left images out.
+        InputError: a worker that crashed, hung or left images out.
     """
     started = [
         reference_worker(project, work / f"worker{index}", pixels[part], predictions[part], int(part[0]))

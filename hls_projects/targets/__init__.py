@@ -9,13 +9,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
-
-from jsonschema import Draft202012Validator, ValidationError
+from typing import TYPE_CHECKING, Any
 
 from hls_projects.errors import InputError
 from hls_projects.files import parse_toml, read_text
 from hls_projects.names import is_file_name, shown
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator, ValidationError
 
 FOLDER = Path(__file__).parent
 SCHEMA = FOLDER / "target.schema.json"
@@ -24,10 +25,6 @@ LARGEST_FILE = 1 << 20
 TARGET_HELP = f"name of a board, or the path of its {SUFFIX} file"
 # What is said where several things are wrong: a misspelled key is also a missing one.
 ORDER = ("additionalProperties", "required")
-
-
-class TargetError(InputError):
-    """An unknown board or a wrong board file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,21 +71,21 @@ def target_file(name: str) -> Path:
         name: one of :func:`target_names`, or the path of a file that ends in ``.toml``.
 
     Raises:
-        TargetError: no such board (the message lists the known) or no such file, or another board than the known
+        InputError: no such board (the message lists the known) or no such file, or another board than the known
             one of its name.
     """
     if name in target_names():
         return FOLDER / f"{name}{SUFFIX}"
     path = Path(name)
     if path.suffix != SUFFIX:
-        raise TargetError(
+        raise InputError(
             f"unknown target {shown(name)!r}; known targets: {', '.join(target_names())}; "
             f"or give the path of a {SUFFIX} file"
         )
     if not path.is_file():
-        raise TargetError(f"target {name} does not exist; known targets: {', '.join(target_names())}")
+        raise InputError(f"target {name} does not exist; known targets: {', '.join(target_names())}")
     if path.stem in target_names() and not path.samefile(FOLDER / path.name):
-        raise TargetError(f"target {name} has the name of a known target; rename the file")
+        raise InputError(f"target {name} has the name of a known target; rename the file")
     return path
 
 
@@ -96,7 +93,7 @@ def load_target(name: str) -> Target:
     """The board called ``name``, or that of the file ``name``.
 
     Raises:
-        TargetError: as :func:`target_file` and :func:`read_target`.
+        InputError: as :func:`target_file` and :func:`read_target`.
     """
     path = target_file(name)
     return read_target(path, path.stem)
@@ -106,20 +103,20 @@ def read_target(path: Path, name: str) -> Target:
     """The board in the file ``path``, under the ``name``.
 
     Raises:
-        TargetError: the file is no TOML, or the key in it that is unknown, missing or of a wrong type.
+        InputError: the file is no TOML, or the key in it that is unknown, missing or of a wrong type.
     """
     file = f"targets/{path.name}" if path.parent == FOLDER else shown(str(path))
     if not is_file_name(name):
-        raise TargetError(f"{file}: a target is named with letters, digits, and . _ + = -; rename the file")
+        raise InputError(f"{file}: a target is named with letters, digits, and . _ + = -; rename the file")
     try:
         facts = parse_toml(read_text(path, LARGEST_FILE))
     except OSError as error:
-        raise TargetError(f"{file} cannot be read: {error.strerror}") from error
+        raise InputError(f"{file} cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise TargetError(f"{file} is not TOML: {error}") from error
+        raise InputError(f"{file} is not TOML: {error}") from error
     wrong = _complaint(facts)
     if wrong:
-        raise TargetError(f"{file}: key {wrong}")
+        raise InputError(f"{file}: key {wrong}")
     return Target(
         name=name,
         part=facts["part"],
@@ -134,6 +131,9 @@ def read_target(path: Path, name: str) -> Target:
 
 @cache
 def _validator() -> Draft202012Validator:
+    # Not at the top: parsers of commands need no more of this module than the names of the boards.
+    from jsonschema import Draft202012Validator
+
     return Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from hls_projects import AXI_TOP, PROJECT
+from hls_projects.errors import InputError
 from hls_projects.simulation.compiler import AXI_HEADER, BLOCKS_HEADER, Program
 from hls_projects.simulation.native import NATIVE_TYPES
-from hls_projects.simulation.processes import SimulationError
 
 HERE = Path(__file__).parent
 SOURCES = (f"firmware/{PROJECT}.cpp", f"firmware/{AXI_TOP}.cpp")
@@ -71,7 +71,7 @@ def run_bench(project: Path, program: Program, depths: Path | None = None, timeo
         depths: file of the FIFOs' depths, for :data:`AXI_BOUNDED`.
 
     Raises:
-        SimulationError: it takes longer than ``timeout`` seconds.
+        InputError: it takes longer than ``timeout`` seconds.
     """
     env = {**os.environ, **({"FIFO_DEPTHS": str(depths)} if depths else {})}
     try:
@@ -80,7 +80,7 @@ def run_bench(project: Path, program: Program, depths: Path | None = None, timeo
             cwd=project, env=env, capture_output=True, text=True, timeout=timeout, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
-        raise SimulationError(f"the test bench of {AXI_TOP} hangs: no end within {timeout:g} s") from error
+        raise InputError(f"the test bench of {AXI_TOP} hangs: no end within {timeout:g} s") from error
     found = re.findall(
         r"^case (.+): (\d+) packets, (\d+) calls, (\d+) images out, (\d+) wrong$", run.stdout, re.MULTILINE
     )
@@ -100,10 +100,10 @@ class AxiCore:
         """Send a packet, with TLAST on its last beat or without; returns the packets that come out.
 
         Raises:
-            SimulationError: the core ended, or ``data`` is not a whole number of beats.
+            InputError: the core ended, or ``data`` is not a whole number of beats.
         """
         if not data or len(data) % 8:
-            raise SimulationError(f"{len(data)} bytes are not a whole number of beats")
+            raise InputError(f"{len(data)} bytes are not a whole number of beats")
         beats = np.zeros(len(data) // 8, BEAT)
         beats["data"] = np.frombuffer(data, "<u8")
         beats["last"][-1] = last
@@ -122,12 +122,12 @@ class AxiCore:
         assert self._process.stdout
         found = self._process.stdout.read(dtype.itemsize * count)
         if len(found) != dtype.itemsize * count:
-            raise SimulationError(f"the top level ended with {self._process.wait()}")
+            raise InputError(f"the top level ended with {self._process.wait()}")
         return np.frombuffer(found, dtype)
 
 
 def _packets(beats: np.ndarray) -> Sequence[bytes]:
     ends = np.flatnonzero(beats["last"]) + 1
     if len(beats) and (not len(ends) or ends[-1] != len(beats)):
-        raise SimulationError("a result has no TLAST")
+        raise InputError("a result has no TLAST")
     return [part["data"].tobytes() for part in np.split(beats, ends) if len(part)]

@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from hls_projects import PROJECT
+from hls_projects.errors import InputError
 from hls_projects.simulation.compiler import Program
 from hls_projects.simulation.native import CODE, DRIVER, NATIVE_TYPES
-from hls_projects.simulation.processes import IMAGE_TIMEOUT, SimulationError
+from hls_projects.simulation.processes import IMAGE_TIMEOUT
 
 BOUNDED_TYPES = Path(__file__).parent / "bounded_types"
 DEADLOCK_STATUS = 5
@@ -46,7 +47,7 @@ def simulate_bounded(
         Logit codes, int64 (N, n_logits); None after a deadlock.
 
     Raises:
-        SimulationError: the program crashed, or took longer than :data:`IMAGE_TIMEOUT`.
+        InputError: the program crashed, or took longer than :data:`IMAGE_TIMEOUT`.
     """
     work = work.resolve()
     work.mkdir(parents=True, exist_ok=True)
@@ -65,9 +66,9 @@ def simulate_bounded(
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise SimulationError(f"the C-simulation with bounded FIFOs took longer than {IMAGE_TIMEOUT:g} s") from error
+        raise InputError(f"the C-simulation with bounded FIFOs took longer than {IMAGE_TIMEOUT:g} s") from error
     if run.returncode == DEADLOCK_STATUS and run.stderr.startswith("deadlock:"):
         return None
     if run.returncode:
-        raise SimulationError(f"the C-simulation with bounded FIFOs ended with {run.returncode}: {run.stderr[-500:]}")
+        raise InputError(f"the C-simulation with bounded FIFOs ended with {run.returncode}: {run.stderr[-500:]}")
     return np.fromfile(results, CODE).astype(np.int64).reshape(-1, n_logits)

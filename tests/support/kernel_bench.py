@@ -128,7 +128,7 @@ def cached_source(source: Path, config: str) -> Path:
 
     Raises:
         BenchError: what the compiler says.
-        SimulationError: no compiler.
+        InputError: no compiler.
     """
     folder = Path(tempfile.mkdtemp(dir=_scratch()))
     (folder / "config.h").write_text(config)
@@ -149,7 +149,7 @@ def compile_cpp(types: IntegerTypes, arguments: Sequence[str]) -> None:
 
     Raises:
         BenchError: what it says.
-        SimulationError: there is none.
+        InputError: there is none.
     """
     command = [compiler(), *FLAGS, *types.flags, *arguments]
     run = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)

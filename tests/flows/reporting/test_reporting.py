@@ -27,7 +27,8 @@ from qonnx.core.modelwrapper import ModelWrapper
 from brevitas_model.checkpoint import load_checkpoint
 from flows.reporting import facts, formatting, views
 from flows.reporting.page import render_report, wrong_images
-from flows.reporting.schema import ReportError, check_report, load_schema, read_report
+from flows.reporting.schema import check_report, load_schema, read_report
+from hls_projects.errors import InputError
 from hls_projects.files import write_whole
 from hls_projects.graphs.ranges import analyse_ranges
 from hls_projects.targets import load_target
@@ -113,7 +114,7 @@ def test_every_tensor_has_its_range(qonnx: ModelWrapper):
 def test_a_graph_without_ranges_is_refused(qonnx: ModelWrapper):
     del qonnx.graph.metadata_props[:]
     del qonnx.model.metadata_props[:]
-    with pytest.raises(ReportError, match="carries no ranges; start --from ranges"):
+    with pytest.raises(InputError, match="carries no ranges; start --from ranges"):
         facts.tensor_facts(qonnx)
 
 
@@ -199,7 +200,7 @@ def test_reports_are_accepted(make):
 
 
 def refused(report: Any) -> str:
-    with pytest.raises(ReportError) as caught:
+    with pytest.raises(InputError) as caught:
         check_report(report)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 500
     return str(caught.value)
@@ -277,7 +278,7 @@ def test_other_json_is_refused(document):
 
 
 def read_refused(path: Path) -> str:
-    with pytest.raises(ReportError) as caught:
+    with pytest.raises(InputError) as caught:
         read_report(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
     return str(caught.value)

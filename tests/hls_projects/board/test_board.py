@@ -14,8 +14,9 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from flows.building.summary import logit_scale
 from hls_projects import simulation
-from hls_projects.board import BoardError, Packets
+from hls_projects.board import Packets
 from hls_projects.board.top import HEADER
+from hls_projects.errors import InputError
 from hls_projects.project import lint
 from hls_projects.simulation.compiler import BLOCKS_HEADER
 from tests.support.axi_simulation import (
@@ -285,5 +286,5 @@ def test_images_that_do_not_fill_a_beat_are_refused():
         get_input_variables = staticmethod(lambda: [Variable(3, 3, 3)])
         get_output_variables = staticmethod(lambda: [Variable(10)])
 
-    with pytest.raises(BoardError, match="an image of 27 bytes does not fill beats of 8"):
+    with pytest.raises(InputError, match="an image of 27 bytes does not fill beats of 8"):
         Packets.of(Graph)
