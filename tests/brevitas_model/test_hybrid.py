@@ -119,7 +119,7 @@ def test_weight_codes_stay_visible(exported: tuple[HybridTransformer, ModelWrapp
 
 def test_a_build_ends_at_the_first_convolution(exported: tuple[HybridTransformer, ModelWrapper]):
     with pytest.raises(
-        LoweringError, match=r"^no hardware operator carries out Conv \(node stages_0_entry_conv_Conv\)$"
+        LoweringError, match=r"^no hardware operator implements Conv \(node stages_0_entry_conv_Conv\)$"
     ):
         lower(exported[1])
 

@@ -245,7 +245,7 @@ def test_overrides_reach_into_stages():
         ("model.stages.-1.depth=2", "-1 is no table"),
         ("model.stages.depth=2", "stages is no table, but a list, of whose tables a number names one"),
         ("model.stages.0.depth.x=2", "depth is no table"),
-        ("model.stages.0.depth=two", r"stages\[0\].depth must be an integer of 0 to 4096, not 'two'"),
+        ("model.stages.0.depth=two", r"stages\[0\].depth must be an integer of 0 to 64, not 'two'"),
         ("model.stages=3", "stages must be a list of tables, one a stage, not 3"),
     ],
 )
