@@ -53,7 +53,7 @@ CHOICES = {
         depthwise_format="pot6", stream_bits=9,
     ),
     "overlapping-patches-class-token": hybrid_config(
-        TOKENS | OVERLAPPING | {"embed_dim": 8}, TOKENS | {"depth": 2}, global_pool="token", weight_scaling="tensor",
+        TOKENS | OVERLAPPING | {"embed_dim": 8, "depth": 0}, TOKENS, global_pool="token", weight_scaling="tensor",
     ),
     "class-token-with-positions": hybrid_config(
         CONV_STAGE | {"depth": 2}, TOKENS | {"position_embedding": True}, global_pool="token", stream_bits=10,
