@@ -392,9 +392,9 @@ def test_a_state_with_damaged_tensors(tmp_path: Path):
     tensors, metadata = read_tensors(state)
     name = next(name for name in tensors if name.startswith("optimizer."))
     for wrong in (
-        {"optimizer.99999.exp_avg": tensors[name]},
-        {"optimizer.x": tensors[name]},
-        {"model.more": tensors[name]},
+        {"optimizer.99999.exp_avg": tensors[name].clone()},
+        {"optimizer.x": tensors[name].clone()},
+        {"model.more": tensors[name].clone()},
     ):
         write_tensors(state, tensors | wrong, metadata)
         with pytest.raises(CheckpointError, match="holds a damaged state"):
