@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from brevitas_model.codes import format_of, pack_bits, pack_weight, unpack_bits, unpack_weight
+from brevitas_model.config import ConfigError
 from brevitas_model.models import build_model, config_from_dict, config_to_json
 from brevitas_model.shipped import CheckpointError
 from hls_projects.files import check_readable, parse_json, replacing
@@ -93,7 +94,7 @@ def load_checkpoint(path: Path) -> tuple[nn.Module, dict[str, Any]]:
         raise CheckpointError(
             f"checkpoint {path} carries no model configuration; use one that flows/train.py made"
         ) from error
-    except (ValueError, TypeError) as error:
+    except (ConfigError, TypeError, ValueError) as error:
         raise CheckpointError(f"checkpoint {path} carries an invalid configuration: {error}") from error
     model = build_model(config)
     try:

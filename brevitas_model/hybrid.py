@@ -153,7 +153,7 @@ class AttentionBlocks(nn.Module):
         rows = tokens.num_tokens if stage.position_embedding else self.prefix
         if rows:
             self.pos_embed = nn.Parameter(torch.empty(1, rows, tokens.embed_dim))
-            self.padded_rows = tokens.num_tokens - rows
+            self.register_buffer("others", torch.zeros(1, tokens.num_tokens - rows, tokens.embed_dim), persistent=False)
             self.pos_quant = quantizers.activation(config, bits=config.stream_bits)
             self.token_quant = quantizers.activation(config, bits=config.stream_bits)
             nn.init.trunc_normal_(self.pos_embed, std=0.02)
@@ -172,7 +172,7 @@ class AttentionBlocks(nn.Module):
         """Prepend the class token and add the positions, as far as there are any, (B, patches, D) -> (B, T, D)."""
         if self.prefix:
             x = F.pad(x, (0, 0, 1, 0))
-        rows = F.pad(self.pos_embed, (0, 0, 0, self.padded_rows)) if self.padded_rows else self.pos_embed
+        rows = torch.cat([self.pos_embed, self.others], dim=1) if self.others.numel() else self.pos_embed
         return self.token_quant(x + self.pos_quant(rows))
 
 

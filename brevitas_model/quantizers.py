@@ -99,7 +99,7 @@ def conv(
     if not config.quantized:
         return nn.Conv2d(in_channels, out_channels, kernel_size, bias=bias, **geometry)
     weight_format = config.weight_format
-    if geometry.get("groups", 1) == in_channels and config.depthwise_format != "same":
+    if geometry.get("groups", 1) > 1 and config.depthwise_format != "same":
         weight_format = config.depthwise_format
     return FusedPotConv(in_channels, out_channels, kernel_size, bias=True, **geometry, **_pot(config, weight_format))
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_type_hints
 
 from brevitas_model.config import DEFAULT_TILE_SIZE, ConfigError, ViTConfig
 
-# Kernel size, stride and padding of a convolution that the hardware's sliding window is made for.
-LARGEST_KERNEL, LARGEST_STRIDE = 8, 4
 DEPTHWISE_KERNEL = 3
-# A model beyond these is a slip of the pen: its tensors would fill the memory before anything is said.
-LARGEST_SIZE = 4096
+# Smallest and largest value of a size. Kernel size and stride are those of the hardware's sliding window.
+LIMITS = {
+    "kernel_size": (1, 8), "stride": (1, 4), "padding": (0, 7), "depth": (0, 64), "context_tiles": (0, 4096),
+    "activation_bits": (4, 8), "stream_bits": (8, 10), "logit_bits": (8, 16),
+}  # fmt: skip
+OTHER_LIMITS = (1, 4096)
+# A model beyond these is a mistake: its tensors would fill the memory before anything is said.
+LARGEST_STAGES = 16
 LARGEST_PARAMETERS = 2**26
 LARGEST_MACS = 2**34
-SMALLEST = {"padding": 0, "context_tiles": 0, "depth": 0}
 
 
 class _Fields:
@@ -47,10 +52,6 @@ class _Stage(_Fields):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.kernel_size > LARGEST_KERNEL:
-            raise ConfigError(f"kernel_size must be 1 to {LARGEST_KERNEL}, not {self.kernel_size}")
-        if self.stride > LARGEST_STRIDE:
-            raise ConfigError(f"stride must be 1 to {LARGEST_STRIDE}, not {self.stride}")
         if self.padding >= self.kernel_size:
             raise ConfigError(f"padding {self.padding} must be less than kernel_size {self.kernel_size}")
 
@@ -132,7 +133,8 @@ class HybridConfig(_Fields):
 
     Raises:
         ConfigError: a value outside its domain, sizes that do not fit each other, or a model beyond
-            :data:`LARGEST_PARAMETERS` weights or :data:`LARGEST_MACS` multiplications an image.
+            :data:`LARGEST_STAGES`, :data:`LARGEST_PARAMETERS` weights or :data:`LARGEST_MACS`
+            multiplications an image.
     """
 
     stages: tuple[Stage, ...]
@@ -151,9 +153,8 @@ class HybridConfig(_Fields):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, low, high in (("activation_bits", 4, 8), ("stream_bits", 8, 10), ("logit_bits", 8, 16)):
-            if not low <= getattr(self, name) <= high:
-                raise ConfigError(f"{name} must be {low} to {high}, not {getattr(self, name)}")
+        if len(self.stages) > LARGEST_STAGES:
+            raise ConfigError(f"stages must be {LARGEST_STAGES} at most, not {len(self.stages)}")
         if not isinstance(self.stages[-1], AttentionStage):
             raise ConfigError(f"stages[{len(self.stages) - 1}].kind must be attention, which the last stage is")
         if self.global_pool == "token" and self.stages[-1].mlp_depthwise:
@@ -221,16 +222,14 @@ class HybridConfig(_Fields):
     @property
     def num_parameters(self) -> int:
         """Weights, biases and embeddings, batch norms folded."""
-        return sum(self._parameters(index) for index in range(len(self.stages))) + self.num_classes * (
-            self.stages[-1].embed_dim + 1
-        )
+        head = self.num_classes * (self.stages[-1].embed_dim + 1)
+        return head + sum(self._parameters(index) for index in range(len(self.stages)))
 
     @property
     def num_macs(self) -> int:
         """Multiplications of layers and attention, an image."""
-        return (
-            sum(self._macs(index) for index in range(len(self.stages))) + self.stages[-1].embed_dim * self.num_classes
-        )
+        head = self.num_classes * self.stages[-1].embed_dim
+        return head + sum(self._macs(index) for index in range(len(self.stages)))
 
     def _parameters(self, index: int) -> int:
         stage = self.stages[index]
@@ -256,18 +255,13 @@ class HybridConfig(_Fields):
         return entry + stage.depth * (block + stage.mlp_depthwise * depthwise)
 
 
-class _inside:
-    """Puts ``prefix`` in front of the ConfigErrors of a block."""
-
-    def __init__(self, prefix: str) -> None:
-        self.prefix = prefix
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        if isinstance(error, ConfigError):
-            raise ConfigError(f"{self.prefix}{error}") from error
+@contextlib.contextmanager
+def _inside(prefix: str) -> Iterator[None]:
+    """Put ``prefix`` in front of the ConfigErrors of a block."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f"{prefix}{error}") from error
 
 
 def stages_from(tables: Any) -> tuple[Stage, ...]:
@@ -307,9 +301,9 @@ def _check_field(name: str, value: Any, hint: Any) -> None:
         if not isinstance(value, bool):
             raise ConfigError(f"{name} must be true or false, not {value!r}")
     elif hint is int:
-        smallest = SMALLEST.get(name, 1)
-        if type(value) is not int or not smallest <= value <= LARGEST_SIZE:
-            raise ConfigError(f"{name} must be an integer of {smallest} to {LARGEST_SIZE}, not {value!r}")
+        smallest, largest = LIMITS.get(name, OTHER_LIMITS)
+        if type(value) is not int or not smallest <= value <= largest:
+            raise ConfigError(f"{name} must be an integer of {smallest} to {largest}, not {value!r}")
     elif name == "stages":
         if not isinstance(value, tuple) or not value or not all(isinstance(stage, _Stage) for stage in value):
             raise ConfigError(f"stages must be a tuple of stages, not {value!r}")

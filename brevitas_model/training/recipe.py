@@ -288,6 +288,8 @@ def load_recipe(path: Path, overrides: list[str] | None = None) -> Recipe:
 def override(fields: dict[str, Any], text: str) -> None:
     """Set one key of plain data to the value that ``text``, ``key.key=value``, gives it.
 
+    A number goes into a list of tables: ``model.stages.1.depth=2``.
+
     Raises:
         ConfigError: ``text`` is no assignment, or goes through a value that is no table.
     """
@@ -296,10 +298,19 @@ def override(fields: dict[str, Any], text: str) -> None:
     if not equals or not name:
         raise ConfigError(f"{text!r} is no assignment such as schedule.epochs=3")
     for table in tables:
-        fields = fields.setdefault(table, {})
-        if not isinstance(fields, dict):
+        fields = _table_in(fields, table)
+        if not isinstance(fields, dict | list):
             raise ConfigError(f"{text!r}: {table} is no table")
+    if isinstance(fields, list):
+        raise ConfigError(f"{text!r}: {tables[-1]} is no table, but a list, of whose tables a number names one")
     try:
         fields[name] = tomllib.loads(f"value = {written.strip()}")["value"]
     except tomllib.TOMLDecodeError:
         fields[name] = written.strip()
+
+
+def _table_in(fields: dict[str, Any] | list[Any], name: str) -> Any:
+    """What ``name`` names in a table, made where it is absent, or in a list of tables; None outside the list."""
+    if isinstance(fields, dict):
+        return fields.setdefault(name, {})
+    return fields[int(name)] if name.isdecimal() and int(name) < len(fields) else None

@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from brevitas_model.config import ConfigError
-from brevitas_model.fused import FusedActivation, FusedPotLinear, FusedSignificantBits
+from brevitas_model.fused import FusedActivation, FusedPotConv, FusedPotLinear, FusedSignificantBits
 from brevitas_model.models import build_model
 from brevitas_model.quantizers import CALIBRATION_STEPS
 from brevitas_model.training.recipe import Schedule, load_recipe
@@ -58,7 +58,7 @@ def without_short_way(model: nn.Module) -> nn.Module:
     for module in model.modules():
         if isinstance(module, FusedActivation):
             module.grid = None
-        elif isinstance(module, (FusedSignificantBits, FusedPotLinear)):
+        elif isinstance(module, (FusedSignificantBits, FusedPotLinear, FusedPotConv)):
             module.format = None
     return model
 

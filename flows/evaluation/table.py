@@ -25,7 +25,7 @@ COLUMNS = (
 
 def as_text(found: Evaluation, split: str) -> str:
     """Phases, notes, the spread of seeds and the accuracy by class, for a terminal."""
-    lines = [f"{len(found.images):,} images of the {split} split", ""]
+    lines = [f"{len(found.dataset):,} images of the {split} split", ""]
     lines += _aligned([HEADER, *map(_cells, found.rows)], TEXT_COLUMNS)
     notes = [f"{row.phase}, {row.checkpoint}: {note}" for row in found.rows for note in row.notes]
     lines += ["", "loss: points under the float model, in percent of the images", *notes]
@@ -48,7 +48,7 @@ def as_facts(found: Evaluation, split: str) -> dict[str, Any]:
     """Plain data for JSON."""
     return {
         "split": split,
-        "images": len(found.images),
+        "images": len(found.dataset),
         "classes": list(CIFAR10_NAMES),
         "phases": [_record(row) | {"correct": row.score.correct if row.score else None} for row in found.rows],
         "seeds": [dataclasses.asdict(spread) for spread in spreads(found)],

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from brevitas_model import fused, quantizers
 from brevitas_model.config import ViTConfig
 from brevitas_model.export import export
-from brevitas_model.fused import FusedActivation, FusedPotLinear, FusedSignificantBits
+from brevitas_model.fused import FusedActivation, FusedPotConv, FusedPotLinear, FusedSignificantBits
 from brevitas_model.pruning import matrices
 from brevitas_model.vit import VisionTransformer
 from hls_projects.graphs.qonnx_file import run_images
-from tests.support.models import noise, random_model, tiny_config
+from tests.support.models import hybrid_config, noise, random_model, tiny_config
 
 ROWS, COLUMNS = 3, 4
 property_settings = settings(deadline=None, max_examples=25)
@@ -281,3 +281,54 @@ def test_export_is_the_same(frozen: VisionTransformer, tmp_path: Path):
     with torch.no_grad():
         golden = frozen.train()(torch.from_numpy(images).float()).numpy()
     assert (run_images(graphs[0], images) == golden).all()
+
+
+# Convolutions.
+
+
+@functools.cache
+def convolution(weight_format: str, scaling: str, depthwise: bool) -> FusedPotConv:
+    config = hybrid_config(weight_format=weight_format, weight_scaling=scaling)
+    geometry = {"groups": 3} if depthwise else {"stride": 2}
+    layer = quantizers.conv(config, 3 if depthwise else 1, 3, 2, bias=True, padding=1, **geometry)
+    fused.freeze(layer)
+    return layer
+
+
+@pytest.mark.parametrize("depthwise", [False, True])
+@pytest.mark.parametrize("scaling", ["channel", "tensor"])
+@pytest.mark.parametrize("weight_format", ["pot4", "pot6"])
+@property_settings
+@given(weights=st.lists(SMALL, min_size=12, max_size=12), biases=st.lists(SMALL, min_size=3, max_size=3))
+def test_convolution(weight_format: str, scaling: str, depthwise: bool, weights: list[float], biases: list[float]):
+    """Weights and bias as Brevitas rounds them, and the same sums as a linear layer over its windows."""
+    layer = convolution(weight_format, scaling, depthwise)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor(weights).reshape(3, 1, 2, 2))
+        layer.bias.copy_(torch.tensor(biases))
+        weight, bias = layer.short_weight(), layer.short_bias()
+        assert same_bits(weight, layer.quant_weight().value) and same_bits(bias, layer.quant_bias().value)
+        x = (torch.arange(2.0 * layer.in_channels * 12) % 17 - 8).reshape(2, layer.in_channels, 3, 4)
+        made = layer.train()(x)
+        assert same_bits(made, value(layer.eval()(x)))
+        windows = torch.nn.functional.unfold(x, 2, padding=1, stride=layer.stride)
+        windows = windows.reshape(2, layer.in_channels, 4, -1).expand(2, 3, 4, -1)
+        expected = (windows * weight.reshape(3, 4, 1)).sum(dim=2) + bias[:, None]
+        assert same_bits(made.flatten(2), expected)
+
+
+def test_gradients_of_a_convolution_pass_straight_through():
+    layer = convolution("pot4", "channel", True).train()
+    with torch.no_grad():
+        layer.weight.copy_(
+            torch.tensor([1.0, -1.0, 0.9, 1e-5, 0.0, 0.0, -0.0, 0.0, 3.0, 0.1, 0.7, -2.9]).reshape(3, 1, 2, 2)
+        )
+    layer.zero_grad()
+    x = (torch.arange(36.0).reshape(1, 3, 3, 4) - 11).requires_grad_()
+    weight = layer.short_weight().detach().requires_grad_()
+    torch.nn.functional.conv2d(x, weight, padding=1, groups=3).square().sum().backward()
+    wanted, x.grad = (weight.grad, x.grad), None
+    with torch.no_grad():
+        layer.bias.zero_()
+    layer(x).square().sum().backward()
+    assert torch.equal(layer.weight.grad, wanted[0]) and torch.equal(x.grad, wanted[1])

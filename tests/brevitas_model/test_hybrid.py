@@ -53,7 +53,7 @@ CHOICES = {
         depthwise_format="pot6", stream_bits=9,
     ),
     "overlapping-patches-class-token": hybrid_config(
-        TOKENS | OVERLAPPING | {"embed_dim": 8}, TOKENS | {"depth": 2}, global_pool="token", weight_scaling="tensor",
+        TOKENS | OVERLAPPING | {"embed_dim": 8, "depth": 0}, TOKENS, global_pool="token", weight_scaling="tensor",
     ),
     "class-token-with-positions": hybrid_config(
         CONV_STAGE | {"depth": 2}, TOKENS | {"position_embedding": True}, global_pool="token", stream_bits=10,
@@ -119,7 +119,7 @@ def test_weight_codes_stay_visible(exported: tuple[HybridTransformer, ModelWrapp
 
 def test_a_build_ends_at_the_first_convolution(exported: tuple[HybridTransformer, ModelWrapper]):
     with pytest.raises(
-        LoweringError, match=r"^no hardware operator carries out Conv \(node stages_0_entry_conv_Conv\)$"
+        LoweringError, match=r"^no hardware operator implements Conv \(node stages_0_entry_conv_Conv\)$"
     ):
         lower(exported[1])
 

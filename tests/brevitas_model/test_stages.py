@@ -107,9 +107,9 @@ def changed(index: int, **changes: object) -> list[dict[str, object]]:
         (changed(0, embed_dim=0), "stages[0].embed_dim must be an integer of 1 to 4096, not 0"),
         (changed(0, embed_dim=True), "stages[0].embed_dim must be an integer of 1 to 4096, not True"),
         (changed(0, expansion=2.0), "stages[0].expansion must be an integer of 1 to 4096, not 2.0"),
-        (changed(0, depth=-1), "stages[0].depth must be an integer of 0 to 4096, not -1"),
-        (changed(0, kernel_size=9), "stages[0].kernel_size must be 1 to 8, not 9"),
-        (changed(0, stride=5), "stages[0].stride must be 1 to 4, not 5"),
+        (changed(0, depth=-1), "stages[0].depth must be an integer of 0 to 64, not -1"),
+        (changed(0, kernel_size=9), "stages[0].kernel_size must be an integer of 1 to 8, not 9"),
+        (changed(0, stride=5), "stages[0].stride must be an integer of 1 to 4, not 5"),
         (changed(0, padding=4), "stages[0].padding 4 must be less than kernel_size 4"),
         ([*changed(1, kernel_size=8, padding=0, stride=1), ATTENTION_STAGE | {"kernel_size": 4, "padding": 0}],
          "stages[2].kernel_size 4 is larger than its padded input"),
@@ -117,6 +117,7 @@ def changed(index: int, **changes: object) -> list[dict[str, object]]:
         (changed(1, mlp_depthwise=1), "stages[1].mlp_depthwise must be true or false, not 1"),
         (changed(1, attention="local"), "stages[1].attention must be one of global, windowed, not 'local'"),
         (changed(1, attention="windowed", tile_size=3), "stages[1].tile_size 3 does not divide the 16 tokens"),
+        ([CONV_STAGE] * 16 + [ATTENTION_STAGE], "stages must be 16 at most, not 17"),
         ([CONV_STAGE], "stages[0].kind must be attention, which the last stage is"),
     ],
 )  # fmt: skip
@@ -129,10 +130,10 @@ def test_stages_that_are_refused(stages: object, message: str):
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"stream_bits": 7}, "stream_bits must be 8 to 10, not 7"),
-        ({"stream_bits": 11}, "stream_bits must be 8 to 10, not 11"),
-        ({"activation_bits": 9}, "activation_bits must be 4 to 8, not 9"),
-        ({"logit_bits": 17}, "logit_bits must be 8 to 16, not 17"),
+        ({"stream_bits": 7}, "stream_bits must be an integer of 8 to 10, not 7"),
+        ({"stream_bits": 11}, "stream_bits must be an integer of 8 to 10, not 11"),
+        ({"activation_bits": 9}, "activation_bits must be an integer of 4 to 8, not 9"),
+        ({"logit_bits": 17}, "logit_bits must be an integer of 8 to 16, not 17"),
         ({"image_size": "32"}, "image_size must be an integer of 1 to 4096, not '32'"),
         ({"depthwise_format": "float"}, "depthwise_format must be one of same, pot4, pot6, not 'float'"),
         ({"global_pool": "max"}, "global_pool must be one of token, mean, not 'max'"),
@@ -156,10 +157,10 @@ def test_a_class_token_needs_global_attention():
 @pytest.mark.parametrize(
     "stages, image_size, message",
     [
-        ([ATTENTION_STAGE | {"embed_dim": 4096, "depth": 4096}], 32, r"has [\d,]+ weights, more than 67,108,864"),
+        ([ATTENTION_STAGE | {"embed_dim": 4096, "depth": 64}], 32, r"has [\d,]+ weights, more than 67,108,864"),
         ([ATTENTION_STAGE], 4096, r"has [\d,]+ multiplications an image, more than 17,179,869,184"),
         (
-            [CONV_STAGE | {"depth": 4096, "stride": 1}, ATTENTION_STAGE | {"stride": 4}],
+            [CONV_STAGE | {"depth": 64, "stride": 1}, ATTENTION_STAGE | {"stride": 4}],
             2048,
             "multiplications an image",
         ),

@@ -35,7 +35,7 @@ from hls_projects import operators, simulation, targets
 from tests.brevitas_model.test_checkpoint import Malice, rewritten
 from tests.brevitas_model.training.test_data import broken_cifar, nan_images
 from tests.support import DATA, ROOT
-from tests.support.models import listing, noise, random_model, snapshot, tiny_config
+from tests.support.models import hybrid_config, listing, noise, random_hybrid, random_model, snapshot, tiny_config
 
 STEP_NAMES = list(STEPS)
 STAGES = ("torch", "qonnx", "qonnx_reference", "lowered", "csim", "csim_reference")
@@ -374,6 +374,12 @@ def test_checkpoint_of_another_kind(refused: Refused, inputs: Path, tmp_path: Pa
     assert "is not a quantized model of 32 x 32" in refused(
         "--checkpoint", tmp_path / "x.safetensors", "--inputs", inputs
     )
+
+
+def test_a_model_with_convolutions_has_no_hardware_yet(refused: Refused, inputs: Path, tmp_path: Path):
+    save_checkpoint(tmp_path / "hybrid.safetensors", random_hybrid(hybrid_config()), {})
+    said = refused("--checkpoint", tmp_path / "hybrid.safetensors", "--inputs", inputs)
+    assert said == "build: no hardware operator implements Conv (node stages_0_entry_conv_Conv)\n"
 
 
 def test_weights_that_are_not_finite(refused: Refused, checkpoint: Path, inputs: Path, tmp_path: Path):

@@ -36,7 +36,15 @@ from flows.evaluation.exported import read_exported
 from flows.evaluation.images import confusion_figure
 from flows.evaluation.measures import Score, check_blocks, packed_bytes, unmasked_count, zero_share
 from hls_projects.errors import InputError
-from tests.support.models import calibrated, listing, noise, random_model, tiny_config
+from tests.support.models import (
+    calibrated,
+    hybrid_config,
+    listing,
+    noise,
+    random_hybrid,
+    random_model,
+    tiny_config,
+)
 
 IMAGES = Dataset(noise(60), np.arange(60) % 10)
 FLOAT, POT4 = tiny_config(weight_format="float"), tiny_config()
@@ -423,6 +431,31 @@ def test_convnet(tmp_path: Path):
     found = run(saved(tmp_path / "teacher.safetensors", model), "--out", tmp_path / "out")
     (row,) = found["phases"]
     assert row["phase"] == "float" and row["bytes"] == 4 * sum(p.numel() for p in model.parameters())
+
+
+@pytest.mark.parametrize("depthwise_format, bits", [("same", 4), ("pot6", 6)])
+def test_hybrid(tmp_path: Path, depthwise_format: str, bits: int):
+    """Blocks along the channels of windows are found where pruning put them, and every code is counted."""
+    pruning = Pruning(sparsity=0.5, block=8)
+    model = random_hybrid(hybrid_config(depthwise_format=depthwise_format, stream_bits=10))
+    masks = make_masks(model, pruning)
+    apply_masks(model, masks)
+    start = saved(tmp_path / "float.safetensors", random_hybrid(hybrid_config(weight_format="float")))
+    path = saved(tmp_path / "hybrid.safetensors", model, masks, pruning=pruning, start=str(start))
+    found = run(path, "--out", tmp_path / "out")
+    torch_row, exported_row = found["phases"][-2:]
+    assert (torch_row["phase"], exported_row["phase"]) == (f"{bits} bits", "exported")
+    assert exported_row["mismatched_logits"] == 0
+    for key in ("parameters", "weight_bits", "bytes", "sparsity", "blocks", "zeros_a_block_min"):
+        assert torch_row[key] == exported_row[key], key
+    assert torch_row["broken_blocks"] == exported_row["broken_blocks"] == 0 < torch_row["blocks"]
+    assert torch_row["zeros_a_block_min"] == torch_row["zeros_a_block_max"] == 4
+    every = [module for module in model.modules() if isinstance(module, (torch.nn.Linear, torch.nn.Conv2d))]
+    depthwise = sum(layer.weight.numel() for layer in every if getattr(layer, "groups", 1) > 1)
+    outputs = sum(len(layer.weight) for layer in every)
+    others = sum(layer.weight.numel() for layer in every) - depthwise
+    assert torch_row["bytes"] == -(-(4 * others + bits * depthwise + 16 * outputs) // 8)
+    assert torch_row["parameters"] == model.config.num_parameters == others + depthwise + outputs
 
 
 def test_shipped_chain_is_the_default(chain: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

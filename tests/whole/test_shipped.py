@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
 
 import pytest
+import torch
 
 from brevitas_model.checkpoint import load_checkpoint, load_masks
 from brevitas_model.pruning import matrices
@@ -16,6 +18,7 @@ from brevitas_model.training.recipe import Recipe, load_recipe
 from brevitas_model.training.run import accuracy
 from brevitas_model.vit import count_parameters
 from flows import build
+from tests.support.models import patterns
 
 needs_cifar10 = pytest.mark.skipif(
     "CIFAR10_ROOT" not in os.environ, reason="needs CIFAR-10: set CIFAR10_ROOT to a torchvision root"
@@ -23,6 +26,12 @@ needs_cifar10 = pytest.mark.skipif(
 STARTING_POINT = 413_706  # parameters of the model that the project set out to beat
 # Top-1 in percent on the first thousand test images, and on all ten thousand.
 ACCURACY = {"vit-pot4": (85.2, 84.70), "vit-pot6": (85.0, 84.80)}
+# SHA-256 of the float32 logits of sixteen test patterns, which no machine and no later version may change.
+LOGITS = {
+    "vit-pot4-mixed": "718e547e155877f774fcb9ba441d3239",
+    "vit-pot4": "b718aa7513476cdf114d1f94eeb374e5",
+    "vit-pot6": "596ec43826483e3f270c56d54b9d1815",
+}
 CHAIN = ("teacher", "teacher94", "vit-float", "vit-pruned", "vit-pot4-mixed", "vit-pot4", "vit-pot6")
 
 
@@ -35,6 +44,14 @@ def test_made_by_its_recipe(name: str):
     assert training["command"].startswith(f"python flows/{script}.py")
     epochs = [json.loads(line) for line in find_checkpoint(name).with_suffix(".jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in epochs] == list(range(1, recipe.schedule.epochs + 1))
+
+
+@pytest.mark.parametrize("name", LOGITS)
+def test_logits_stay_what_they_were(name: str):
+    model, _ = load_checkpoint(find_checkpoint(name))
+    with torch.no_grad():
+        logits = model(torch.from_numpy(patterns(16)).float()).numpy()
+    assert hashlib.sha256(logits.tobytes()).hexdigest()[:32] == LOGITS[name]
 
 
 @pytest.mark.parametrize("name", ACCURACY)

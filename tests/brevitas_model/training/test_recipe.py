@@ -149,6 +149,11 @@ def test_override_makes_a_table():
         ("augmentation.mixup=-0.1", "augmentation.mixup and cutmix must not be negative"),
         ("augmentation.cutmix=0.6", "augmentation.mixup and cutmix together must not exceed 1"),
         ("augmentation.views=-1", "augmentation.views must not be negative"),
+        ("augmentation.unmixed_epochs=-1", "augmentation.unmixed_epochs must not be negative"),
+        ("augmentation.unmixed_epochs=5", "augmentation.unmixed_epochs 5 are more than the schedule has"),
+        ("schedule.optimizer=lion", "schedule.optimizer must be one of adamw, sgd, not 'lion'"),
+        ("schedule.momentum=1", "schedule.momentum must lie between 0 and 1"),
+        ("schedule.bias_rate=0", "schedule.bias_rate must be positive"),
         ("distillation.weight=0", "distillation.weight must be above 0 and at most 1"),
         ("distillation.weight=1.1", "distillation.weight must be above 0 and at most 1"),
         ("distillation.temperature=0", "distillation.temperature must be positive"),
@@ -189,7 +194,7 @@ def test_incomplete_recipe(path: Path, line: str, message: str):
 def test_file_that_is_no_recipe(tmp_path: Path):
     with pytest.raises(ConfigError, match="cannot be read: No such file"):
         load_recipe(tmp_path / "none.toml")
-    with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
+    with pytest.raises(ConfigError, match="cannot be read: it is not a regular file"):
         load_recipe(tmp_path)
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="is not TOML"):
@@ -223,3 +228,33 @@ def test_a_recipe_survives_json(path: Path):
     recipe = load_recipe(path)
     assert Recipe.from_dict(json.loads(recipe.to_json())) == recipe
     assert json.loads(json.dumps(dataclasses.asdict(recipe))) == json.loads(recipe.to_json())
+
+
+def test_overrides_reach_into_stages():
+    name = Path("vit-hybrid-float")
+    recipe, shipped = load_recipe(name, ["model.stages.1.depth=2", "model.stages.0.expansion=4"]), load_recipe(name)
+    first, second = shipped.model.stages
+    stages = (dataclasses.replace(first, expansion=4), dataclasses.replace(second, depth=2))
+    assert recipe == dataclasses.replace(shipped, model=dataclasses.replace(shipped.model, stages=stages))
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("model.stages.2.depth=2", "2 is no table"),
+        ("model.stages.-1.depth=2", "-1 is no table"),
+        ("model.stages.depth=2", "stages is no table, but a list, of whose tables a number names one"),
+        ("model.stages.0.depth.x=2", "depth is no table"),
+        ("model.stages.0.depth=two", r"stages\[0\].depth must be an integer of 0 to 64, not 'two'"),
+        ("model.stages=3", "stages must be a list of tables, one a stage, not 3"),
+    ],
+)
+def test_overrides_that_miss_a_stage(text: str, message: str):
+    with pytest.raises(ConfigError, match=message):
+        load_recipe(Path("vit-hybrid-float"), [text])
+
+
+def test_the_last_epochs_are_not_mixed(path: Path):
+    recipe = load_recipe(path, ["schedule.epochs=5", "augmentation.unmixed_epochs=2", "augmentation.cutmix=0.25"])
+    mixed, plain = recipe.augmentation, dataclasses.replace(recipe.augmentation, mixup=0.0, cutmix=0.0)
+    assert [recipe.augmentation_of(epoch) for epoch in range(5)] == [mixed] * 3 + [plain] * 2

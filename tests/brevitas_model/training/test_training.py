@@ -21,13 +21,14 @@ from tqdm import tqdm
 from brevitas_model import checkpoint as checkpoint_module
 from brevitas_model.checkpoint import load_checkpoint, load_masks, read_tensors, save_checkpoint, write_tensors
 from brevitas_model.config import ConfigError
+from brevitas_model.convnet import ConvNetConfig
 from brevitas_model.models import build_model
 from brevitas_model.pruning import apply_masks, make_masks, matrices, removed, sparsity
 from brevitas_model.resnet import ResNet9Config
 from brevitas_model.shipped import CheckpointError
 from brevitas_model.training import data
 from brevitas_model.training.data import Dataset
-from brevitas_model.training.distillation import distillation_loss
+from brevitas_model.training.distillation import Teacher, distillation_loss
 from brevitas_model.training.recipe import Augmentation, Distillation, Pruning, Recipe, Schedule, load_recipe
 from brevitas_model.training.run import (
     Run,
@@ -44,7 +45,7 @@ from flows import train as command
 from flows.training import train as work
 from tests.support import ROOT
 from tests.support.disk import file_limit
-from tests.support.models import listing, noise, random_model, snapshot, tiny_config
+from tests.support.models import hybrid_config, listing, noise, random_model, snapshot, tiny_config
 
 IMAGES = Dataset(noise(160), np.arange(160) % 10)
 VALIDATION = Dataset(noise(20, seed=1), np.arange(20) % 10)
@@ -127,6 +128,15 @@ RECIPES: dict[str, Callable[[Starts], Recipe]] = {
     "quantized": lambda starts: tiny_recipe(epochs=3, weight_format="pot6"),
     "from quantized": lambda starts: tiny_recipe(epochs=3, weight_format="pot4", start=str(starts["pot4"])),
     "resnet9": lambda starts: tiny_recipe(epochs=3, model=ResNet9Config(width=1)),
+    "convnet": lambda starts: tiny_recipe(
+        epochs=3, model=ConvNetConfig(width=24, wide=1), schedule={"optimizer": "sgd", "bias_rate": 4.0}
+    ),
+    "hybrid": lambda starts: tiny_recipe(
+        epochs=3,
+        model=hybrid_config(weight_format="float"),
+        augmentation=Augmentation(mixup=0.3, cutmix=0.3, unmixed_epochs=1),
+        schedule={"precision": "bfloat16"},
+    ),
 }
 
 
@@ -382,9 +392,9 @@ def test_a_state_with_damaged_tensors(tmp_path: Path):
     tensors, metadata = read_tensors(state)
     name = next(name for name in tensors if name.startswith("optimizer."))
     for wrong in (
-        {"optimizer.99999.exp_avg": tensors[name]},
-        {"optimizer.x": tensors[name]},
-        {"model.more": tensors[name]},
+        {"optimizer.99999.exp_avg": tensors[name].clone()},
+        {"optimizer.x": tensors[name].clone()},
+        {"model.more": tensors[name].clone()},
     ):
         write_tensors(state, tensors | wrong, metadata)
         with pytest.raises(CheckpointError, match="holds a damaged state"):
@@ -550,6 +560,35 @@ def test_filters_decay():
         build_model(ResNet9Config(width=1)), Schedule(epochs=1, learning_rate=1.0)
     ).param_groups
     assert {p.ndim for p in decayed["params"]} == {2, 4} and {p.ndim for p in plain["params"]} == {1}
+
+
+def test_sgd_gives_biases_a_rate_of_their_own(tmp_path: Path):
+    schedule = {"optimizer": "sgd", "bias_rate": 4.0, "momentum": 0.7, "warmup_epochs": 0}
+    run = Run.start(tmp_path, tiny_recipe(model=ConvNetConfig(width=24, wide=1), schedule=schedule), IMAGES)
+    decayed, plain = run.optimizer.param_groups
+    assert (
+        decayed["momentum"] == 0.7
+        and decayed["nesterov"]
+        and (decayed["weight_decay"], plain["weight_decay"]) == (0.05, 0)
+    )
+    train_epoch(run)
+    assert plain["lr"] == 4 * decayed["lr"] > 0
+
+
+def test_the_teacher_is_asked_about_unmixed_views_apart(starts: Starts, tmp_path: Path):
+    mixed = Augmentation(mixup=0.5, views=1, unmixed_epochs=1)
+    distillation = Distillation(teacher=str(starts["teacher"]))
+    run = Run.start(tmp_path, tiny_recipe(epochs=2, augmentation=mixed, distillation=distillation), IMAGES)
+    teacher = Teacher(run.recipe, tmp_path / "cache")
+    first = run.view(IMAGES, 0)
+    answers = teacher.answers(0, first)
+    run.history.append({"epoch": 1})
+    last = run.view(IMAGES, 0)
+    assert bool(first.mixed.any()) and not bool(last.mixed.any()) and torch.equal(first.shift, last.shift)
+    chosen = torch.arange(len(IMAGES))
+    assert not torch.equal(teacher.answers(0, last), answers)
+    torch.testing.assert_close(teacher.answers(0, last)[~first.mixed], answers[~first.mixed], rtol=0.02, atol=0.02)
+    assert torch.equal(last.targets(chosen, 10).amax(dim=1), torch.ones(len(IMAGES)))
 
 
 def test_schedule_rises_and_falls():

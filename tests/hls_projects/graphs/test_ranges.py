@@ -194,6 +194,45 @@ def test_linear_is_sound(weights: np.ndarray, bias: np.ndarray, x: np.ndarray) -
     assert np.array_equal(np.broadcast_to(found["m"].peak, 5), 255.0 * np.abs(weights).sum(axis=0))
 
 
+@st.composite
+def convolutions(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, object]]:
+    """An image (1, C, H, W), filters, biases and geometry."""
+    groups, inputs, outputs = (draw(st.integers(1, 3)) for _ in range(3))
+    kernel = [draw(st.integers(1, 3)) for _ in range(2)]
+    geometry = {
+        "group": groups,
+        "kernel_shape": kernel,
+        "strides": [draw(st.integers(1, 2)) for _ in range(2)],
+        "pads": [draw(st.integers(0, 2)) for _ in range(4)],
+    }
+    filters = draw(grids((groups * outputs, inputs, *kernel)))
+    pixels = 12 * groups * inputs
+    image = np.float32(draw(st.lists(st.integers(0, 255), min_size=pixels, max_size=pixels)))
+    return image.reshape(1, groups * inputs, 4, 3), filters, draw(grids((groups * outputs,))), geometry
+
+
+@QUICK
+@given(case=convolutions(), factors=st.lists(st.sampled_from([0.0, 0.5, 1.0, -1.0, 2.0]), min_size=9, max_size=9))
+def test_convolution_is_sound(case: tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, object]], factors: list[float]):
+    image, filters, bias, geometry = case
+    factor = np.float32(factors[: image.shape[1]]).reshape(1, -1, 1, 1)
+    nodes = [node("Mul", "x", "f", out="h"), node("Conv", "h", "w", "b", out="y", **geometry)]
+    constants = {"f": factor, "w": filters, "b": bias}
+    for ends in (nodes, [nodes[0], node("Conv", "h", "w", **geometry)]):
+        check_model(make_model(ends, constants, image.shape), image[None])
+
+
+def test_bounds_of_a_convolution_are_reached() -> None:
+    """Three by two pixels of 255 under filters of one sign, and what zeros around them add to the other side."""
+    filters = np.array([[[[1, 2], [4, 8]]], [[[-1, 1], [0, 0.5]]]])
+    found = analyse_ranges(make_model([node("Conv", "x", "w")], {"w": filters}, (1, 1, 3, 2)))["y"]
+    assert found.lo.ravel().tolist() == [0, -255] and found.hi.ravel().tolist() == [15 * 255, 382.5]
+    assert found.step.ravel().tolist() == [0, -1] and found.peak.ravel().tolist() == [15 * 255, 2.5 * 255]
+    nodes = [node("Add", "x", "one", out="h"), node("Conv", "h", "w", pads=[0, 0, 0, 1])]
+    padded = analyse_ranges(make_model(nodes, {"w": filters, "one": 1.0}, (1, 1, 3, 2)))["y"]
+    assert padded.lo.ravel().tolist() == [0, -256] and padded.hi.ravel()[0] == 15 * 256
+
+
 @QUICK
 @given(c=grids((3, 1)), d=grids((4,)), x=codes, op=st.sampled_from(["Add", "Sub", "Mul"]))
 def test_arithmetic_is_sound(c: np.ndarray, d: np.ndarray, x: np.ndarray, op: str) -> None:
@@ -320,6 +359,25 @@ OFF_GRID = {"w": np.ones((4, 4)), "axes": np.int64([1])} | FLOAT_CONSTANTS
 def test_refusals(nodes: list[NodeProto], constants: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         analyse_ranges(make_model(nodes, constants))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "constants", "message"),
+    [
+        ([node("Conv", "x", "w", dilations=[2, 2])], {}, "'the_Conv'.*filters are dilated"),
+        ([node("Conv", "x", "w", auto_pad="SAME_UPPER")], {}, "'the_Conv'.*padding is left to the reader"),
+        (
+            [node("Conv", "w", "x")],
+            {"w": np.ones((1, 3, 9, 9))},
+            "'the_Conv'.*with constant filters",
+        ),
+        ([EXP, node("Conv", "e", "w")], {}, "value off every grid reaches Conv"),
+        ([node("Conv", "x", "w")], {"w": np.full((1, 3, 1, 1), 2.0**15 + 1)}, "'the_Conv'.* needs 25 bits"),
+    ],
+)
+def test_convolutions_that_are_refused(nodes: list[NodeProto], constants: dict[str, object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        analyse_ranges(make_model(nodes, {"w": np.ones((1, 3, 2, 2))} | constants, (1, 3, 4, 4)))
 
 
 def test_dangling_input_is_named() -> None:
