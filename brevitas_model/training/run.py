@@ -436,7 +436,7 @@ def _recipe(metadata: dict[str, str]) -> Recipe | None:
     """The recipe of a stored state; a key that recipes did not have at the time stands for its default."""
     try:
         return Recipe.from_dict(parse_json(metadata["recipe"]))
-    except (KeyError, TypeError, ValueError):
+    except (ConfigError, KeyError, TypeError, ValueError):
         return None
 
 
