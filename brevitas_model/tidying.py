@@ -36,10 +36,6 @@ HEAVY = {"Conv", "ConvInteger", "ConvTranspose", "DFT", "Einsum", "Gemm", "MatMu
 HEAVY |= {"GRU", "LSTM", "RNN"}
 
 
-class FoldingBudgetError(InputError):
-    """A graph whose constants take too much memory or time to compute."""
-
-
 def tidy_up(model: ModelWrapper) -> ModelWrapper:
     """A copy with shapes inferred, constants folded, weight quantizers kept as nodes.
 
@@ -66,7 +62,7 @@ class FoldWithinBudget(FoldConstants):
     """qonnx's folding of constants, an operator a call, with limits of memory and time.
 
     Raises:
-        FoldingBudgetError: a result of no known size or a large one, too much work, or too many operators.
+        InputError: a result of no known size or a large one, too much work, or too many operators.
     """
 
     def __init__(self, exclude_op_types: list[str]) -> None:
@@ -86,7 +82,7 @@ class FoldWithinBudget(FoldConstants):
         heavy = found.op_type in HEAVY and sum(made) * read > MOST_PRODUCTS
         large = not all(0 < size <= LARGEST_CONSTANT for size in made) or sum(sizes.values()) > LARGEST_GRAPH
         if spent or heavy or large:
-            raise FoldingBudgetError(
+            raise InputError(
                 f"node {shown(found.name)} ({found.op_type}) computes a constant that is too large or takes too long; "
                 "store its result in the file"
             )

@@ -38,10 +38,6 @@ class FileError(OSError, InputError):
     """A path that is no regular file where one is read or written."""
 
 
-class LockedError(InputError):
-    """A folder that another process writes to."""
-
-
 def write_whole(path: Path, content: bytes | str) -> None:
     """Write a file beside ``path`` and rename it into place; makes the folder. Text is written as UTF-8.
 
@@ -176,7 +172,7 @@ def locked(path: Path, busy: str) -> Iterator[None]:
         busy: what to say where another process holds it.
 
     Raises:
-        LockedError: another process holds it.
+        InputError: another process holds it.
         FileError: a link or a device has its name.
         OSError: it cannot be made.
     """
@@ -185,7 +181,7 @@ def locked(path: Path, busy: str) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout as error:
-        raise LockedError(busy) from error
+        raise InputError(busy) from error
     try:
         yield
     finally:

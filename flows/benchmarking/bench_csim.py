@@ -99,7 +99,7 @@ def bench_csim(args: argparse.Namespace) -> Status:
         facts = bench(args, Path(work).resolve())
     print(as_text(facts))
     if args.json:
-        write_whole(args.json, (json.dumps(facts, indent=2) + "\n").encode())
+        write_whole(args.json, json.dumps(facts, indent=2) + "\n")
     return Status.OK if facts["identical"] else Status.DIFFERS
 
 

@@ -20,7 +20,7 @@ from brevitas_model.config import ConfigError
 from brevitas_model.fused import FusedActivation, FusedPotLinear, FusedSignificantBits
 from brevitas_model.models import build_model
 from brevitas_model.quantizers import CALIBRATION_STEPS
-from brevitas_model.training.recipe import load_recipe
+from brevitas_model.training.recipe import Schedule, load_recipe
 from brevitas_model.training.run import calibrate, make_optimizer
 from flows.command_line import Status
 from hls_projects.files import write_whole
@@ -42,7 +42,7 @@ class Step:
         self.forward: Callable[[torch.Tensor], torch.Tensor] = (
             torch.compile(self.model) if self.compiled else self.model
         )
-        self.optimizer = make_optimizer(self.model, weight_decay=0.0)
+        self.optimizer = make_optimizer(self.model, Schedule(epochs=1, learning_rate=1.0, weight_decay=0.0))
 
     def take(self, pixels: torch.Tensor, labels: torch.Tensor) -> None:
         started = time.perf_counter()

@@ -20,9 +20,10 @@ from hls4ml.model.graph import ModelGraph
 from flows.benchmarking.mlp import PRECISIONS, Mlp, vectors
 from hls_projects.errors import InputError
 from hls_projects.project.conversion import BACKEND, convert
+from hls_projects.signals import signals_held
 from hls_projects.simulation import NATIVE, REFERENCE, Program, compile_programs
 from hls_projects.simulation.native import native_worker, read_codes
-from hls_projects.simulation.processes import Worker, signals_held
+from hls_projects.simulation.processes import Worker
 from hls_projects.simulation.reference import read_log, reference_worker
 from hls_projects.targets import Target
 

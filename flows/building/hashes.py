@@ -71,7 +71,7 @@ def hash_files(folder: Path) -> dict[str, str]:
 def write_hashes(folder: Path) -> None:
     """Write ``hashes.json`` into a build's ``folder``."""
     content = {"schema_version": SCHEMA_VERSION, "files": hash_files(folder)}
-    write_whole(folder / HASHES, (json.dumps(content, indent=2) + "\n").encode())
+    write_whole(folder / HASHES, json.dumps(content, indent=2) + "\n")
 
 
 def read_hashes(folder: Path) -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from hls_projects.errors import InputError
 from hls_projects.files import locked, parse_json, read_text, replace_folder
-from hls_projects.simulation.processes import STOPPING
+from hls_projects.signals import STOPPING
 
 MARKER = "build.json"
 # Endings of the folders beside an output: of a build that is under way, and of an earlier output that is set aside.
@@ -37,8 +37,7 @@ def workspace(out: Path, *, keep: bool) -> Iterator[Path]:
         keep: start from a copy of what ``out`` holds.
 
     Raises:
-        InputError: ``out`` cannot be written, or holds something no build wrote.
-        LockedError: another build writes to it.
+        InputError: ``out`` cannot be written, holds something no build wrote, or another build writes to it.
     """
     out = _resolved(out)
     if not _left(out, OLD):

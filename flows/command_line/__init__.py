@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import enum
 import os
-import signal
 import sys
 import tempfile
 import traceback
@@ -21,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from hls_projects.errors import InputError, kind_and_message, one_line
+from hls_projects.signals import interrupt_on_signals
 
 PROGRAM = "potstream"
 
@@ -42,7 +42,7 @@ EXIT_STATUS = f"""exit status:
   {Status.BAD_INPUT:<5}something that was given cannot be used; one line says what, where, and what to do
   {Status.TOOL_FAILED:<5}nothing differs, but a vendor's tool that was asked for ran and failed
   {Status.UNEXPECTED:<5}an unexpected error; one line says which, and names the file that holds its traceback
-  {Status.INTERRUPTED:<5}interrupted, by Ctrl-C, SIGTERM or SIGHUP"""
+  {Status.INTERRUPTED:<5}interrupted, by Ctrl-C, SIGTERM or the end of the terminal"""
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -122,7 +122,7 @@ def guarded(name: str, work: Callable[[], int], interrupted: str = "") -> int:
         interrupted: what holds after Ctrl-C, in words.
     """
     try:
-        _stop_as_by_ctrl_c()
+        interrupt_on_signals()
         return work()
     except (InputError, OSError) as error:
         status, message = Status.BAD_INPUT, one_line(error)
@@ -132,13 +132,6 @@ def guarded(name: str, work: Callable[[], int], interrupted: str = "") -> int:
         status, message = Status.UNEXPECTED, f"unexpected {kind_and_message(error)}; {_write_traceback(name)}"
     print(f"{name}: {message}", file=sys.stderr)
     return status
-
-
-def _stop_as_by_ctrl_c() -> None:
-    """Let SIGTERM and SIGHUP end a command as Ctrl-C does, so that it tidies up; what nohup ignores stays so."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, signal.default_int_handler)
 
 
 def _write_traceback(name: str) -> str:

@@ -61,9 +61,9 @@ def estimate(args: argparse.Namespace) -> Status:
     facts = estimate_facts(folded, settled_trace(folded.network, folded.depths), target)
     print(table(facts))
     if args.write_folding:
-        write_whole(args.write_folding, foldings_text(folded.plan.foldings).encode())
+        write_whole(args.write_folding, foldings_text(folded.plan.foldings))
     if args.json:
-        write_whole(args.json, (json.dumps(facts, indent=2) + "\n").encode())
+        write_whole(args.json, json.dumps(facts, indent=2) + "\n")
     if args.plot:
         save_plot(args.plot, facts)
     return Status.OK

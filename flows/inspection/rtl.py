@@ -168,5 +168,5 @@ def run_rtl(args: argparse.Namespace) -> Status:
             result["parts"] = resources(assembly, args.jobs)
             print(resources_table(result["parts"]))
     if args.json:
-        write_whole(args.json, (json.dumps(result, indent=2) + "\n").encode())
+        write_whole(args.json, json.dumps(result, indent=2) + "\n")
     return Status.DIFFERS if result["mismatched_logits"] else Status.OK

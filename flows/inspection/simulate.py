@@ -148,13 +148,13 @@ def simulate(args: argparse.Namespace) -> Status:
     if sizing:
         print(describe_sizing(sizing))
     if args.write_depths:
-        write_whole(args.write_depths, pipeline.depths_file(network, depths).encode())
+        write_whole(args.write_depths, pipeline.depths_file(network, depths))
     if args.json:
-        write_whole(args.json, (json.dumps(facts(trace, found, target), indent=2) + "\n").encode())
+        write_whole(args.json, json.dumps(facts(trace, found, target), indent=2) + "\n")
     if args.plot:
         save_plot(args.plot, trace, sizing.curve if sizing else ())
     if args.graph:
         save_graph(args.graph, trace)
     if args.occupancy:
-        write_whole(args.occupancy, occupancy_table(trace).encode())
+        write_whole(args.occupancy, occupancy_table(trace))
     return Status.DIFFERS if trace.deadlock else Status.OK

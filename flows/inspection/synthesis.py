@@ -136,6 +136,6 @@ def show_synthesis(args: argparse.Namespace) -> Status:
             "rows": [dataclasses.asdict(row) for row in rows],
             "synthesis": synthesis,
         }
-        write_whole(args.json, (json.dumps(facts, indent=2) + "\n").encode())
+        write_whole(args.json, json.dumps(facts, indent=2) + "\n")
     print(as_text(target, reports, args.estimate, rows))
     return Status.OK

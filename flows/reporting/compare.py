@@ -19,14 +19,14 @@ def compare(args: argparse.Namespace) -> Status:
     """Compare the reports that ``args`` name, write and print what changed, and check the limits.
 
     Raises:
-        InputError: fewer than two reports, one that cannot be read, models of different configuration, a wrong limit.
-        OSError: a file cannot be written.
+        InputError: fewer than two reports, one that cannot be read, models of different configuration, a wrong limit,
+            or a file that cannot be written.
     """
     comparison = _compare(args)
     if args.html:
-        write_whole(args.html, render_comparison(comparison))
+        _write(args.html, render_comparison(comparison))
     if args.json:
-        write_whole(args.json, json.dumps(as_json(comparison), indent=2) + "\n")
+        _write(args.json, json.dumps(as_json(comparison), indent=2) + "\n")
     print(as_text(comparison))
     return Status.DIFFERS if comparison.failed else Status.OK
 
@@ -37,6 +37,13 @@ def _compare(options: argparse.Namespace) -> Comparison:
     rules = [Rule.parse(text) for text in options.fail_if]
     reports = [read_report(Path(name)) for name in options.reports]
     return compare_reports(options.reports, reports, rules, across_models=options.across_models)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        write_whole(path, text)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}; nothing of it was left behind") from error
 
 
 def as_text(comparison: Comparison) -> str:

@@ -22,8 +22,7 @@ def lock_folder(out: Path, owner: str) -> Iterator[None]:
         owner: whose trainings these are, in words; stored in the folder.
 
     Raises:
-        LockedError: another process holds ``out``.
-        InputError: another owner's trainings lie there.
+        InputError: another process holds ``out``, or another owner's trainings lie there.
     """
     with held_folder(out, f"another process trains in {out}; wait for it or choose another --out"):
         there = _owner(out / OWNER)

@@ -116,7 +116,7 @@ class Ranking:
                 accuracies[outcome.job.name] = outcome.history[-1]["validation_accuracy"]
         short, long = ([accuracies[f"{name} {epochs}"] for name in self.recipes] for epochs in self.epochs)
         facts = self.facts(short, long)
-        write_whole(self.out / "rank.json", (json.dumps(facts, indent=1) + "\n").encode())
+        write_whole(self.out / "rank.json", json.dumps(facts, indent=1) + "\n")
         return facts
 
     def facts(self, short: list[float], long: list[float]) -> dict[str, Any]:

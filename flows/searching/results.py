@@ -60,9 +60,9 @@ def write_report(ledger: Ledger, out: Path) -> list[dict[str, Any]]:
     """``trials.csv``, ``trials.json`` and ``front.png`` in ``out``, each whole or as it was; returns the rows."""
     found = rows(ledger)
     facts = {"study": ledger.study.study_name, "search": ledger.study.user_attrs["search"], "trials": found}
-    write_whole(out / "trials.json", (json.dumps(facts, indent=1) + "\n").encode())
+    write_whole(out / "trials.json", json.dumps(facts, indent=1) + "\n")
     if found:
-        write_whole(out / "trials.csv", _csv(found).encode())
+        write_whole(out / "trials.csv", _csv(found))
     write_whole(out / "front.png", front_plot(found, ledger.objective))
     return found
 

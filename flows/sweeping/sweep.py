@@ -92,8 +92,8 @@ def sweep(args: argparse.Namespace) -> Status:
         rows = measure_all(args, target, configs, lambda config: trainings[trained[config]])
         found = claims(rows, data.VALIDATION_IMAGES)
         text = "\n".join([table(rows), "", *(f"{number}. {claim}" for number, claim in enumerate(found, 1))]) + "\n"
-        write_whole(args.out / "sweep.csv", csv_text(rows).encode())
+        write_whole(args.out / "sweep.csv", csv_text(rows))
         write_whole(args.out / "sweep.png", sweep_plot(rows, target.clock_mhz))
-        write_whole(args.out / "sweep.txt", text.encode())
+        write_whole(args.out / "sweep.txt", text)
     print(text, end="")
     return Status.OK

@@ -168,7 +168,7 @@ class Timings:
         name = " ".join(map(str, (*place, length, self.images, hardware.target.name)))
         if known.get(name, {}).get("digest") != hardware.digest:
             known[name] = {"digest": hardware.digest, "columns": hardware.measure(length, self.images)}
-            write_whole(self.path, (json.dumps(known, indent=1) + "\n").encode())
+            write_whole(self.path, json.dumps(known, indent=1) + "\n")
         return known[name]["columns"]
 
     def _read(self) -> dict[str, Any]:

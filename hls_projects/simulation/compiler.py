@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hls_projects.errors import InputError
 from hls_projects.files import cache_folder, write_whole
-from hls_projects.simulation.processes import signals_held
+from hls_projects.signals import signals_held
 
 CACHED_PROGRAMS = 64
 # Stand-ins for headers that Vitis HLS brings along: hls::stream_of_blocks, and ap_axiu, a beat of AXI4-Stream.

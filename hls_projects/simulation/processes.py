@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from hls_projects.errors import InputError
+from hls_projects.signals import signals_held
 
 POLL_SECONDS = 0.2
 IMAGE_TIMEOUT = 120.0
 Progress = Callable[[int], None]
-# Ctrl-C, the wish of another process, and the end of the terminal.
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True)
@@ -108,22 +105,3 @@ def _watch(workers: Sequence[Worker], running: Sequence[subprocess.Popen], progr
         if None not in states:
             return
         time.sleep(POLL_SECONDS)
-
-
-@contextlib.contextmanager
-def signals_held() -> Iterator[None]:
-    """Delay SIGINT and SIGTERM until a process that is started here is recorded, and so can be ended."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # Python delivers signals to the main thread only
-        return
-    held: list[int] = []
-    # A signal that is ignored, as SIGHUP by nohup, stays so.
-    numbers = [number for number in STOPPING if signal.getsignal(number) != signal.SIG_IGN]
-    handlers = [signal.signal(number, lambda number, frame: held.append(number)) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, handlers, strict=True):
-            signal.signal(number, handler)
-    if held:
-        raise KeyboardInterrupt

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hls_projects.errors import InputError
+from hls_projects.files import parse_toml, read_text
+from hls_projects.names import is_file_name, shown
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator, ValidationError
-
-from hls_projects.files import parse_toml, read_text
-from hls_projects.names import is_file_name, shown
 
 FOLDER = Path(__file__).parent
 SCHEMA = FOLDER / "target.schema.json"

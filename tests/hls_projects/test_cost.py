@@ -132,7 +132,7 @@ def test_an_operator_without_a_model():
 
 
 def test_a_kind_without_a_model():
-    with pytest.raises(InputError, match=r"^Novel has no cost model; add it to the grid"):
+    with pytest.raises(InputError, match=r"^Novel has no cost model; add it to hls_projects/calibration/grid"):
         resources(Demand("Novel", {"one": 1}))
     with pytest.raises(InputError, match=r"^ResidualAdd was calibrated with other features \(.*new"):
         resources(Demand("ResidualAdd", {"one": 1, "new": 2}))

@@ -14,12 +14,10 @@ from tests.support import ROOT
 
 GROUND = {"hls_projects", "hls_projects.errors", "hls_projects.files", "hls_projects.names"}
 FORBIDDEN = {"brevitas_model": {"flows", "hls_projects"}, "hls_projects": {"flows", "brevitas_model"}}
-# Modules that know nothing of models or hardware; every layer may import them.
-COMMON = {"hls_projects.errors", "hls_projects.files"}
 
 
 def imported(path: Path) -> set[str]:
-    """Top-level packages that a module imports, without :data:`COMMON`."""
+    """Top-level packages that a module imports."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):

@@ -13,7 +13,7 @@ import pytest
 
 from hls_projects.errors import InputError
 from hls_projects.simulation import NATIVE, REFERENCE, simulate_native, simulate_reference
-from hls_projects.simulation.processes import Worker, run_workers, signals_held, split
+from hls_projects.simulation.processes import Worker, run_workers, split
 from hls_projects.simulation.reference import read_trace, write_vectors
 
 CLASSES = 10
@@ -176,13 +176,6 @@ def test_interrupt_while_a_worker_starts(tmp_path, started, monkeypatch, number)
     with pytest.raises(KeyboardInterrupt):
         run_workers(workers(tmp_path, "exec sleep 60", 2, 2), lambda done: None)
     assert nothing_runs(started, 1)
-
-
-def test_signals_are_as_before():
-    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    with signals_held():
-        assert signal.getsignal(signal.SIGINT) != before[0]
-    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
 # The reference's own files.
