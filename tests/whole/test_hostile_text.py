@@ -93,7 +93,7 @@ def test_names_of_a_graph(exported: onnx.ModelProto, tmp_path: Path):
     write_top(graph, made / "hls")
     write_scripts(load_target("pynq-z2"), made / "vendor")
     write_rtl(graph, depths, made / "rtl")
-    signs = (f"{MARK}(", f'"{MARK}', f"<{MARK}", f"touch {MARK}", f"/{MARK}", "*/ ")
+    signs = (f"{MARK}(", f'"{MARK}', f"<{MARK}", f"touch {MARK}", f"../{MARK}", f"*/ {MARK}")
     found = [(name, sign) for name, text in texts_in(made).items() for sign in signs if sign in text]
     assert not found and f"void {PROJECT}(" in (made / "hls" / "firmware" / f"{PROJECT}.cpp").read_text()
     compile_programs(made / "hls", [NATIVE])
@@ -114,7 +114,7 @@ def test_a_lowered_graph_has_identifiers(exported: onnx.ModelProto, tmp_path: Pa
             (made.graph.input[0] if port else made.graph.node[3]).name = text
             made.graph.node[0].input[0] = made.graph.input[0].name
             (tmp_path / "lowered.onnx").write_bytes(made.SerializeToString())
-            with pytest.raises(InputError, match="is not one of a lowered graph"):
+            with pytest.raises(InputError, match="is not one of a lowered graph|has no name"):
                 read_lowered(tmp_path / "lowered.onnx")
 
 
@@ -156,7 +156,7 @@ def test_scripts_of_a_hostile_target(tmp_path: Path, monkeypatch: pytest.MonkeyP
         tcl = tkinter.Tcl()
         calls: list[tuple[str, ...]] = []
         tcl.createcommand("recorded", lambda *words, calls=calls: calls.append(words) or "x")
-        tcl.eval("proc unknown args { recorded {*}$args }; rename exec {}; rename exit {}; rename glob {}")
+        tcl.eval("proc unknown args { recorded {*}$args }; foreach name {exec exit glob} { catch { rename $name {} } }")
         tcl.eval("catch { source " + script + " }")
         words = [word for call in calls if call[0] in given for word in call]
         assert target.part in words or target.board_part in words
