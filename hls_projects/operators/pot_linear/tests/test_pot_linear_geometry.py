@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hls_projects.errors import InputError
 from hls_projects.operators import PotLinear
 from hls_projects.operators.pot_linear.geometry import BUCKET_WORDS, FAN_IN, KINDS, Geometry
 from hls_projects.operators.pot_linear.tests.test_pot_linear_twin import layer
-from hls_projects.rtl.synthesis import SynthesisError, sources, synthesise
+from hls_projects.rtl.synthesis import sources, synthesise
 
 LAYERS = {
     (n_in, n_out, sparse, bits): layer(
@@ -122,5 +123,5 @@ def test_verilog_rejects_a_geometry_that_does_not_agree(changes, message):
     operator.fold({"pe": 9, "parallel_tokens": 2, "result_buffers": 1, "element": "bucket", "sparse": 1})
     twin = operator.twin()
     assert twin.parameters["OVERLAP"] == twin.parameters["REPLAY"] == 1
-    with pytest.raises(SynthesisError, match=message):
+    with pytest.raises(InputError, match=message):
         synthesise(twin.module, dict(twin.parameters) | changes, sources(operator.verilog_folder()), twin.memories)
