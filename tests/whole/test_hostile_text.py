@@ -114,7 +114,7 @@ def test_a_lowered_graph_has_identifiers(exported: onnx.ModelProto, tmp_path: Pa
             (made.graph.input[0] if port else made.graph.node[3]).name = text
             made.graph.node[0].input[0] = made.graph.input[0].name
             (tmp_path / "lowered.onnx").write_bytes(made.SerializeToString())
-            with pytest.raises(InputError, match="is not one of a lowered graph|has no name"):
+            with pytest.raises(InputError, match=r"is not one of a lowered graph|has no name"):
                 read_lowered(tmp_path / "lowered.onnx")
 
 
