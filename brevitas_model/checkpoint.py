@@ -175,13 +175,6 @@ def _unpacked(tensors: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]
     """
     expected = model.state_dict()
     state = {name: t.float() if t.dtype == torch.float16 else t for name, t in tensors.items()}
-    for name, tensor in state.items():
-        like = expected.get(name, tensor)
-        # load_state_dict would convert, and broadcast a single value.
-        if (tensor.dtype, tensor.shape) != (like.dtype, like.shape):
-            raise ValueError(
-                f"{name} is {tensor.dtype} of shape {tuple(tensor.shape)}, not {like.dtype} of {tuple(like.shape)}"
-            )
     shapes = {name: t.shape for name, t in expected.items()} if model.config.quantized else {}
     for name in tensors:
         layer = name.removesuffix(CODES)
@@ -192,5 +185,12 @@ def _unpacked(tensors: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]
         elif name.endswith(CODES) and weight in shapes and weight not in tensors and exponent in state:
             state[weight] = unpack_weight(
                 state.pop(name), state.pop(exponent), shapes[weight], format_of(model.get_submodule(layer))
+            )
+    for name, tensor in state.items():
+        like = expected.get(name, tensor)
+        # load_state_dict would convert, and broadcast a single value.
+        if (tensor.dtype, tensor.shape) != (like.dtype, like.shape):
+            raise ValueError(
+                f"{name} is {tensor.dtype} of shape {tuple(tensor.shape)}, not {like.dtype} of {tuple(like.shape)}"
             )
     return state

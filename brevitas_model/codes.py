@@ -72,8 +72,10 @@ def unpack_weight(packed: Tensor, exponent: Tensor, shape: torch.Size, weight_fo
         ValueError: not as many codes or scales as ``shape`` needs, or scales that are not int8.
     """
     codes = unpack_bits(packed, code_bits(weight_format), shape.numel()).long().reshape(shape)
-    if exponent.shape != shape[:1] or exponent.dtype != torch.int8:
-        raise ValueError(f"{exponent.numel()} scales of type {exponent.dtype} for {shape[0]} rows of int8")
+    if exponent.shape != shape[:1]:
+        raise ValueError(f"{exponent.numel()} scales for {shape[0]} rows")
+    if exponent.dtype != torch.int8:
+        raise ValueError(f"scales are {exponent.dtype}, not int8")
     return torch.ldexp(codebook(weight_format)[codes], exponent.int().reshape(-1, *[1] * (len(shape) - 1)))
 
 
