@@ -22,6 +22,8 @@ from brevitas_model.shipped import CheckpointError
 from hls_projects.files import check_readable, parse_json, replacing
 
 MASK, CODES, EXPONENT = ".weight_mask", ".weight_codes", ".weight_exponent"
+# Ending of the log2 of a quantizer's scale.
+SCALE = ".scaling_impl.value"
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
@@ -99,6 +101,7 @@ def load_checkpoint(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     model = build_model(config)
     try:
         model.load_state_dict(_unpacked(tensors, model))
+        _check_values(model)
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]
         raise CheckpointError(
@@ -125,6 +128,22 @@ def load_masks(path: Path, model: nn.Module) -> dict[str, Tensor]:
     return masks
 
 
+# Absolute values of a log2 of a scale, and of any other stored value: beyond, float32 overflows in the model.
+LARGEST_LOG2, LARGEST_VALUE = 64, 2.0**40
+
+
+def _check_values(model: nn.Module) -> None:
+    """See that every value of the state can be calculated with.
+
+    Raises:
+        ValueError: a value that is infinite, no number or absurdly large.
+    """
+    for name, tensor in model.state_dict().items():
+        largest = LARGEST_LOG2 if name.endswith(SCALE) else LARGEST_VALUE
+        if tensor.is_floating_point() and not bool((tensor.abs() <= largest).all()):
+            raise ValueError(f"{name} holds a value that is not between -{largest:g} and {largest:g}")
+
+
 def _halved(model: nn.Module) -> dict[str, Tensor]:
     """State of a float model in half precision.
 
@@ -149,9 +168,14 @@ def _packed(model: nn.Module) -> dict[str, Tensor]:
 
 
 def _unpacked(tensors: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-    """State of ``model`` in float32 from what a checkpoint holds."""
+    """State of ``model`` in float32 from what a checkpoint holds.
+
+    Raises:
+        ValueError: a tensor of another type or shape than the model's.
+    """
+    expected = model.state_dict()
     state = {name: t.float() if t.dtype == torch.float16 else t for name, t in tensors.items()}
-    shapes = {name: t.shape for name, t in model.state_dict().items()} if model.config.quantized else {}
+    shapes = {name: t.shape for name, t in expected.items()} if model.config.quantized else {}
     for name in tensors:
         layer = name.removesuffix(CODES)
         weight, exponent = f"{layer}.weight", layer + EXPONENT
@@ -161,5 +185,12 @@ def _unpacked(tensors: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]
         elif name.endswith(CODES) and weight in shapes and weight not in tensors and exponent in state:
             state[weight] = unpack_weight(
                 state.pop(name), state.pop(exponent), shapes[weight], format_of(model.get_submodule(layer))
+            )
+    for name, tensor in state.items():
+        like = expected.get(name, tensor)
+        # load_state_dict would convert, and broadcast a single value.
+        if (tensor.dtype, tensor.shape) != (like.dtype, like.shape):
+            raise ValueError(
+                f"{name} is {tensor.dtype} of shape {tuple(tensor.shape)}, not {like.dtype} of {tuple(like.shape)}"
             )
     return state

@@ -69,11 +69,13 @@ def unpack_weight(packed: Tensor, exponent: Tensor, shape: torch.Size, weight_fo
     """Float32 weights of ``shape``, whose first axis are the outputs.
 
     Raises:
-        ValueError: not as many codes or scales as ``shape`` needs.
+        ValueError: not as many codes or scales as ``shape`` needs, or scales that are not int8.
     """
     codes = unpack_bits(packed, code_bits(weight_format), shape.numel()).long().reshape(shape)
     if exponent.shape != shape[:1]:
         raise ValueError(f"{exponent.numel()} scales for {shape[0]} rows")
+    if exponent.dtype != torch.int8:
+        raise ValueError(f"scales are {exponent.dtype}, not int8")
     return torch.ldexp(codebook(weight_format)[codes], exponent.int().reshape(-1, *[1] * (len(shape) - 1)))
 
 

@@ -11,6 +11,8 @@ from typing import Any, Literal, get_args, get_type_hints
 from hls_projects.errors import InputError
 
 DEFAULT_TILE_SIZE = 8
+# Of one field, and of what the fields together make.
+LARGEST_SIZE, LARGEST_DEPTH, LARGEST_PARAMETERS, LARGEST_LAYER = 1 << 16, 256, 1 << 27, 1 << 27
 # Sizes are positive but for these.
 SMALLEST = {"context_tiles": 0}
 
@@ -87,6 +89,19 @@ class ViTConfig:
         if not 8 <= self.logit_bits <= 16:
             raise ConfigError(f"logit_bits must be 8 to 16, not {self.logit_bits}")
         self._check_tiles()
+        self._check_size()
+
+    def _check_size(self) -> None:
+        """Reject by arithmetic a model that no memory holds, before a tensor is made."""
+        width, hidden = self.embed_dim, self.hidden_dim
+        blocks = self.depth * (4 * width**2 + 2 * width * hidden)
+        parameters = blocks + width * (self.patch_features + self.num_tokens + self.num_classes)
+        values = self.num_heads * self.num_scores + self.num_tokens * max(width, hidden, self.patch_features)
+        if self.depth > LARGEST_DEPTH or parameters > LARGEST_PARAMETERS or values > LARGEST_LAYER:
+            raise ConfigError(
+                f"a model of {parameters:,} weights in {self.depth:,} blocks, with {values:,} values in a layer, is "
+                f"too large; at most {LARGEST_PARAMETERS:,}, {LARGEST_DEPTH} and {LARGEST_LAYER:,} are supported"
+            )
 
     def _check_tiles(self) -> None:
         windowed, size = self.attention == "windowed", self.tile_size
@@ -185,5 +200,7 @@ def _check_field(name: str, value: Any, hint: Any) -> None:
         if not isinstance(value, int) or isinstance(value, bool) or value < smallest:
             kind = "a positive integer" if smallest else "0 or a positive integer"
             raise ConfigError(f"{name} must be {kind}, not {value!r}")
+        if value > LARGEST_SIZE:
+            raise ConfigError(f"{name} must be at most {LARGEST_SIZE:,}")
     elif value not in get_args(hint):
         raise ConfigError(f"{name} must be one of {', '.join(get_args(hint))}, not {value!r}")

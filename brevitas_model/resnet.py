@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from brevitas_model.config import ConfigError
 from brevitas_model.vit import PIXEL_OFFSET, PIXEL_SCALE
 
+LARGEST_WIDTH, LARGEST_CLASSES = 512, 1 << 16
+
 
 @dataclass(frozen=True, kw_only=True)
 class ResNet9Config:
@@ -35,8 +37,10 @@ class ResNet9Config:
     quantized = False
 
     def __post_init__(self) -> None:
-        if type(self.width) is not int or self.width < 1 or type(self.num_classes) is not int or self.num_classes < 2:
-            raise ConfigError(f"width {self.width!r} or num_classes {self.num_classes!r} is not a possible size")
+        for name, smallest, largest in (("width", 1, LARGEST_WIDTH), ("num_classes", 2, LARGEST_CLASSES)):
+            value = getattr(self, name)
+            if type(value) is not int or not smallest <= value <= largest:
+                raise ConfigError(f"{name} must be an integer of {smallest} to {largest}, not {value!r}")
 
 
 def _conv(in_channels: int, out_channels: int) -> nn.Sequential:

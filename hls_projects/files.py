@@ -32,6 +32,8 @@ RENAME_EXCHANGE = 2
 # A file that is read at once; larger ones are no inputs of this project.
 LARGEST = 4 << 30
 LARGEST_TEXT = 64 << 20
+# Of an integer: float64, which figures become, holds no longer ones.
+MOST_DIGITS = 300
 
 
 class FileError(OSError, InputError):
@@ -134,9 +136,15 @@ def parse_json(text: str) -> Any:
         ValueError: not JSON, nested too deeply, or a number of thousands of digits.
     """
     try:
-        return json.loads(text)
+        return json.loads(text, parse_int=_integer)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > MOST_DIGITS:
+        raise ValueError(f"a number of it has {len(digits)} digits")
+    return int(digits)
 
 
 def parse_toml(text: str) -> dict[str, Any]:
@@ -200,7 +208,7 @@ def held_folder(folder: Path, busy: str) -> Iterator[None]:
         busy: what to say where another process holds it.
 
     Raises:
-        LockedError, FileError, OSError: as :func:`locked`.
+        InputError, FileError, OSError: as :func:`locked`.
     """
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)

@@ -5,10 +5,11 @@ Source: A. Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 
 
 from __future__ import annotations
 
+import math
 import os
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from torchvision.datasets import CIFAR10
@@ -18,6 +19,7 @@ from hls_projects.files import cache_folder
 
 IMAGE_SHAPE = (32, 32, 3)
 VALIDATION_IMAGES = 5_000
+NPY_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 @dataclass(frozen=True)
@@ -68,12 +70,13 @@ def load_inputs(path: Path) -> Dataset:
     """
     if not path.is_file():
         raise InputError(f"inputs file {path} does not exist; save images there with numpy.save")
-    try:
-        images = np.load(path, allow_pickle=False)
-    except (ValueError, OSError, EOFError, MemoryError, BadZipFile) as error:
-        raise InputError(f"inputs file {path} is not a plain .npy array; save it with numpy.save") from error
-    if not isinstance(images, np.ndarray):
+    if zipfile.is_zipfile(path):
         raise InputError(f"inputs file {path} is an archive; pass one .npy array")
+    try:
+        _check_header(path)
+        images = np.load(path, allow_pickle=False)
+    except Exception as error:  # numpy parses the header as Python text, which fails in many ways
+        raise InputError(f"inputs file {path} is not a plain .npy array; save it with numpy.save") from error
     if np.issubdtype(images.dtype, np.floating) and np.isnan(images).any():
         raise InputError(f"inputs file {path} holds NaN in {images.dtype}; pixels are uint8, 0 to 255")
     if images.dtype != np.uint8:
@@ -81,6 +84,22 @@ def load_inputs(path: Path) -> Dataset:
     if images.ndim != 4 or images.shape[1:] != IMAGE_SHAPE or not len(images):
         raise InputError(f"inputs file {path} has shape {images.shape}; it must be (N, 32, 32, 3) with N >= 1")
     return Dataset(images, None)
+
+
+def _check_header(path: Path) -> None:
+    """See that a .npy file holds as many bytes as its header says, before memory for them is asked for.
+
+    Raises:
+        ValueError: it does not, or its header is none that numpy.save writes for such an array.
+    """
+    with path.open("rb") as file:
+        version = np.lib.format.read_magic(file)
+        if version not in NPY_HEADERS:
+            raise ValueError(f"version {version}")
+        shape, _, dtype = NPY_HEADERS[version](file)
+        size = path.stat().st_size - file.tell()
+    if not all(type(length) is int and length >= 0 for length in shape) or math.prod(shape) * dtype.itemsize != size:
+        raise ValueError(f"{size} bytes do not hold {dtype} of shape {shape}")
 
 
 def _explain(root: Path, chosen: object, error: Exception) -> str:

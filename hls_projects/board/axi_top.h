@@ -46,22 +46,22 @@ static const unsigned full_beat = 0xff;
 // cycles:        iterations of the loop since the reset: one for every beat handed on and one for every cycle waited.
 //                The few cycles between two packets are not among them
 // starved:       cycles of these in which no beat had arrived
-// blocked:       cycles of these in which `beats` was full
+// backpressured: cycles of these in which `beats` was full
 // II:            1; the loop polls both streams, so that it can count the cycles that it waits
 //
 // Counters wrap at 2^32. In C-simulation `cycles` counts iterations, since no time passes there. `starved` and
-// `blocked` are not 0 there only if the processes are threads with bounded FIFOs, and then they count waits, not their
-// cycles. C/RTL co-simulation shows their values in cycles.
+// `backpressured` are not 0 there only if the processes are threads with bounded FIFOs, and then they count waits, not
+// their cycles. C/RTL co-simulation shows their values in cycles.
 template <unsigned n_beats>
 void receive(hls::stream<beat_t> &images, hls::stream<bytes_t> &beats, hls::stream<flag_t> &whole,
-             count_t &images_in, count_t &wrong_packets, count_t &cycles, count_t &starved, count_t &blocked) {
-    static count_t n_images = 0, n_wrong = 0, n_cycles = 0, n_starved = 0, n_blocked = 0;
+             count_t &images_in, count_t &wrong_packets, count_t &cycles, count_t &starved, count_t &backpressured) {
+    static count_t n_images = 0, n_wrong = 0, n_cycles = 0, n_starved = 0, n_backpressured = 0;
     static bool is_open = false; // the TLAST of the packet before has not come yet
 #pragma HLS RESET variable=n_images
 #pragma HLS RESET variable=n_wrong
 #pragma HLS RESET variable=n_cycles
 #pragma HLS RESET variable=n_starved
-#pragma HLS RESET variable=n_blocked
+#pragma HLS RESET variable=n_backpressured
 #pragma HLS RESET variable=is_open
     // TLAST was seen; zeros were needed after it; all beats so far had all bytes.
     bool ended = false, early = false, full = true;
@@ -72,7 +72,7 @@ BEATS:
         beat_t beat;
         n_cycles++;
         if (beats.full()) {
-            n_blocked++;
+            n_backpressured++;
         } else if (ended) {
             beats.write(0);
             early = true;
@@ -88,7 +88,7 @@ BEATS:
         // Written in every cycle, so that a host can read them while the core waits.
         cycles = n_cycles;
         starved = n_starved;
-        blocked = n_blocked;
+        backpressured = n_backpressured;
     }
     const bool is_image = ended && !early && full;
     whole.write(is_image);

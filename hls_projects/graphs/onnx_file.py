@@ -47,6 +47,8 @@ def read_onnx(path: Path, custom: Mapping[str, Collection[str]], *, standard: bo
     """
     try:
         model = onnx.load_model_from_string(read_whole(path, LARGEST_FILE))
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist; name a file that was exported") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
     except (DecodeError, ValueError) as error:
@@ -88,7 +90,7 @@ def _check_model(model: ModelProto) -> None:
     if model.functions or model.training_info or graph.sparse_initializer:
         raise InputError("functions, training graphs and sparse tensors are not supported")
     if not graph.node:
-        raise InputError("it holds no graph; export it again")
+        raise InputError("it is not an ONNX file, or is cut short; export it again")
     for entry in model.opset_import:
         if entry.domain in STANDARD and entry.version not in OPSETS:
             raise InputError(
@@ -136,7 +138,7 @@ def _check_values(graph: GraphProto) -> None:
     known = {*stored, *inputs}
     for node in graph.node:
         if unmade := [name for name in node.input if name and name not in known]:
-            raise InputError(f"{named(node)} reads {shown(unmade[0])}, which nothing before it makes")
+            raise InputError(f"{named(node)} reads {shown(unmade[0])}, which nothing makes before it")
         known |= set(node.output)
     if unmade := [port.name for port in graph.output if port.name not in made]:
         raise InputError(f"no node makes the output {shown(unmade[0])}")

@@ -46,8 +46,8 @@ def read_qonnx(path: Path, image_shape: tuple[int, int, int]) -> ModelWrapper:
     shape = [dim.dim_value for dim in inputs[0].type.tensor_type.shape.dim]
     if shape != [1, *image_shape]:
         dims = inputs[0].type.tensor_type.shape.dim
-        found = ", ".join(shown(str(dim.dim_value or dim.dim_param or "?")) for dim in dims)
-        raise InputError(f"{path}: input {shown(inputs[0].name)} has shape [{found}], not {[1, *image_shape]}")
+        found = shown(str([dim.dim_value or dim.dim_param or "?" for dim in dims]))
+        raise InputError(f"{path}: input {shown(inputs[0].name)} has shape {found}, not {[1, *image_shape]}")
     return ModelWrapper(model)
 
 

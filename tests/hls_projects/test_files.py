@@ -19,7 +19,11 @@ from hls_projects.files import (
     FileError,
     cache_folder,
     check_readable,
+    held_folder,
     locked,
+    parse_json,
+    parse_toml,
+    read_text,
     read_whole,
     replace_folder,
     replacing,
@@ -227,3 +231,42 @@ def test_no_home(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("pwd.getpwuid", unknown)
     with pytest.raises(FileError, match="set XDG_CACHE_HOME"):
         cache_folder("programs")
+
+
+# What texts say
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "1" * 10_000, "-" + "1" * 301, "\0"])
+def test_json_that_cannot_be_read(text: str):
+    with pytest.raises(ValueError):
+        parse_json(text)
+
+
+@pytest.mark.parametrize("text", ["=", "a", f"a = {'[' * 100_000}", f"a = {'1' * 10_000}", "\0"])
+def test_toml_that_cannot_be_read(text: str):
+    with pytest.raises(ValueError):
+        parse_toml(text)
+
+
+def test_texts(tmp_path: Path):
+    assert parse_json(f'{{"a": [1, -2.5, null], "b": {"1" * 300}}}') == {"a": [1, -2.5, None], "b": int("1" * 300)}
+    assert parse_toml("a = 1\n[b]\nc = [true]") == {"a": 1, "b": {"c": [True]}}
+    (tmp_path / "text").write_bytes(b"\xff")
+    with pytest.raises(ValueError, match="decode"):
+        read_text(tmp_path / "text")
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_held_folder(tmp_path: Path, there: bool):
+    """A folder in which nothing was written goes again; half-written files of a killed process go, others stay."""
+    folder = tmp_path / "a" / "b"
+    if there:
+        folder.mkdir(parents=True)
+        for name in (".file.123.abcd.part", "file.part", "file"):
+            (folder / name).touch()
+    with held_folder(folder, "busy"):
+        with pytest.raises(InputError, match="busy"), held_folder(folder, "busy"):
+            pytest.fail("entered")
+        assert (folder / ".lock").is_file()
+    left = sorted(path.name for path in folder.iterdir()) if there else []
+    assert left == (["file", "file.part"] if there else []) and folder.exists() == (tmp_path / "a").exists() == there

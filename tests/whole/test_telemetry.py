@@ -29,7 +29,8 @@ def test_onnxruntime_leaves_something_by_itself(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    "module", ["brevitas_model.tidying", "flows.build", "flows.rtl", "hls_projects.graphs.qonnx_runtime"]
+    "module",
+    ["brevitas_model.tidying", "flows.building.build", "flows.inspection.rtl", "hls_projects.graphs.qonnx_runtime"],
 )
 def test_nothing_is_left(tmp_path: Path, module: str):
     code = f"import {module}, sys; assert 'onnxruntime' in sys.modules"
