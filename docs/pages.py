@@ -111,7 +111,7 @@ def page(operator: type[HardwareOperator], example: HardwareOperator) -> str:
             "Of the same node, by its folding: cycles that its slowest stage works for an image, from `stages()`,",
             "and resources by the calibrated model of its Verilog twin. Foldings that another one beats or equals",
             "in everything are left out.", "", *_cost(example), "",
-            "## Sources", "", *_sources(operator), "",
+            "## Sources", "", *_sources(example), "",
         ]
     )  # fmt: skip
 
@@ -172,9 +172,9 @@ def _cost_row(choice: Choice) -> str:
     return f"| {told} | {choice.cost.cycles:,} | {counts} |"
 
 
-def _sources(operator: type[HardwareOperator]) -> list[str]:
-    folder = Path(inspect.getfile(operator)).parent
-    files = [operator.header(), operator.verilog_folder() / f"{operator.kernel}.sv", Path(inspect.getfile(operator))]
+def _sources(example: HardwareOperator) -> list[str]:
+    source = Path(inspect.getfile(type(example)))
+    files = [example.header(), example.verilog_folder() / f"{example.twin().module}.sv", source]
     named = [path.resolve().relative_to(ROOT) for path in files if path.is_file()]
-    tests = [path.relative_to(ROOT) for path in sorted(folder.glob("tests/test_*.py"))]
+    tests = [path.relative_to(ROOT) for path in sorted(source.parent.glob("tests/test_*.py"))]
     return [f"- `{path}`" for path in dict.fromkeys([*named, *tests])]

@@ -25,6 +25,7 @@ from filelock import FileLock, Timeout
 from hls_projects.errors import InputError
 
 CACHE = "potstream"
+LOCK, PART = ".lock", ".part"
 # Of the Linux kernel, linux/fcntl.h and linux/fs.h.
 AT_FDCWD = -100
 RENAME_EXCHANGE = 2
@@ -57,7 +58,8 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     check_replaceable(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{os.getpid()}.{secrets.token_hex(4)}.part")
+    # Of the name only a part: with the rest it may be longer than names can be.
+    part = path.with_name(f".{path.name[:40]}.{os.getpid()}.{secrets.token_hex(4)}{PART}")
     os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     # The writer may make the file anew, with rights of its own.
     mode = stat.S_IMODE(part.lstat().st_mode)
@@ -186,6 +188,31 @@ def locked(path: Path, busy: str) -> Iterator[None]:
         # Still held: who opened the file before sees that it has no name any more, and makes another one.
         path.unlink(missing_ok=True)
         lock.release()
+
+
+@contextlib.contextmanager
+def held_folder(folder: Path, busy: str) -> Iterator[None]:
+    """Make ``folder`` and hold it until the block ends, or the process ends in any way.
+
+    Files that a killed process had half written there are removed, and so is the folder if nothing was written.
+
+    Args:
+        busy: what to say where another process holds it.
+
+    Raises:
+        LockedError, FileError, OSError: as :func:`locked`.
+    """
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with locked(folder / LOCK, busy):
+            for part in folder.glob(f".*{PART}"):
+                part.unlink(missing_ok=True)
+            yield
+    finally:
+        with contextlib.suppress(OSError):  # not empty
+            for path in made:
+                path.rmdir()
 
 
 def replace_folder(made: Path, out: Path, aside: Path) -> None:

@@ -8,6 +8,7 @@ the epoch name, so nothing else has to be kept.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -15,7 +16,7 @@ import itertools
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,10 @@ from brevitas_model.training.data import Dataset
 from brevitas_model.training.distillation import Teacher, distillation_loss
 from brevitas_model.training.recipe import Recipe, Schedule
 from hls_projects.errors import InputError
-from hls_projects.files import cache_folder, read_whole
+from hls_projects.files import cache_folder, held_folder, parse_json, read_whole
 
+# Of an epoch in the history, all of them numbers.
+METRICS = ("epoch", "loss", "validation_accuracy", "sparsity", "seconds")
 EVAL_BATCH = 250
 GRADIENT_NORM = 1.0
 # Images of which the first convolution of a ConvNet is made.
@@ -240,22 +243,24 @@ class Run:
         """Go on after the last whole epoch.
 
         Raises:
-            CheckpointError: no state, or the state of another recipe or start.
+            CheckpointError: no state, a damaged one, or the state of another recipe or start.
         """
         tensors, metadata = read_tensors(folder / "state.safetensors")
         if _recipe(metadata) != recipe:
             raise CheckpointError(f"{folder} was made by another recipe; choose another --out")
-        if metadata["start"] != start_digest(recipe):
+        if metadata.get("start") != start_digest(recipe):
             raise CheckpointError(f"{folder} started from another {recipe.start}; choose another --out")
-        model = build_model(recipe.model)
-        model.load_state_dict(_strip(tensors, "model."))
-        freeze_scales(model)
-        optimizer = make_optimizer(model, recipe.schedule)
-        _load_optimizer(optimizer, _strip(tensors, "optimizer."))
-        masks, history = _strip(tensors, "mask."), json.loads(metadata["history"])
-        run = cls(folder, recipe, model, masks, optimizer, history, metadata["start"])
-        write_history(folder, run.history)
-        return run
+        try:
+            model = build_model(recipe.model)
+            model.load_state_dict(_strip(tensors, "model."))
+            freeze_scales(model)
+            optimizer = make_optimizer(model, recipe.schedule)
+            _load_optimizer(optimizer, _strip(tensors, "optimizer."))
+            masks, history = _strip(tensors, "mask."), _history(metadata)
+        except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise CheckpointError(f"{folder} holds a damaged state ({reason}); remove it and train again") from error
+        return cls(folder, recipe, model, masks, optimizer, history, metadata["start"])
 
     @property
     def epoch(self) -> int:
@@ -358,6 +363,9 @@ class Run:
         """
         epochs = self.recipe.schedule.epochs
         steps = len(dataset) // self.recipe.schedule.batch_size
+        # Files of the history are a state behind where a run was killed between the two.
+        if self.history:
+            write_history(self.folder, self.history)
         teacher = Teacher(self.recipe, cache_folder("teacher")) if self.recipe.distillation else None
         with tqdm(total=epochs * steps, initial=self.epoch * steps, unit="step") as bar:
             while self.epoch < epochs:
@@ -381,6 +389,17 @@ class Run:
                 self.save()
                 if after_epoch and after_epoch(self.history[-1]):
                     return
+
+
+@contextlib.contextmanager
+def hold_run(folder: Path) -> Iterator[None]:
+    """Hold a run's folder, which one training at a time writes to.
+
+    Raises:
+        LockedError: another training holds it.
+    """
+    with held_folder(folder, f"another training writes to {folder}; wait for it or choose another --out"):
+        yield
 
 
 def train(run: Run, dataset: Dataset, validation: Dataset, command: str) -> Path:
@@ -416,9 +435,19 @@ def _strip(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 def _recipe(metadata: dict[str, str]) -> Recipe | None:
     """The recipe of a stored state; a key that recipes did not have at the time stands for its default."""
     try:
-        return Recipe.from_dict(json.loads(metadata["recipe"]))
-    except (KeyError, ConfigError):
+        return Recipe.from_dict(parse_json(metadata["recipe"]))
+    except (KeyError, TypeError, ValueError):
         return None
+
+
+def _history(metadata: dict[str, str]) -> list[dict[str, Any]]:
+    """The metrics of the finished epochs in a stored state.
+
+    Raises:
+        KeyError, TypeError, ValueError: there are none, or they are of another form.
+    """
+    history = parse_json(metadata["history"])
+    return [{**line, **{key: line[key] + 0 for key in METRICS}} for line in history]
 
 
 def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:

@@ -83,7 +83,7 @@ def layer_facts(lowered: ModelWrapper) -> list[dict[str, Any]]:
 
 
 def _layer(layer: PotLinear) -> dict[str, Any]:
-    weights = layer.weights()
+    weights = layer.weights.values
     return {
         "name": layer.onnx_node.name,
         "inputs": layer.size("n_in"),
@@ -92,7 +92,7 @@ def _layer(layer: PotLinear) -> dict[str, Any]:
         "code_bits": layer.array_dtype("codes").bitwidth(),
         "weights": weights.size,
         "zeros": int((weights == 0).sum()),
-        "exponents": {str(power): int(count) for power, count in enumerate(layer.exponent_counts())},
+        "exponents": {str(power): int(count) for power, count in enumerate(layer.weights.exponent_counts())},
     }
 
 

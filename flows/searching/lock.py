@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hls_projects.errors import InputError
-from hls_projects.files import locked, read_whole, write_whole
+from hls_projects.files import held_folder, read_whole, write_whole
 
-LOCK, OWNER = ".lock", "driver.lock"
+OWNER = "driver.lock"
 # Bytes of the text that names an owner.
 LONGEST_OWNER = 4096
 
@@ -24,8 +24,7 @@ def lock_folder(out: Path, owner: str) -> Iterator[None]:
     Raises:
         InputError: another process holds ``out``, or another owner's trainings lie there.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    with locked(out / LOCK, f"another process trains in {out}; wait for it or choose another --out"):
+    with held_folder(out, f"another process trains in {out}; wait for it or choose another --out"):
         there = _owner(out / OWNER)
         if there not in ("", owner):
             raise InputError(f"{out} holds the trainings of {there}, not of {owner}; choose another --out")

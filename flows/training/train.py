@@ -10,7 +10,7 @@ from pathlib import Path
 
 from brevitas_model.training.data import Dataset, load_cifar10, train_validation_split
 from brevitas_model.training.recipe import Recipe, load_recipe
-from brevitas_model.training.run import Run, train
+from brevitas_model.training.run import Run, hold_run, train
 from flows.command_line import Status
 
 
@@ -39,11 +39,12 @@ def carry_out(
     """
     out = run_folder(args)
     dataset, validation = train_validation_split(load_cifar10(args.data, train=True))
-    started = (out / "state.safetensors").exists()
-    run = Run.resume(out, recipe) if started else Run.start(out, recipe, dataset)
-    if before:
-        before(dataset, validation)
-    path = train(run, dataset, validation, command_line(name, args))
+    with hold_run(out):
+        started = (out / "state.safetensors").exists()
+        run = Run.resume(out, recipe) if started else Run.start(out, recipe, dataset)
+        if before:
+            before(dataset, validation)
+        path = train(run, dataset, validation, command_line(name, args))
     last = run.history[-1]
     print(f"validation accuracy {last['validation_accuracy']:.2f} %, {last['sparsity']:.1%} zeros; model in {path}")
     return Status.OK

@@ -6,7 +6,7 @@ nothing moves, and ``sizing`` finds the smallest depths.
 """
 
 from hls_projects.dataflow.deadlock import Deadlock, explain
-from hls_projects.dataflow.network import Fifo, Network, NetworkError, Process, block_fifos
+from hls_projects.dataflow.network import Fifo, Network, NetworkError, Process
 from hls_projects.dataflow.program import (
     Program,
     Read,
@@ -39,7 +39,6 @@ __all__ = [
     "Trace",
     "Wait",
     "Write",
-    "block_fifos",
     "claim",
     "explain",
     "fill",

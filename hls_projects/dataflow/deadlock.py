@@ -27,7 +27,7 @@ class Deadlock:
         cycle: last cycle in which a word moved; -1 where none did.
         waits: the processes in order.
         remedies: by FIFO that is full in the circular wait, the smallest depth that prevents any deadlock while all
-            other depths stay; without FIFOs of which no depth does.
+            other depths stay; a FIFO without an entry prevents it at no depth.
     """
 
     cycle: int

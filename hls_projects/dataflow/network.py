@@ -81,11 +81,6 @@ class Fifo:
         return 0 if depth == 1 and self.direct else 1
 
 
-def block_fifos(block: str, depth: int = 2) -> tuple[Fifo, Fifo]:
-    """The two FIFOs of tokens that model ``block`` with ``depth`` buffers; see :mod:`hls_projects.dataflow.program`."""
-    return Fifo(f"{block}.claimed", 0, depth), Fifo(f"{block}.filled", 0, depth)
-
-
 @dataclass(frozen=True)
 class Network:
     """Processes and FIFOs, each FIFO with one writer and one reader.

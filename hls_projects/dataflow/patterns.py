@@ -68,7 +68,11 @@ def block_of(count: int, every: Ports, block: str) -> Program:
 
 
 def around(count: int, part: Callable[[Ports, Ports], Program], first: Ports, last: Ports) -> Program:
-    """``count`` times ``part``, which is given what else moves in its first and in its last cycle."""
+    """``part`` repeated ``count`` times, with extra moves in the very first and in the very last cycle.
+
+    Args:
+        part: makes a program from the extra moves of its first and of its last cycle.
+    """
     if count == 1:
         return part(first, last)
     return (*part(first, ()), Repeat(count - 2, part((), ())), *part((), last))

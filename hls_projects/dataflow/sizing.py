@@ -34,7 +34,7 @@ TOLERANCE, ROUGH = 64, 8
 COSTLY = 1 / 32
 # Two slots are enough to write a word in every cycle while the one before is read.
 SHALLOW = 2
-# FIFOs deeper than this are also shrunk singly. A shift register of up to so many words takes the same LUTs.
+# FIFOs deeper than this are also shrunk singly. Up to this depth a shift register takes the same LUTs.
 SINGLE_ABOVE = 32
 Depths = dict[str, int]
 Group = tuple[str, ...]

@@ -71,7 +71,7 @@ def current_plan(operators: Operators, fixed: Resources) -> Plan:
 def fastest_plan(table: ChoiceTable, target: Target, fill: float, fixed: Resources) -> Plan:
     """The plan with the shortest interval whose utilization of every resource is at most ``fill``.
 
-    Where no plan fits, the result is the slowest one, whose :func:`utilization` tells that it does not fit.
+    Where no plan fits, the result is the slowest one, whose :func:`utilization` is above ``fill``.
     """
     intervals = sorted({choice.cost.cycles for equal in table for choice in equal.choices})
     shortest = bisect_left(intervals, max(equal.fewest_cycles for equal in table))

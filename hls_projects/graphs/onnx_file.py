@@ -1,4 +1,4 @@
-"""An ONNX file as data: what may be in it is checked before any library resolves, imports or runs a part of it."""
+"""Reading of ONNX files: all content is checked before any library resolves, imports or runs a part of it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_NODES = 4_000
 STANDARD = ("", "ai.onnx")
 # Of the ONNX standard: before 13, axes are attributes where the lowering reads inputs.
 OPSETS = range(13, 26)
-# By the letters that qonnx has for them.
+# By qonnx's names of types.
 ATTRIBUTE_TYPES = {
     "i": AttributeProto.INT,
     "f": AttributeProto.FLOAT,
@@ -35,7 +35,7 @@ GRAPHS = (AttributeProto.GRAPH, AttributeProto.GRAPHS)
 
 
 def read_onnx(path: Path, custom: Mapping[str, Collection[str]], *, standard: bool) -> ModelProto:
-    """The model in a file, without nodes that nothing reads.
+    """Read the model in a file; nodes that no output needs are removed.
 
     Args:
         custom: the operators that may be in it beside those of the ONNX standard, by domain.
@@ -66,7 +66,7 @@ def read_onnx(path: Path, custom: Mapping[str, Collection[str]], *, standard: bo
 
 
 def check_attributes(node: NodeProto) -> None:
-    """See that the attributes of a custom operator on the list are those that qonnx reads.
+    """Check that qonnx knows all attributes of a custom operator, with their types.
 
     Raises:
         InputError: an unknown attribute, or one of a wrong type.
@@ -79,7 +79,7 @@ def check_attributes(node: NodeProto) -> None:
 
 
 def named(node: NodeProto) -> str:
-    """A node in an error message."""
+    """The words for ``node`` in an error message."""
     return f"node {shown(node.name)} ({shown(node.op_type)})"
 
 
@@ -120,7 +120,7 @@ def _check_operator(node: NodeProto, custom: Mapping[str, Collection[str]], stan
 
 
 def _check_values(graph: GraphProto) -> None:
-    """Every value has one maker, which comes before all that read it."""
+    """Check that every value is made once, by a node before all that read it."""
     stored = [tensor.name for tensor in graph.initializer]
     inputs = [port.name for port in graph.input]
     made = [name for node in graph.node for name in node.output if name]
@@ -175,7 +175,7 @@ def _check_node(node: NodeProto, opset: int) -> None:
 
 
 def _check_standard_node(node: NodeProto, opset: int) -> None:
-    """Inputs, outputs and attributes as the ONNX standard has them."""
+    """Check inputs, outputs and attributes against the ONNX standard."""
     try:
         schema = defs.get_schema(node.op_type, opset)
     except defs.SchemaError as error:

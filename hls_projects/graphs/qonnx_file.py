@@ -1,4 +1,4 @@
-"""Reading a QONNX file that somebody else made, and running one on many images."""
+"""Reading and checking of QONNX files, which may come from anybody, and their execution on many images."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ QUANTIZER_INPUTS = {"Quant": 4, "FloatQuant": 6, "BipolarQuant": 2, "Trunc": 4}
 WIDTHS = {"Quant": {3: (1, 32)}, "FloatQuant": {2: (0, 8), 3: (0, 23), 4: (-255, 255)}}
 # Elements of a tensor, and of all of them.
 LARGEST_TENSOR, LARGEST_GRAPH = 1 << 26, 1 << 28
-CHUNK = 50
+BATCH = 50
 
 
 def read_qonnx(path: Path, image_shape: tuple[int, int, int]) -> ModelWrapper:
@@ -80,7 +80,7 @@ def _check_quantizer(path: Path, node: NodeProto) -> None:
 
 
 def check_tidy(model: ModelWrapper) -> None:
-    """See that a graph whose shapes were inferred and whose constants were folded can be worked with.
+    """Check a graph whose shapes were inferred and whose constants were folded.
 
     Raises:
         InputError: a tensor without a shape or of an absurd size, a quantizer of an absurd width.
@@ -106,19 +106,27 @@ def check_tidy(model: ModelWrapper) -> None:
 
 
 def batched(model: ModelWrapper, size: int) -> ModelWrapper:
-    """The same graph for ``size`` images at once."""
+    """A copy of ``model`` with a batch of ``size`` images."""
     return model.transform(ChangeBatchSize(size)).transform(InferShapes())
 
 
 def run_images(
     model: ModelWrapper, images: np.ndarray, progress: Callable[[int], None] = lambda done: None
 ) -> np.ndarray:
-    """Execute a QONNX or lowered graph, by qonnx, on uint8 (N, H, W, C) images: float32 (N, classes)."""
+    """Execute a QONNX or lowered graph by qonnx.
+
+    Args:
+        images: uint8 (N, H, W, C).
+        progress: called with the number of finished images.
+
+    Returns:
+        float32 (N, classes).
+    """
     source, sink = model.graph.input[0].name, model.graph.output[0].name
     graphs: dict[int, ModelWrapper] = {}
     results = []
-    for start in range(0, len(images), CHUNK):
-        part = images[start : start + CHUNK].astype(np.float32)
+    for start in range(0, len(images), BATCH):
+        part = images[start : start + BATCH].astype(np.float32)
         if len(part) not in graphs:
             graphs[len(part)] = batched(model, len(part))
         results.append(execute_onnx(graphs[len(part)], {source: part})[sink])

@@ -33,9 +33,9 @@ template <typename CONFIG_T> unsigned first_slot(unsigned index) {
 
 // Builds a block with the whole window for every load_size keys that arrive.
 //
-// Neighbouring windows overlap. The overlap is kept as n_context "tiles" of load_size keys; while an element of a new
-// key arrives, the elements at the same offset of all kept tiles are copied into the new window in the same cycle, and
-// every tile moves one position towards the oldest. So a new window takes no longer than its new keys.
+// Neighbouring windows overlap. The overlap is stored as n_context loads of load_size keys. While an element of a new
+// key arrives, the elements at the same offset of all stored loads are copied into the new window in the same cycle,
+// and every load moves by one towards the oldest. So a new window takes no longer than its new keys.
 //
 // n_channels: elements of a key, of all heads
 // by_slot:    layout of a block: the elements of a slot are contiguous (true), or those of a channel (false)
@@ -43,7 +43,7 @@ template <typename CONFIG_T> unsigned first_slot(unsigned index) {
 // blocks:     window_blocks<CONFIG_T>::count blocks of n_window * n_channels elements; empty slots are 0
 // II:         1
 // cycles:     n_tokens * n_channels
-// storage:    the two buffers of `blocks`, and (n_window - load_size) * n_channels elements of overlap
+// storage:    the two buffers of `blocks`, and n_window * n_channels elements of context, the newest tile included
 template <unsigned n_channels, bool by_slot, typename CONFIG_T, class word_T>
 void load_windows(hls::stream<word_T> &stream,
                   hls::stream_of_blocks<typename word_T::value_type[CONFIG_T::n_window * n_channels]> &blocks) {
@@ -60,16 +60,16 @@ BLOCKS:
             for (unsigned c = 0; c < n_channels; c++) {
 #pragma HLS PIPELINE II = 1
                 context[n_context][key * n_channels + c] = stream.read()[0];
-            TILES:
-                for (unsigned tile = 0; tile < n_context + 1; tile++) {
+            LOADS:
+                for (unsigned load = 0; load < n_context + 1; load++) {
 #pragma HLS UNROLL
-                    // A tile of the context is valid only after its keys of this image have arrived.
-                    const bool empty = tile + index < n_context;
-                    const key_t value = empty ? key_t(0) : context[tile][key * n_channels + c];
-                    const unsigned slot = tile * CONFIG_T::load_size + key;
+                    // A load of the context is valid only after its keys of this image have arrived.
+                    const bool empty = load + index < n_context;
+                    const key_t value = empty ? key_t(0) : context[load][key * n_channels + c];
+                    const unsigned slot = load * CONFIG_T::load_size + key;
                     block[by_slot ? slot * n_channels + c : c * CONFIG_T::n_window + slot] = value;
-                    if (tile != 0)
-                        context[tile - 1][key * n_channels + c] = value;
+                    if (load != 0)
+                        context[load - 1][key * n_channels + c] = value;
                 }
             }
         }

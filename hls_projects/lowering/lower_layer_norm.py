@@ -1,4 +1,7 @@
-"""Mean, centring, variance, inverse root and product between quantizers -> :class:`IntegerLayerNorm`."""
+"""Lowering of mean, centring, variance, inverse root and product to :class:`IntegerLayerNorm`.
+
+All of them end in quantizers. The affine weights of LayerNorm are part of the linear layer that follows it.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from hls_projects.lowering.tables import significand_table, sum_behind
 from hls_projects.lowering.transformation import LowerAt
 from hls_projects.operators import IntegerLayerNorm
 
-# floor(exponent / 2) of the smallest sum of squares, 1 = 128 * 2^-7.
+# floor(exponent / 2) of the smallest sum of squares, which is 1 = 128 * 2^-7.
 LOWEST_HALF_EXPONENT = -4
 
 
@@ -73,7 +76,11 @@ class LowerLayerNorm(LowerAt):
 
 
 def match(view: GraphView, quant: NodeProto) -> Tensors:
-    """From the last ``Quant`` back to the input."""
+    """Match a LayerNorm, from the last ``Quant`` back to the input.
+
+    Raises:
+        NoMatch: no LayerNorm.
+    """
     product = view.producer(quant.input[0], "Mul")
     centred, inverse = _sides(view, product)
     squares = sum_behind(view, inverse)
@@ -89,7 +96,7 @@ def match(view: GraphView, quant: NodeProto) -> Tensors:
 
 
 def _sides(view: GraphView, product: NodeProto) -> tuple[str, str]:
-    """(codes, floating factor) of the last product."""
+    """The codes and the floating-point factor of the last product."""
     for codes, factor in (tuple(product.input), tuple(reversed(product.input))):
         if codes in view.formats and view.producer(factor).op_type == "FloatQuant":
             return codes, factor

@@ -1,4 +1,4 @@
-"""``Add`` of two tensors of codes, ``Quant`` -> :class:`ResidualAdd`."""
+"""Lowering of ``Add`` of two tensors of codes and ``Quant`` to :class:`ResidualAdd`."""
 
 from __future__ import annotations
 

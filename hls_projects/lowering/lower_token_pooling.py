@@ -1,4 +1,4 @@
-"""Mean over tokens with its ``Quant``, or the slice of the class token -> :class:`TokenPooling`."""
+"""Lowering of the mean over tokens with its ``Quant``, or of the slice of the class token, to :class:`TokenPooling`."""
 
 from __future__ import annotations
 

@@ -48,12 +48,12 @@ module carry_lut #(
         for (i = 0; i < WIDTH; i = i + 1) begin : bits
             if (RAW != 0) begin : raw
                 assign addend[i] = i0[i];
-                LUT6 #(.INIT(INIT)) table_(
+                LUT6 #(.INIT(INIT)) lut(
                     .I0(i0[i]), .I1(i1[i]), .I2(i2[i]), .I3(i3[i]), .I4(i4[i]), .I5(i5[i]), .O(differ[i])
                 );
             end else begin : made
                 // With I5 high O6 is the upper half of INIT and O5 the lower one.
-                LUT6_2 #(.INIT(INIT)) table_(
+                LUT6_2 #(.INIT(INIT)) lut(
                     .I0(i0[i]), .I1(i1[i]), .I2(i2[i]), .I3(i3[i]), .I4(i4[i]), .I5(1'b1),
                     .O6(differ[i]), .O5(addend[i])
                 );

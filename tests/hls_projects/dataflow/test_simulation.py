@@ -23,7 +23,6 @@ from hls_projects.dataflow import (
     Together,
     Wait,
     Write,
-    block_fifos,
     claim,
     engine,
     explain,
@@ -40,7 +39,7 @@ from hls_projects.errors import InputError
 from tests.support import dataflow_verilog as verilog
 from tests.support.dataflow_verilog import VerilatorError, run_verilog
 from tests.support.instructions import instructions
-from tests.support.random_networks import random_depths, random_network
+from tests.support.random_networks import block_fifos, random_depths, random_network
 
 QUIET_CYCLES = 200
 TOPOLOGIES = 30
@@ -86,7 +85,7 @@ def staged(depth: int) -> Network:
 
 
 def ticking(network: Network, depths: dict[str, int], images: int) -> tuple[dict, dict, set[str]]:
-    """Writes and reads by FIFO and the processes that did not end, clock by clock."""
+    """Writes and reads by FIFO and the processes that did not complete, computed cycle by cycle."""
     used = {fifo.name: 0 for fifo in network.fifos}
     slots = {fifo.name: fifo.fixed_depth or depths[fifo.name] for fifo in network.fifos}
     latency = {fifo.name: fifo.latency_at(slots[fifo.name]) for fifo in network.fifos}
@@ -142,7 +141,7 @@ def test_words_that_move_together_by_hand():
     assert trace.stalls["copy"] == {("a", False): 1, ("b", True): 5}
 
 
-def test_a_word_a_clock():
+def test_a_word_a_cycle():
     trace = simulate(copying(0), {"a": 2, "b": 2}, 3)
     assert trace.reads["a"].tolist() == list(range(1, 13)) and trace.interval() == 4
     assert trace.stalls["copy"] == {("a", False): 1}
@@ -165,7 +164,7 @@ def test_the_writers_register_takes_a_word_as_another_goes():
     assert stored.reads["a"].tolist() == [4, 5, 6, 7]
 
 
-def test_no_image_comes_through_that_needs_the_registers():
+def test_registers_do_not_save_a_network_from_a_deadlock():
     """A branch that stores four words, beside one of a FIFO with two slots and two registers."""
     fork = Together((Read("in"), Write("a"), Write("b")))
     processes = (
@@ -231,7 +230,7 @@ def test_equal_to_a_clock_that_ticks(seed: int, other: int, images: int, process
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 4))
-def test_whether_it_goes_on_is_told_without_cycles(seed: int, most: int):
+def test_completion_without_cycles_is_that_of_the_simulation(seed: int, most: int):
     network = random_network(seed)
     depths = random_depths(network, seed, most=most)
     trace = simulate(network, depths, 2)
@@ -244,21 +243,21 @@ def test_whether_it_goes_on_is_told_without_cycles(seed: int, most: int):
 def test_what_is_not_recorded_changes_nothing_else(seed: int, images: int):
     network = random_network(seed)
     depths = random_depths(network, seed, most=8)
-    kept, other = (simulate(network, depths, images, record=record) for record in (True, False))
+    recorded, other = (simulate(network, depths, images, record=record) for record in (True, False))
     assert not other.writes and not other.reads
-    assert (kept.stalls, kept.blocked, kept.last) == (other.stalls, other.blocked, other.last)
-    assert kept.completions().tolist() == other.completions().tolist()
+    assert (recorded.stalls, recorded.blocked, recorded.last) == (other.stalls, other.blocked, other.last)
+    assert recorded.completions().tolist() == other.completions().tolist()
     sinks = [process for process in network.processes if process.is_sink]
-    for image, end in enumerate(kept.completions()):
-        lasts = [kept.reads[p][(image + 1) * count - 1] for sink in sinks for (p, _), count in sink.words.items()]
+    for image, end in enumerate(recorded.completions()):
+        lasts = [recorded.reads[p][(image + 1) * count - 1] for sink in sinks for (p, _), count in sink.words.items()]
         assert end == max(lasts)
-    for name in kept.writes:
-        assert kept.peak_slots(name) == kept.occupancy(name).max(initial=0)
+    for name in recorded.writes:
+        assert recorded.peak_slots(name) == recorded.occupancy(name).max(initial=0)
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 40))
-def test_shares_are_the_work_and_the_stalls(seed: int, bins: int):
+def test_time_by_state_is_the_work_and_the_stalls(seed: int, bins: int):
     network = random_network(seed)
     trace = simulate(network, random_depths(network, seed, most=8), 2)
     edges = np.linspace(0, trace.last + 1, bins + 1).round().astype(np.int64)
@@ -305,7 +304,7 @@ def test_the_most_over_time_is_the_peak(seed: int):
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32))
-def test_depths_for_the_words_that_were_held_change_nothing(seed: int):
+def test_depths_of_the_peak_words_change_nothing(seed: int):
     network = random_network(seed)
     free = simulate(network, {fifo.name: None for fifo in network.sizable}, 2)
     # In a FIFO of one slot words are quicker.
@@ -385,7 +384,7 @@ def test_no_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
         load_library.__wrapped__()
 
 
-def test_the_library_is_compiled_meanwhile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_the_library_is_compiled_in_the_background(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """Where it cannot be, the work goes on."""
     monkeypatch.setattr(engine, "load_library", functools.cache(load_library.__wrapped__))
     with compiling_in_background():

@@ -12,7 +12,7 @@ from hls_projects.folding.choices import Choice, _pareto_front, choice_table, ch
 
 
 def naive_front(found: list[Choice]) -> list[Choice]:
-    """Choices one after another, each kept unless one already kept or yet to come is as good in everything."""
+    """The choices that no other one dominates; of equal ones the first."""
     figures = [(choice.cost.cycles, *choice.cost.resources.values()) for choice in found]
 
     def dominated(index: int) -> bool:

@@ -48,8 +48,8 @@ def content(model: ModelWrapper) -> bytes:
 def test_one_layer_and_a_slice_for_each_that_it_replaces(apart: ModelWrapper):
     made = merged(apart)
     names = [node.name for node in made.graph.node]
-    place = names.index(WHOLE)
-    assert names[place : place + 4] == [WHOLE, *PARTS]
+    index = names.index(WHOLE)
+    assert names[index : index + 4] == [WHOLE, *PARTS]
     assert [name for name in names if "attn_qkv" not in name] == [node.name for node in apart.graph.node]
     assert {node.op_type for node in made.graph.node if node.name[9:] in ("attn_q", "attn_k", "attn_v")} == {
         ChannelSlice.__name__

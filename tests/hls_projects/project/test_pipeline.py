@@ -164,15 +164,15 @@ def test_depths_of_a_build_let_both_the_twins_and_the_cpp_run(
     assert run(folded_project, tmp_path, lossless_depths(folded_project.network)) is None
 
 
-def test_depths_at_which_the_cpp_alone_stands_still_are_refused(folded_project: Project):
+def test_depths_with_which_only_the_cpp_deadlocks_are_rejected(folded_project: Project):
     depths = lossless_depths(folded_project.network)
     settled_trace(folded_project.network, depths)
-    with pytest.raises(NetworkError, match=r"^the generated C\+\+ would stand still: deadlock after cycle"):
+    with pytest.raises(NetworkError, match=r"^the generated C\+\+ would deadlock: deadlock after cycle"):
         check_kernels(folded_project.kernels, depths)
 
 
 def verdicts(project: Project, work: Path, tries: int) -> list[bool]:
-    """Whether choices of depths about the smallest stand still, of which the simulation and the C++ say the same."""
+    """For depths around the smallest ones, whether they deadlock in the simulation, which must be as in the C++."""
     source, smallest = random.Random(0), size_fifos(project.kernels).smallest.depths
     found = []
     for _ in range(tries):

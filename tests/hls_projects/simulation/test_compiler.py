@@ -140,8 +140,8 @@ def test_damaged_program_is_compiled_again(project, gxx, capfd, damage):
 @pytest.mark.parametrize("part", ["program", "digest"])
 def test_half_an_entry_is_none(project, gxx, part):
     answer(project)
-    kept = entries()[0]
-    (kept if part == "program" else kept.with_suffix(".sha256")).unlink()
+    cached = entries()[0]
+    (cached if part == "program" else cached.with_suffix(".sha256")).unlink()
     assert (answer(project), gxx.compiled()) == ("42", 2)
 
 
@@ -181,12 +181,12 @@ def test_pruning_keeps_what_was_asked_for_last(project, gxx):
     answer(project)
     (project / "headers" / "bias.h").write_text("#define BIAS 5\n")
     answer(project)
-    kept = entries()
-    assert len(kept) == CACHED_PROGRAMS and first in kept
-    assert {path.name for path in kept if path.read_bytes() == b"old"} == {
+    cached = entries()
+    assert len(cached) == CACHED_PROGRAMS and first in cached
+    assert {path.name for path in cached if path.read_bytes() == b"old"} == {
         f"{age:064x}" for age in range(7, CACHED_PROGRAMS + 5)
     }
-    assert sorted(path.stem for path in cache_dir().glob("*.sha256")) == [path.name for path in kept]
+    assert sorted(path.stem for path in cache_dir().glob("*.sha256")) == [path.name for path in cached]
 
 
 def test_several_programs_at_once(project, gxx):

@@ -14,7 +14,7 @@ from hls_projects.errors import InputError
 from hls_projects.simulation import NATIVE, compile_programs, simulate_native
 
 SHAPE = (4, 4, 3)
-# The first channel of the first pixel tells what to do instead.
+# The first channel of the first pixel selects another behaviour.
 HEADER = """
 #include "ap_int.h"
 #include "hls_stream.h"
@@ -22,8 +22,8 @@ template <class T, unsigned N> struct array {
     typedef T value_type;
     static const unsigned size = N;
     T data[N];
-    T &operator[](unsigned place) { return data[place]; }
-    const T &operator[](unsigned place) const { return data[place]; }
+    T &operator[](unsigned index) { return data[index]; }
+    const T &operator[](unsigned index) const { return data[index]; }
 };
 typedef array<ap_uint<8>, 3> input_t;
 typedef array<ap_int<16>, 2> result_t;
@@ -37,20 +37,20 @@ void vit(hls::stream<input_t> &pixels, hls::stream<result_t> &logits) {
     result_t sums;
     sums[0] = 0;
     sums[1] = -5;
-    for (int place = 0; place < 16; place++) {
+    for (int index = 0; index < 16; index++) {
         const input_t pixel = pixels.read();
-        if (place == 0 && pixel[0] == 251)
+        if (index == 0 && pixel[0] == 251)
             std::raise(SIGSEGV);
-        if (place == 0 && pixel[0] == 252)
+        if (index == 0 && pixel[0] == 252)
             for (volatile bool on = true; on;)
                 ;
-        if (place == 0 && pixel[0] == 253)
+        if (index == 0 && pixel[0] == 253)
             pixels.read();
-        if (place == 0 && pixel[0] == 254)
+        if (index == 0 && pixel[0] == 254)
             for (int i = 0; i < 17; i++)
                 logits.read();
         sums[0] += pixel[0] + pixel[1];
-        sums[1] -= pixel[2] * place;
+        sums[1] -= pixel[2] * index;
     }
     logits.write(sums);
 }

@@ -33,7 +33,27 @@ ILLEGAL = [
     ("requantize", {"HAS_HALF": 2}, "HAS_HALF must be 0 or 1"),
     ("scale_factor", {"ROOT": 3}, "ROOT must be 0 or 1"),
     ("stream_fork", {"COPIES": 0}, "COPIES must be at least 1"),
+    ("attention_core", {"LAST_HEADS": 2}, "LAST_HEADS must be 1 to PARALLEL_HEADS"),
+    ("attention_core", {"LANES": 2, "LAST_LANES": 3}, "LAST_LANES must be 1 to LANES"),
+    ("attention_core", {"SUM_LOADS": 2}, "RESULT_LOADS must be 1 with SUM_OVER_KEYS, SUM_LOADS must be 1 without"),
+    ("attention_core", {"STEPS": 2}, "PERIOD must be at least SUM_LOADS * STEPS and PARALLEL_HEADS * LANES"),
+    ("attention_core", {"STEPS": 2, "PERIOD": 2}, "STORED_ADDRESS must hold pass, load, group and step"),
+    ("attention_core", {"SHARED_ADDRESS": 2}, "SHARED_ADDRESS must hold block, pass, load and step"),
+    ("attention_core", {"RESULT_ADDRESS": 3}, "RESULT_ADDRESS must hold block, pass, head, load, group and lane"),
+    ("attention_sequencer", {"LOADS_PER_IMAGE": 0}, "QUERIES_PER_LOAD and LOADS_PER_IMAGE must be at least 1"),
+    ("attention_load_stored", {"RING": 1}, "RING must be at least 2"),
+    ("attention_load_shared", {"ADDRESS": 2}, "ADDRESS must hold block, pass, load and step"),
+    ("attention_store", {"ADDRESS": 3}, "ADDRESS must hold block, pass, head, load, group and lane"),
+    ("attention_sums", {"LANES": 2, "DSPS": 2}, "PERIOD must be at least PARALLEL_HEADS * LANES"),
+    ("attention_lanes", {"LANES": 2}, "DSPS must hold LANES, QUADS must hold DSPS"),
+    ("attention_lanes", {"WORD_WIDTH": 16}, "WORD_WIDTH must hold the sums of a DSP and the tie of one"),
+    ("attention_result", {"WORD_WIDTH": 16}, "WORD_WIDTH must hold the sums of a DSP and a tie"),
     ("channel_slice", {"N_IN": 8, "FIRST": 6, "N_OUT": 3}, "N_OUT must be 1 to N_IN - FIRST"),
+    ("integer_layer_norm", {"SUM_WIDTH": 7}, "SUM_WIDTH must be at least IN_WIDTH"),
+    ("integer_layer_norm", {"DIFFERENCE_WIDTH": 7}, "DIFFERENCE_WIDTH must hold a mean, a code and CENTRED_SHIFT + 2"),
+    ("integer_softmax", {"SKIP": 64}, "N_WINDOW must be at least 1, SKIP 0 to N_WINDOW - 1"),
+    ("layer_norm_mean", {"MULTIPLIER": 256}, "SHIFT must be at least 0, MULTIPLIER at least 1 and of MULTIPLIER_WIDTH"),
+    ("softmax_window", {"SKIP": 12}, "SKIP must be a multiple of LOAD_SIZE and not 0"),
     ("patch_reader", {"IMAGE_SIZE": 30, "PATCH_SIZE": 4}, "IMAGE_SIZE must be a multiple of PATCH_SIZE"),
     ("patch_reader", {"BLOCK_WIDTH": 3}, "BLOCK_WIDTH must divide IMAGE_SIZE / PATCH_SIZE"),
     ("position_embedding", {"N_WORDS": 4, "N_STORED": 4}, "N_STORED must be 0 to N_WORDS - 1"),
@@ -71,5 +91,5 @@ def test_defaults_are_legal(module):
 
 
 def memories(module: str) -> dict[str, Memory]:
-    """Contents for the one table that some modules read."""
-    return {"table": Memory.of(8, [0])} if "TABLE_FILE" in FILES[module].read_text() else {}
+    """Contents for the tables that a module reads."""
+    return {name.lower(): Memory.of(8, [0]) for name in re.findall(r"parameter (\w+)_FILE", FILES[module].read_text())}

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
+import hls_projects
 from hls_projects.verilog.sources import hardware_text, sources
 from hls_projects.verilog.twin import LIBRARY
+
+FILES = sorted(Path(hls_projects.__file__).parent.rglob("*.sv"))
+# Names that docs/rtl.md excludes: delays are _q, _q2; no name ends in an underscore.
+EXCLUDED = re.compile(r"\b[a-z]\w*_(?:here|now|late|later)?\b")
 
 MODULE = """\
 module stage #(parameter WIDTH = 8) (input wire clk, input wire [WIDTH-1:0] in, output reg [WIDTH-1:0] out);
@@ -60,3 +68,17 @@ def test_the_own_folder_comes_before_the_library(tmp_path):
     (tmp_path / "fifo.sv").write_text("module fifo; endmodule\n")
     assert sources("fifo", tmp_path) == (tmp_path / "fifo.sv",)
     assert LIBRARY / "fifo.sv" in sources("fifo", tmp_path / "absent")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_files_follow_the_rules_of_names(path):
+    text = path.read_text()
+    assert re.findall(r"^module (\w+)", text, re.MULTILINE) == [path.stem]
+    before, after = text.split("\nmodule ")[0], text.rsplit("endmodule", 1)[1]
+    assert "`default_nettype none" in before and after.split() == ["`default_nettype", "wire"]
+    assert EXCLUDED.findall(hardware_text(text)) == []
+
+
+@pytest.mark.parametrize("name", ["write_", "x_here", "sum_late", "data_now"])
+def test_an_excluded_name_would_be_seen(name):
+    assert EXCLUDED.findall(f"reg {name};") == [name] and not EXCLUDED.findall(f"reg {name}x, later, x_q2;")
