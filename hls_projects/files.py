@@ -200,7 +200,7 @@ def held_folder(folder: Path, busy: str) -> Iterator[None]:
         busy: what to say where another process holds it.
 
     Raises:
-        LockedError, FileError, OSError: as :func:`locked`.
+        InputError, FileError, OSError: as :func:`locked`.
     """
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)

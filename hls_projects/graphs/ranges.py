@@ -156,7 +156,7 @@ class _Graph:
         """Check the operator, the inputs and the shapes of ``node``.
 
         Raises:
-            RangeError: an unknown operator, a missing tensor, a dynamic shape, a constant that is not finite.
+            InputError: an unknown operator, a missing tensor, a dynamic shape, a constant that is not finite.
         """
         if node.op_type not in HANDLERS:
             known = ", ".join(sorted(HANDLERS))
