@@ -396,7 +396,7 @@ def hold_run(folder: Path) -> Iterator[None]:
     """Hold a run's folder, which one training at a time writes to.
 
     Raises:
-        LockedError: another training holds it.
+        InputError: another training holds it.
     """
     with held_folder(folder, f"another training writes to {folder}; wait for it or choose another --out"):
         yield

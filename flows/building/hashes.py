@@ -1,9 +1,9 @@
 """``hashes.json``: what a build must make again, byte for byte, from the same commit, checkpoint and options.
 
-An object: ``schema_version``, 1, and ``files``, the SHA-256 of each file by its path in the folder. What tells
-of one run, times, versions and the command, stays in ``report.*`` and ``build.json``; programs are of the
-compiler and the processor, and what the vendor's tools make is theirs. Of the reports the figures of
-``report.json`` count, as ``report.json#figures``.
+An object: ``schema_version``, 1, and ``files``, the SHA-256 of each file by its path in the folder. Left out are
+``report.*`` and ``build.json``, which hold times, versions and the command of one run; programs, which depend on the
+compiler and the processor; and files of the vendor's tools. The figures of ``report.json`` without what belongs to one
+run are in, as ``report.json#figures``.
 """
 
 from __future__ import annotations
@@ -112,13 +112,13 @@ def _of_one_run(name: str) -> bool:
 
 
 def _figures(report: Path) -> str:
-    """SHA-256 of a report without what tells of one run."""
+    """SHA-256 of a report without the keys that belong to one run."""
     try:
         facts: Any = parse_json(read_text(report))
-        kept = {key: value for key, value in facts.items() if key not in RUN_KEYS}
-        kept["stages"] = [
+        figures = {key: value for key, value in facts.items() if key not in RUN_KEYS}
+        figures["stages"] = [
             {key: value for key, value in stage.items() if key not in RUN_STAGE_KEYS} for stage in facts["stages"]
         ]
     except (ValueError, AttributeError, KeyError, TypeError) as error:
         raise InputError(f"{report} is not a report: {error!r}; build it again") from error
-    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(figures, sort_keys=True).encode()).hexdigest()

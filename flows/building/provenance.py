@@ -1,4 +1,4 @@
-"""What a build was made by and of."""
+"""Provenance of a build: versions, commit, command, and hashes of files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ HASHED = (
 
 
 def versions() -> dict[str, str]:
-    """Of the packages and the compiler."""
+    """Versions of the packages, of Python and of the compiler."""
     found = {name: importlib.metadata.version(name) for name in ("potstream", *PACKAGES)}
     gxx = subprocess.run([simulation.compiler(), "-dumpfullversion"], capture_output=True, text=True, check=True)
     return found | {"python": platform.python_version(), "g++": gxx.stdout.strip()}
@@ -50,7 +50,7 @@ def provenance(folder: Path, others: Mapping[str, Path] | None = None) -> dict[s
 
 
 def _command() -> list[str]:
-    """As it can be given again; a console command is a program of its own."""
+    """Words that repeat the command: of a Python file, or of the program ``potstream``."""
     program = Path(sys.argv[0])
     return ["python", *sys.argv] if program.suffix == ".py" else [program.name, *sys.argv[1:]]
 

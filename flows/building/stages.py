@@ -1,4 +1,4 @@
-"""Who computes logits in a build, on which images, and which of them must agree."""
+"""Stages of a build that compute logits: on which images, and which of them must agree."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Stage:
 
     Args:
         run: from the files in a build's folder and uint8 images (N, H, W, C).
-        sampled: it sees the sample, not every image.
+        sampled: whether it runs on the sample instead of every image.
     """
 
     name: str

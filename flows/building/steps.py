@@ -1,4 +1,4 @@
-"""The steps of a build. Each reads what earlier steps left in the folder and leaves its own."""
+"""The steps of a build. Each reads the files that earlier steps left in the folder, and adds its own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 import json
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ from hls_projects.project.conversion import make_graph, read_lowered, write_proj
 from hls_projects.targets import Target, read_target, target_file
 from hls_projects.vendor_reports import VendorReports, check_part, read_folder
 
-# What each step leaves: files in the folder, and facts for the report.
+# What each step adds: files in the folder, and facts for the report.
 PRODUCTS = {
     "load": ("target.toml", "checkpoint.safetensors", "source.onnx", "images.safetensors"),
     "export": ("model.qonnx.onnx",),
@@ -74,12 +74,17 @@ REPORTED = ("target", "images", "model", "stages", "comparisons", "accuracy", "m
 
 @dataclass
 class Build:
-    """A build in its folder: options and the facts that the report is made of."""
+    """A build in its folder.
+
+    Args:
+        facts: what the report is made of, by name; each step adds those of :data:`FACTS`.
+        tool_failure: why a vendor's tool that ran failed, in words.
+    """
 
     settings: Settings
     folder: Path
     facts: dict[str, Any]
-    tool_failure: str | None = None  # of a vendor's tool that ran, in words
+    tool_failure: str | None = None
 
     @classmethod
     def open(cls, settings: Settings, folder: Path, steps: Sequence[str]) -> Build:
@@ -94,7 +99,7 @@ class Build:
         return cls(settings, folder, facts)
 
     def finish(self, step: str, seconds: float) -> None:
-        """Note that ``step`` is done."""
+        """Record in the folder that ``step`` is done."""
         self.facts["seconds"][step] = round(seconds, 3)
         (self.folder / MARKER).write_text(json.dumps(self.facts, indent=2) + "\n")
 
@@ -109,31 +114,41 @@ class Build:
             raise InputError(f"{self.settings.out} holds no {name}; start --from an earlier step")
         return path
 
+    def need(self, names: Iterable[str]) -> None:
+        """See that earlier steps left the facts ``names``.
+
+        Raises:
+            InputError: one of them did not run.
+        """
+        for name in names:
+            if name not in self.facts:
+                raise InputError(f"{self.settings.out} has no {name}; start --from an earlier step")
+
     def dataset(self) -> Dataset:
         arrays = load_file(self.path("images.safetensors"))
         return Dataset(arrays["images"], arrays.get("labels"))
 
     def logits(self) -> dict[str, np.ndarray]:
-        """Logits of the stages that were run, by stage."""
+        """Logits by stage, of the stages that were run."""
         return {
             stage["name"]: np.load(self.path(f"logits_{stage['name']}.npy")) for stage in self.facts.get("stages", ())
         }
 
     def target(self) -> Target:
-        """The board, as it was when the build began."""
+        """The board, as its file was when the build began."""
         return read_target(self.path("target.toml"), self.facts["target"])
 
     def vendor_folder(self) -> Path | None:
-        """Of the reports that were given, or else of those that the tools left in this build."""
+        """Folder of the vendor's reports: the one that was given, else that in which this build's tools left theirs."""
         if self.settings.vendor_reports is None and self.facts.get("synthesised"):
             return self.folder / VENDOR / board.REPORTS
         return self.settings.vendor_reports
 
     def vendor_reports(self) -> VendorReports | None:
-        """What is in :meth:`vendor_folder`, of this board's part.
+        """The reports in :meth:`vendor_folder`, or None.
 
         Raises:
-            InputError: they cannot be used.
+            InputError: they cannot be read, or are of another part than this board's.
         """
         folder = self.vendor_folder()
         if folder is None:
@@ -151,16 +166,17 @@ class Build:
         return read_lowered(self.path("lowered.onnx"))
 
     def difference(self) -> str | None:
-        """What differs, in words; None where nothing does."""
+        """The first difference that the comparison found, in words, or None."""
         return summary.difference(self.facts)
 
 
 def load(build: Build) -> None:
+    """Copy the board, the model and the images into the folder, and look for a compiler."""
     settings = build.settings
     source = target_file(settings.target)
     build.facts["target"] = read_target(source, source.stem).name
     shutil.copyfile(source, build.folder / "target.toml")
-    build.vendor_reports()  # wrong ones are refused before the long work
+    build.vendor_reports()  # wrong ones are rejected before the long work
     _check_bitstream(build)
     simulation.compiler()
     if settings.qonnx:
@@ -177,12 +193,13 @@ def load(build: Build) -> None:
     dataset = dataset if settings.inputs else dataset[: settings.images]
     labels = {} if dataset.labels is None else {"labels": dataset.labels}
     # Not numpy's archive, whose bytes depend on the version of Python.
-    kept = {"images": np.ascontiguousarray(dataset.images), **labels}
-    write_whole(build.folder / "images.safetensors", save(kept))
+    arrays = {"images": np.ascontiguousarray(dataset.images), **labels}
+    write_whole(build.folder / "images.safetensors", save(arrays))
     build.facts["images"] = len(dataset)
 
 
 def export(build: Build) -> None:
+    """Export the checkpoint to QONNX, or tidy up the QONNX file that was given."""
     if build.facts["config"] is not None:
         model, _ = load_checkpoint(build.path("checkpoint.safetensors"))
         export_model(model, build.folder / "model.qonnx.onnx")
@@ -197,6 +214,7 @@ def export(build: Build) -> None:
 
 
 def check_ranges(build: Build) -> None:
+    """Annotate every tensor with its grid and range; reject one that float32 does not hold exactly."""
     model = build.qonnx()
     ranges = annotate_ranges(model)
     build.facts["max_bits"] = max_bits(ranges)
@@ -204,6 +222,7 @@ def check_ranges(build: Build) -> None:
 
 
 def lower_graph(build: Build) -> None:
+    """Lower the QONNX graph to hardware operators, and cache the result."""
     model = build.qonnx()
     lowered = lower(model)
     lowered.save(str(build.folder / "lowered.onnx"))
@@ -213,7 +232,7 @@ def lower_graph(build: Build) -> None:
 
 
 def fold_graph(build: Build) -> None:
-    """Layers of lowered.onnx are merged or not, its nodes get their folding; the FIFOs get their depths."""
+    """Choose which layers of lowered.onnx are merged, the folding of every operator, and the depth of every FIFO."""
     lowered, settings = build.lowered(), build.settings
     target = build.target()
     options = fold_options(settings)
@@ -234,6 +253,7 @@ def fold_graph(build: Build) -> None:
 
 
 def convert_graph(build: Build) -> None:
+    """Write the HLS project, the top level for the board, and the scripts for the vendor's tools."""
     target, folder = build.target(), build.folder / "hls"
     graph = make_graph(build.path("lowered.onnx"), target, folder)
     kernels = pipeline.network(graph, kernels=True)
@@ -245,10 +265,12 @@ def convert_graph(build: Build) -> None:
 
 
 def compile_project(build: Build) -> None:
+    """Compile the C-simulation on native integers and that on ``ap_types``."""
     simulation.compile_programs(build.path("hls"), [simulation.NATIVE, simulation.REFERENCE])
 
 
 def simulate_all(build: Build) -> None:
+    """Compute the logits of every stage."""
     dataset = build.dataset()
     sample = sample_of(len(dataset), build.settings.sample)
     build.facts["sample"], build.facts["stages"] = sample.tolist(), []
@@ -271,12 +293,13 @@ def simulate_all(build: Build) -> None:
 
 
 def _write_example(build: Build, image: np.ndarray) -> None:
-    """The project's own test bench gets one image with its logits."""
+    """Give one image and its logits to the test bench of the HLS project."""
     codes = np.load(build.folder / "logits_lowered.npy")[:1] / summary.logit_scale(build.lowered())
     simulation.write_vectors(build.path("hls") / "tb_data", image, codes)
 
 
 def compare(build: Build) -> None:
+    """Compare logits between stages, and every operator's output where logits differ or ``--trace`` asks for it."""
     logits, dataset = build.logits(), build.dataset()
     sample = np.array(build.facts["sample"])
     sampled = {stage["name"] for stage in build.facts["stages"] if stage["images"] < len(dataset)}
@@ -301,7 +324,7 @@ def compare(build: Build) -> None:
 
 
 def synthesise(build: Build) -> None:
-    """Vitis HLS and Vivado, as far as they are asked for and there; their reports become the build's."""
+    """Run Vitis HLS and Vivado where they are asked for and installed; their reports become the build's."""
     if not build.settings.synth and not build.settings.bitstream:
         return
     _check_bitstream(build)
@@ -324,9 +347,8 @@ def _check_bitstream(build: Build) -> None:
 
 
 def deploy(build: Build) -> None:
-    missing = [key for key in DEPLOYED if key not in build.facts]
-    if missing:
-        raise InputError(f"{build.settings.out} knows no {missing[0]}; start --from an earlier step")
+    """Write the folder for the board: driver, test set, manifest, and a bitstream where there is one."""
+    build.need(DEPLOYED)
     dataset = build.dataset()
     test_set = {"images": dataset.images, "logits": build.logits()["csim"]}
     if dataset.labels is not None:
@@ -336,10 +358,9 @@ def deploy(build: Build) -> None:
 
 
 def report(build: Build) -> None:
+    """Write report.html, report.json and report.txt, and print the last."""
     started = time.perf_counter()
-    missing = [key for key in REPORTED if key not in build.facts]
-    if missing:
-        raise InputError(f"{build.settings.out} knows no {missing[0]}; start --from an earlier step")
+    build.need(REPORTED)
     dataset, logits = build.dataset(), build.logits()
     lowered, vendor = build.lowered(), build.vendor_reports()
     files = vendor_files(vendor, build.vendor_folder()) if vendor else {}

@@ -27,7 +27,7 @@ MOST_SHOWN = 10
 
 
 def network_of(args: argparse.Namespace, target: Target) -> tuple[Network, Depths | None]:
-    """The network, and its depths where folding it has told them.
+    """The network, and the depths of its FIFOs where the folding has chosen them.
 
     A file of a build has its folding; a checkpoint gets one for the target.
     """

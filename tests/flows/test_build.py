@@ -245,7 +245,7 @@ def test_wrong_vendor_reports_are_refused_before_the_work(given: list[str], tmp_
 
 def test_until_of_an_earlier_step_is_missed_later(given: list[str], refused: Refused):
     assert "holds no model.qonnx.onnx; start --from an earlier step" in refused("--from", "ranges")
-    assert "knows no model; start --from an earlier step" in refused("--from", "report")
+    assert "has no model; start --from an earlier step" in refused("--from", "report")
 
 
 # Mismatches
