@@ -7,11 +7,11 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
 from hls4ml.model.graph import ModelGraph
 
 from hls_projects import PROJECT
 from hls_projects.simulation.axi import AXI_HEADER, TOP
+from hls_projects.templates import environment
 
 HERE = Path(__file__).parent
 HEADER = HERE / "axi_top.h"
@@ -97,11 +97,4 @@ def write_top(graph: ModelGraph, project: Path) -> Packets:
 
 def render(template: str, **names: object) -> str:
     """The text of one of this folder's templates; a name that it lacks is an error."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE / "templates"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
-    return environment.get_template(template).render(**names)
+    return environment(HERE / "templates").get_template(template).render(**names)

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
 from hls4ml.model.graph import ModelGraph
 from hls4ml.model.layers import Input, Layer
 
@@ -23,6 +22,7 @@ from hls_projects import PROJECT
 from hls_projects.dataflow.sizing import Depths
 from hls_projects.operators import HardwareOperator
 from hls_projects.project.pipeline import CLONE, PORT_DEPTH
+from hls_projects.templates import environment
 from hls_projects.verilog.sources import sources
 from hls_projects.verilog.twin import LIBRARY, Twin
 
@@ -160,14 +160,7 @@ class Assembly:
 
     def top(self) -> str:
         """The text of the top module."""
-        environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(TEMPLATES),
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            keep_trailing_newline=True,
-            autoescape=False,
-        )
-        template = environment.get_template("core.v.j2")
+        template = environment(TEMPLATES).get_template("core.v.j2")
         return template.render(core=self.core, fifos=self.fifos, forks=self.forks, twins=self.instances)
 
 

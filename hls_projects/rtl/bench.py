@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
 import numpy as np
 
 from hls_projects.operators import HardwareOperator
 from hls_projects.simulation import compiler
+from hls_projects.templates import environment
 from hls_projects.verilog.twin import LIBRARY, Twin
 
 TESTBENCH = Path(__file__).parent / "testbench"
@@ -160,17 +160,12 @@ def _complaint(said: str, counts: Sequence[tuple[str, int, int]]) -> Iterator[st
 
 def _render(twin: Twin, inputs: Sequence[Stream], output: Stream) -> str:
     """The bench around the twin; its memories lie in the folder where it runs."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TESTBENCH),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
     parameters = {**twin.parameters, **{name: f'"{path}"' for name, path in twin.files().items()}}
     streams = [{"name": stream.name, "width": stream.width} for stream in (*inputs, output)]
-    return environment.get_template("twin_bench.v.j2").render(
-        module=twin.module, parameters=parameters, inputs=streams[:-1], output=streams[-1]
+    return (
+        environment(TESTBENCH)
+        .get_template("twin_bench.v.j2")
+        .render(module=twin.module, parameters=parameters, inputs=streams[:-1], output=streams[-1])
     )
 
 
