@@ -1,4 +1,4 @@
-"""The complete model in Verilog: written, run on images, and held against the operators and the timed simulation.
+"""Write the complete model in Verilog, simulate it, and compare it with the operators and the timed simulation.
 
     python flows/rtl.py --images 3 --out rtl
     python flows/rtl.py --lowered out/lowered.onnx --fifo-depths out/fifo_depths.json --synthesise
@@ -7,7 +7,7 @@ A checkpoint is folded for the target as in a build; a lowered graph keeps its f
 images are those of CIFAR-10's test split where --data or the variable CIFAR10_ROOT says where it is, else random
 ones. Logits are compared with the operators' numpy semantics, cycles with the timed simulation of as many images.
 
-Exit status: 0; 1 where a logit differs or the core stands still; 2 when something that it was given cannot be used.
+Exit status: 0; 1 where a logit differs or the core deadlocks; 2 when something that it was given cannot be used.
 """
 
 from __future__ import annotations
@@ -57,6 +57,10 @@ BAD_INPUT = (
     AssemblyError, CheckpointError, ConfigError, ConversionError, CostError, DataError, FoldingError, LoweringError,
     NetworkError, SimulationError, SynthesisError, TargetError, OSError,
 )  # fmt: skip
+
+
+# Of the file that --json writes.
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -121,10 +125,10 @@ def _foldings(model: ModelWrapper) -> dict[str, folding.Folding]:
 
 
 def simulated(found: Folded, count: int) -> Trace:
-    """The timed simulation of as many images.
+    """The timed simulation of ``count`` images.
 
     Raises:
-        NetworkError: a deadlock, its circle and its remedy.
+        NetworkError: a deadlock; it names the stalled processes and what would resolve it.
     """
     trace = simulate(found.network, found.depths, count, record=False)
     if deadlock := explain(trace):
@@ -133,15 +137,16 @@ def simulated(found: Folded, count: int) -> Trace:
 
 
 def facts(run: Run, trace: Trace, expected: np.ndarray, compile_s: float) -> dict[str, Any]:
-    """What ``--json`` writes of the run."""
+    """What ``--json`` writes of the run: cycles of the Verilog (``rtl``) and of the timed simulation (``dataflow``)."""
     several = len(run.left) > 1
-    simulated_interval = int(trace.completions()[-1] - trace.completions()[-2]) if several else None
+    interval = int(trace.completions()[-1] - trace.completions()[-2]) if several else None
     return {
+        "schema_version": SCHEMA_VERSION,
         "images": len(run.logits),
         "logits": run.logits.size,
         "mismatched_logits": int((run.logits != expected).sum()),
-        "latency_cycles": {"measured": run.latency(), "simulated": trace.latency()},
-        "interval_cycles": {"measured": run.interval() if several else None, "simulated": simulated_interval},
+        "latency_cycles": {"rtl": run.latency(), "dataflow": trace.latency()},
+        "interval_cycles": {"rtl": run.interval() if several else None, "dataflow": interval},
         "compile_seconds": round(compile_s, 1),
         "run_seconds": round(run.seconds, 1),
         "cycles_per_second": round(run.cycles / run.seconds),

@@ -1,11 +1,11 @@
-"""Does a build still hold what was built, and do two builds hold the same?
+"""Check the files of a build against its hashes, or compare two builds file by file.
 
     python flows/verify.py out            # every file against the hashes that the build left
     python flows/verify.py out other/out  # and the second build against the first
 
-The same commit, checkpoint and options give the same bytes, in whatever folder, locale and time zone, by
-whatever user and on however many threads. Times, versions and the command line, which the reports show, and
-compiled programs are not compared.
+The same commit, checkpoint and options give the same bytes, whatever the folder, the locale, the time zone, the user
+and the number of threads. Run times, versions and the command line, which are in the reports, and compiled programs are
+not compared.
 
 Exit status: 0 when nothing differs, 1 when something does, 2 when a folder is not the output of a build.
 """
@@ -20,25 +20,25 @@ from flows.command_line import CommandParser, guarded
 
 
 def check(folder: Path) -> Difference:
-    """What differs in a build's folder from the hashes in it."""
+    """Files in a build's folder that differ from its hashes."""
     return difference(read_hashes(folder), hash_files(folder))
 
 
-def told(found: Difference) -> list[str]:
-    """A line for each file."""
+def lines_of(found: Difference) -> list[str]:
+    """A line for each file that differs."""
     kinds = {"changed": found.changed, "missing": found.missing, "added": found.added}
     return [f"  {kind:8} {name}" for kind, names in kinds.items() for name in names]
 
 
 def run(first: Path, second: Path | None) -> int:
-    """Check, say what differs, and return the exit status."""
-    results = {f"{folder}, its own hashes": check(folder) for folder in (first, second) if folder}
+    """Check, print what differs, and return the exit status."""
+    results = {f"{folder} and its hashes": check(folder) for folder in (first, second) if folder}
     if second:
-        results[f"{first} / {second}"] = difference(hash_files(first), hash_files(second))
+        results[f"{first} and {second}"] = difference(hash_files(first), hash_files(second))
     count = len(read_hashes(first))
     for what, found in results.items():
-        print(f"{what}: {'differs' if found else f'identical, {count} files and figures'}")
-        print("\n".join(told(found)), end="\n" if found else "")
+        print(f"{what}: {'differ' if found else f'match, {count:,} files'}")
+        print("\n".join(lines_of(found)), end="\n" if found else "")
     return int(any(results.values()))
 
 

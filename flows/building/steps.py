@@ -30,7 +30,7 @@ from flows.building.stages import compare_stages, mismatched_logits, sample_of, 
 from flows.building.workspace import MARKER, WorkspaceError, read_marker
 from flows.reporting import facts as reported
 from flows.reporting.page import render_report, wrong_images
-from flows.reporting.schema import SCHEMA_VERSION, check_report
+from flows.reporting.schema import SCHEMA_VERSION, check_report, check_version
 from flows.reporting.synthesis import synthesis_facts, vendor_files
 from hls_projects import board, simulation
 from hls_projects.folding.choices import folding_file
@@ -44,6 +44,8 @@ from hls_projects.project.conversion import make_graph, write_project
 from hls_projects.targets import Target, TargetError, read_target, target_file
 from hls_projects.vendor_reports import VendorReportError, VendorReports, check_part, read_folder
 
+# Of build.json.
+MARKER_VERSION = 2
 # What each step leaves: files in the folder, and facts for the report.
 PRODUCTS = {
     "load": ("target.toml", "checkpoint.safetensors", "source.onnx", "images.safetensors"),
@@ -79,8 +81,13 @@ class Build:
 
     @classmethod
     def open(cls, settings: Settings, folder: Path, steps: list[str]) -> Build:
-        """Take up the build in ``folder``, without what ``steps`` are about to make anew."""
-        facts = read_marker(folder) or {"seconds": {}}
+        """Take up the build in ``folder``, without what ``steps`` are about to make anew.
+
+        Raises:
+            ReportError: another version of this project left it.
+        """
+        facts = read_marker(folder) or {"schema_version": MARKER_VERSION, "seconds": {}}
+        check_version(facts, MARKER_VERSION, settings.out / MARKER, "build it again without --from")
         for step in steps:
             facts["seconds"].pop(step, None)
             for key in FACTS.get(step, ()):

@@ -28,7 +28,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P")
 VARIABLES = {INK: "ink", MUTED: "muted", LINE: "line", ACCENT: "accent", GOOD: "good", BAD: "bad"} | {
     colour: f"series-{index}" for index, colour in enumerate(SERIES, start=1)
 }
-STATES = {"busy": SERIES[0], "blocked": SERIES[1], "starved": LINE}
+STATES = {"busy": SERIES[0], "backpressured": SERIES[1], "starved": LINE}
 STYLE = {
     "axes.axisbelow": True,
     "axes.edgecolor": LINE,

@@ -34,21 +34,21 @@ static const unsigned full_beat = 0xff;
 // images_in:   images so far. wrong_packets: packets so far that were none; all beats up to a TLAST are one
 //                packet, but for an image in whose place the beats after a lost TLAST are.
 // cycles:        cycles of the loop, which takes one for a word and one for every wait; the few between two packets
-//                are not in it. starved: of these without a beat. blocked: of these without room for one.
+//                are not in it. starved: of these without a beat. backpressured: of these without room for one.
 //
 // Counters wrap at 2^32. In C-simulation the cycles are turns of the loop: no time passes there, and streams without
-// a bound are never full, so that starved and blocked say something only where the callers are threads
+// a bound are never full, so that starved and backpressured say something only where the callers are threads
 // (bounded_types), and even there not how long a wait was. What they are worth in clocks, C/RTL co-simulation shows.
 template <unsigned n_beats>
 void receive(hls::stream<beat_t> &images, hls::stream<bytes_t> &beats, hls::stream<flag_t> &whole,
-             count_t &images_in, count_t &wrong_packets, count_t &cycles, count_t &starved, count_t &blocked) {
-    static count_t n_images = 0, n_wrong = 0, n_cycles = 0, n_starved = 0, n_blocked = 0;
+             count_t &images_in, count_t &wrong_packets, count_t &cycles, count_t &starved, count_t &backpressured) {
+    static count_t n_images = 0, n_wrong = 0, n_cycles = 0, n_starved = 0, n_backpressured = 0;
     static bool is_open = false; // the packet before has not come to its TLAST
 #pragma HLS RESET variable=n_images
 #pragma HLS RESET variable=n_wrong
 #pragma HLS RESET variable=n_cycles
 #pragma HLS RESET variable=n_starved
-#pragma HLS RESET variable=n_blocked
+#pragma HLS RESET variable=n_backpressured
 #pragma HLS RESET variable=is_open
     bool ended = false, early = false, full = true;
 BEATS:
@@ -58,7 +58,7 @@ BEATS:
         beat_t beat;
         n_cycles++;
         if (beats.full()) {
-            n_blocked++;
+            n_backpressured++;
         } else if (ended) {
             beats.write(0);
             early = true;
@@ -73,7 +73,7 @@ BEATS:
         }
         cycles = n_cycles;
         starved = n_starved;
-        blocked = n_blocked;
+        backpressured = n_backpressured;
     }
     const bool is_image = ended && !early && full;
     whole.write(is_image);

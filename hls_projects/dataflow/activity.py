@@ -1,4 +1,4 @@
-"""What every process does when (busy, starved of words or blocked by a full FIFO), and what every FIFO holds."""
+"""What every process does when (busy, starved or backpressured), and what every FIFO holds."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 
 from hls_projects.dataflow.simulation import Trace, shares
 
-STATES = ("busy", "starved", "blocked")
+STATES = ("busy", "starved", "backpressured")
 BINS = 160
 
 
 def stretches(trace: Trace) -> np.ndarray:
-    """Bounds, in clock cycles, of the up to :data:`BINS` parts into which the time of a simulation is cut."""
+    """Bounds, in cycles, of the up to :data:`BINS` parts into which the time of a simulation is cut."""
     return np.unique(np.linspace(0, trace.last + 1, BINS + 1).round().astype(np.int64))
 
 
@@ -35,7 +35,7 @@ def occupancy(trace: Trace, edges: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def timeline(trace: Trace) -> list[dict[str, Any]]:
-    """Stretches ``{process, start, end, state}`` in clock cycles, in ascending order by process.
+    """Stretches ``{process, start, end, state}`` in cycles, in ascending order by process.
 
     Time is cut into :data:`BINS` parts; a part has the state in which the process spends most of it, and
     the parts before its first word and after its last none.

@@ -11,6 +11,7 @@ from hls_projects.dataflow import Network, NetworkError, Trace, explain, settled
 from hls_projects.dataflow.activity import timeline
 from hls_projects.dataflow.simulation import goes_on
 from hls_projects.dataflow.sizing import Depths, WithoutLoss, in_use, without_deadlock
+from hls_projects.folding.estimate import DESIGN, SIMULATED
 from hls_projects.folding.folded import Folded, FoldOptions, fold
 from hls_projects.project.pipeline import read_depths
 from hls_projects.targets import Target
@@ -100,6 +101,7 @@ def timing_facts(trace: Trace, target: Target) -> dict[str, Any]:
         "interval_cycles": trace.interval(),
         "latency_cycles": trace.latency(),
         "clock_mhz": target.clock_mhz,
-        "evidence": "simulated",
+        "evidence": SIMULATED,
+        "design": DESIGN,
         "timeline": timeline(short),
     }

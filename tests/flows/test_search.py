@@ -740,7 +740,7 @@ def test_full_disk_under_a_trial(options: list[str], tmp_path: Path, monkeypatch
     first = (tmp_path / "out" / "trials" / "0000" / "metrics.jsonl").read_text()
     assert search.main(run) == 0
     said = capsys.readouterr().out
-    assert "1 trials complete, 0 stopped early, 0 failed; 1 lost with their driver and run again" in said
+    assert "1 trial complete, 0 stopped early, 0 failed; 1 lost with their driver and run again" in said
     assert (tmp_path / "out" / "trials" / "0000" / "metrics.jsonl").read_text().startswith(first)
 
 
@@ -793,7 +793,7 @@ def test_kill_9_loses_nothing(options: list[str], tmp_path: Path, capsys: pytest
     found = json.loads((tmp_path / "out" / "trials.json").read_text())["trials"]
     assert [row["state"] for row in found] == ["COMPLETE", "LOST", "COMPLETE", "COMPLETE"]
     assert [row["folder"] for row in found] == ["0000", "0001", "0001", "0003"]
-    assert found[2]["again_of"] == 1 and {found[2][name] == found[1][name] for name in ("embed_dim", "mlp_ratio")} == {
+    assert found[2]["rerun_of"] == 1 and {found[2][name] == found[1][name] for name in ("embed_dim", "mlp_ratio")} == {
         True
     }
     # The seconds that an epoch took are in its line: those before the kill were not trained again.

@@ -298,16 +298,16 @@ def test_a_file_that_cannot_be_read(tmp_path: Path):
     assert "cannot be read: Is a directory" in read_refused(tmp_path)
 
 
-@pytest.mark.parametrize("version, found", [(1, "schema version 1"), (None, "no schema version"), ("2", 'version "2"')])
+@pytest.mark.parametrize("version, found", [(2, "schema version 2"), (None, "no schema version"), ("3", 'version "3"')])
 def test_another_schema_version_names_both(tmp_path: Path, version, found):
     (tmp_path / "report.json").write_text(json.dumps(full_report() | {"schema_version": version}))
     said = read_refused(tmp_path)
-    assert found in said and "this program reads version 2" in said
+    assert found in said and "this program reads version 3" in said
 
 
 def test_a_report_from_before_the_schema(tmp_path: Path):
     (tmp_path / "report.json").write_text('{"target": "pynq-z2", "images": 40}')
-    assert "no schema version, this program reads version 2; build it again" in read_refused(tmp_path)
+    assert "no schema version, this program reads version 3; build it again" in read_refused(tmp_path)
 
 
 @pytest.mark.parametrize("text", [b"", b"\xff\xfe", b"[" * 100_000, b"{'a': 1}", b'{"images": 1' + b"0" * 5000 + b"}"])
