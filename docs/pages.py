@@ -171,7 +171,7 @@ def _cost_row(choice: Choice) -> str:
 
 def _sources(operator: type[HardwareOperator]) -> list[str]:
     folder = Path(inspect.getfile(operator)).parent
-    files = [operator.header(), operator.verilog_folder() / f"{operator.kernel}.v", Path(inspect.getfile(operator))]
+    files = [operator.header(), operator.verilog_folder() / f"{operator.kernel}.sv", Path(inspect.getfile(operator))]
     named = [path.resolve().relative_to(ROOT) for path in files if path.is_file()]
     tests = [path.relative_to(ROOT) for path in sorted(folder.glob("tests/test_*.py"))]
     return [f"- `{path}`" for path in dict.fromkeys([*named, *tests])]

@@ -223,7 +223,7 @@ def rom_luts(width: int, words: int) -> int:
 
 
 def fifo_resources(word_bits: int, depth: int) -> Resources:
-    """A FIFO of ``depth`` words (``fifo.v``); nothing where a word has no bits, or there is one."""
+    """A FIFO of ``depth`` words (``fifo.sv``); nothing where a word has no bits, or there is one."""
     return resources(fifo_demand(word_bits, depth)) if word_bits and depth > 1 else Resources()
 
 

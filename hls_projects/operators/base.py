@@ -146,7 +146,7 @@ class HardwareOperator(CustomOp):
         return ValueError(f"node {self.onnx_node.name}: {name} must be {wanted}, not {self.get_nodeattr(name)}")
 
     def twin(self) -> Twin:
-        """The operator in Verilog: the module of ``<kernel>.v`` beside the kernel, its parameters and memories."""
+        """The operator in Verilog: the module of ``<kernel>.sv`` beside the kernel, its parameters and memories."""
         raise NotImplementedError(f"{type(self).__name__} has no twin in Verilog")
 
     def cost(self) -> Cost:

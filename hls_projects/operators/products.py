@@ -161,7 +161,7 @@ def _check(operator: WindowedOperator) -> None:
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of the module that ``attention_core.v`` derives from its parameters, for its cost.
+    """Sizes of the module that ``attention_core.sv`` derives from its parameters, for its cost.
 
     Args:
         slices: DSPs of a head; ``quads`` fours of them, of which one sum leaves at a time.
@@ -224,7 +224,7 @@ class Shape:
 
 
 def element_rams(width: int, elements: int, address: int) -> float:
-    """Block RAMs of ``element_ram.v``."""
+    """Block RAMs of ``element_ram.sv``."""
     return BlockRam.of(width * elements, 1 << address, element=width).BRAM36
 
 

@@ -164,14 +164,14 @@ def _render(twin: Twin, inputs: Sequence[Stream], output: Stream) -> str:
     streams = [{"name": stream.name, "width": stream.width} for stream in (*inputs, output)]
     return (
         environment(TESTBENCH)
-        .get_template("twin_bench.v.j2")
+        .get_template("twin_bench.sv.j2")
         .render(module=twin.module, parameters=parameters, inputs=streams[:-1], output=streams[-1])
     )
 
 
 def _source(twin: Twin, folder: Path) -> Path:
     """The file of the twin's module."""
-    path = folder / f"{twin.module}.v"
+    path = folder / f"{twin.module}.sv"
     return path if path.exists() else LIBRARY / path.name
 
 
@@ -182,10 +182,10 @@ def _compiled(bench: str, folder: Path, source: str) -> Path:
     Contents of memories and streams are read at run time.
     """
     work = Path(tempfile.mkdtemp(dir=_scratch()))
-    (work / "twin_bench.v").write_text(bench)
+    (work / "twin_bench.sv").write_text(bench)
     libraries = [option for path in (folder, LIBRARY, TESTBENCH) for option in ("-y", str(path))]
     command = ["--cc", "-Wall", "--top-module", "twin_bench", "--Mdir", ".", "-O3", "--x-assign", "unique"]
-    run_tool([verilator(), *command, *libraries, "twin_bench.v"], cwd=work)
+    run_tool([verilator(), *command, *libraries, "twin_bench.sv"], cwd=work)
     sources = sorted(path.name for path in work.glob("V*.cpp"))
     (work / "all.cpp").write_text("".join(f'#include "{name}"\n' for name in (*sources, TESTBENCH / "main.cpp")))
     flags, runtime = _runtime()

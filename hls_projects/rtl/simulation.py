@@ -106,13 +106,13 @@ def compile_core(core: Core, folder: Path, work: Path) -> Program:
     """
     start = time.monotonic()
     work.mkdir(parents=True, exist_ok=True)
-    (work / "core_bench.v").write_text(_bench(core))
-    for path in TESTBENCH.glob("bench_*.v"):
+    (work / "core_bench.sv").write_text(_bench(core))
+    for path in TESTBENCH.glob("bench_*.sv"):
         shutil.copy(path, work)
     sources = [str((folder / name).resolve()) for name in (folder / FILES).read_text().split()]
     options = ["--top-module", "twin_bench", "--prefix", PREFIX, "--Mdir", "made", "-j", str(JOBS), "-y", "."]
     flags = ["-CFLAGS", "-w", "-MAKEFLAGS", f"OPT_FAST={OPTIMISATION}"]
-    command = [verilator(), *VERILATE, *options, *flags, "core_bench.v", *sources, str(TESTBENCH / "main.cpp")]
+    command = [verilator(), *VERILATE, *options, *flags, "core_bench.sv", *sources, str(TESTBENCH / "main.cpp")]
     run_tool(command, cwd=work, timeout_s=COMPILE_TIMEOUT_S)
     return Program(core, work / "made" / PREFIX, folder / MEMORIES, time.monotonic() - start)
 
@@ -128,7 +128,7 @@ def lint(core: Core, folder: Path) -> None:
 
 def _bench(core: Core) -> str:
     widths = {"in_width": core.in_elements * core.in_bits, "out_width": core.out_elements * core.out_bits}
-    return environment(TESTBENCH).get_template("core_bench.v.j2").render(module=core.name, **widths)
+    return environment(TESTBENCH).get_template("core_bench.sv.j2").render(module=core.name, **widths)
 
 
 def _unpack(word: int, core: Core) -> list[int]:

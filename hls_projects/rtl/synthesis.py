@@ -108,7 +108,7 @@ def synthesise_twin(operator: HardwareOperator) -> Resources:
 
 def sources(folder: Path) -> list[Path]:
     """Every Verilog file of an operator's folder and of the library; modules that are not needed cost nothing."""
-    return sorted(folder.glob("*.v")) + sorted(LIBRARY.glob("*.v"))
+    return sorted(folder.glob("*.sv")) + sorted(LIBRARY.glob("*.sv"))
 
 
 def count(stat: Mapping) -> Resources:

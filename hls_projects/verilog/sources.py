@@ -16,7 +16,7 @@ def sources(module: str, folder: Path) -> tuple[Path, ...]:
     Args:
         folder: looked through before :data:`hls_projects.verilog.twin.LIBRARY`.
     """
-    known = {path.stem: path for path in (*LIBRARY.glob("*.v"), *folder.glob("*.v"))}
+    known = {path.stem: path for path in (*LIBRARY.glob("*.sv"), *folder.glob("*.sv"))}
     found, waiting = [], [module]
     while waiting:
         path = known.pop(waiting.pop(), None)

@@ -150,7 +150,7 @@ def test_files(tiny: Project, tmp_path: Path):
         (tmp_path / folder / "old").write_text("old")
     write_rtl(tiny.graph, tiny.depths, tmp_path)
     listed = (tmp_path / FILES).read_text().split()
-    found = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.v"))
+    found = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*v"))
     assert sorted(listed) == found and not list(tmp_path.rglob("old"))
     named = re.findall(r'"(memories/\w+\.hex)"', (tmp_path / "vit.v").read_text())
     assert sorted(named) == sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.hex"))

@@ -55,7 +55,7 @@ from tests.support import ROOT
 from tests.support.models import noise
 
 IMAGES, VALIDATION, BATCH = 128, 40, 64
-IMAGES = Dataset(noise(IMAGES + VALIDATION), np.arange(IMAGES + VALIDATION) % 10)
+DATASET = Dataset(noise(IMAGES + VALIDATION), np.arange(IMAGES + VALIDATION) % 10)
 SPACE = """
 embed_dim = [8, 16]
 depth = [1]
@@ -489,7 +489,7 @@ def job(folder: Path, epochs: int = 2, **more: object) -> Job:
 
 
 def local_pool() -> LocalPool:
-    return LocalPool(IMAGES[:IMAGES], IMAGES[IMAGES:])
+    return LocalPool(DATASET[:IMAGES], DATASET[IMAGES:])
 
 
 def test_a_job_stops_where_its_report_says_so_and_goes_on_from_there(tmp_path: Path):
@@ -543,7 +543,7 @@ class FakeRay:
 
 def over_ray(folder: Path, monkeypatch: pytest.MonkeyPatch, ray: FakeRay, **more: object) -> Outcome:
     monkeypatch.setitem(sys.modules, "ray", ray)
-    with ray_pool.ray_pool("", IMAGES[:IMAGES], IMAGES[IMAGES:]) as pool:
+    with ray_pool.ray_pool("", DATASET[:IMAGES], DATASET[IMAGES:]) as pool:
         (outcome,) = pool.run([job(folder, **more)])
     return outcome
 
@@ -602,7 +602,7 @@ def no_plots_of_curves(monkeypatch: pytest.MonkeyPatch) -> None:
 def splits(monkeypatch: pytest.MonkeyPatch) -> None:
     """CIFAR-10 of a few random images."""
     monkeypatch.setattr(data, "VALIDATION_IMAGES", VALIDATION)
-    monkeypatch.setattr(search, "load_cifar10", lambda folder, *, train: IMAGES)
+    monkeypatch.setattr(search, "load_cifar10", lambda folder, *, train: DATASET)
 
 
 @pytest.fixture
@@ -760,7 +760,7 @@ from flows import search
 from hls_projects.folding.folded import FoldOptions
 test_search.data.VALIDATION_IMAGES = test_search.VALIDATION
 test_search.torch.set_num_threads(1)
-search.load_cifar10 = lambda folder, *, train: test_search.IMAGES
+search.load_cifar10 = lambda folder, *, train: test_search.DATASET
 sys.exit(search.main())
 """
 

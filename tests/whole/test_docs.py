@@ -109,4 +109,4 @@ def test_the_site_is_made_without_a_warning(tmp_path: Path):
     pages = sorted(path.parent.name for path in tmp_path.glob("operators/*/index.html"))
     assert "attention-scores" in pages and len(pages) == 12
     text = (tmp_path / "operators" / "pot-linear" / "index.html").read_text()
-    assert "requantize" in text and "pot_linear.v" in text
+    assert "requantize" in text and "pot_linear.sv" in text

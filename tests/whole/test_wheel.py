@@ -46,7 +46,7 @@ def test_every_file_of_the_packages_is_in_it(wheel: Path):
         different = [name for name, path in tree.items() if archive.read(name) != path.read_bytes()]
     assert not different
     suffixes = {Path(name).suffix for name in held}
-    assert {".h", ".v", ".cpp", ".j2", ".toml", ".json", ".safetensors", ".csv"} <= suffixes
+    assert {".h", ".sv", ".cpp", ".j2", ".toml", ".json", ".safetensors", ".csv"} <= suffixes
     assert "hls_projects/cost_model.json" in held
 
 

@@ -14,7 +14,7 @@ from hls_projects.operators.pot_linear.layout import BLOCK, KEPT
 if TYPE_CHECKING:
     from hls_projects.operators.pot_linear import PotLinear
 
-# Elements in a leaf, which has copies of the activation and of the control (pot_linear_leaf.v).
+# Elements in a leaf, which has copies of the activation and of the control (pot_linear_leaf.sv).
 LEAF = 12
 # Codes that read one RAM of activations, words of such a RAM.
 READERS, ACTIVATIONS = 3, 2 * BLOCK
@@ -28,7 +28,7 @@ def demand(operator: PotLinear) -> Demand:
 
 
 class Sizes:
-    """Sizes that ``pot_linear.v`` derives from its parameters."""
+    """Sizes that ``pot_linear.sv`` derives from its parameters."""
 
     def __init__(self, operator: PotLinear) -> None:
         self.operator = operator

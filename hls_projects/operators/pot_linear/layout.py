@@ -1,7 +1,7 @@
 """The linear layer's twin in Verilog: its parameters and the layout of its memories.
 
 A weight of the layer is ``sign * factor * 2**power`` with a factor of 1, 3, 5 or 7; powers are counted from the lowest
-one of the layer. Words of the memory ``weights`` are in the order of the steps (see ``pot_linear_sequence.v``), the
+one of the layer. Words of the memory ``weights`` are in the order of the steps (see ``pot_linear_sequence.sv``), the
 codes of the elements side by side, the first element's lowest. A code is, from its high bit to its low one:
 
 - ``shift``: whether the weight is zero | sign | factor | power;

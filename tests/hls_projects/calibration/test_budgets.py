@@ -82,5 +82,5 @@ def test_twins(kind, inputs, out_dtype, attributes, lut, bram36, dsp):
     ],
 )
 def test_library(module, parameters, lut, bram36):
-    found = synthesise(module, parameters, sorted(LIBRARY.glob("*.v")))
+    found = synthesise(module, parameters, sorted(LIBRARY.glob("*.sv")))
     assert found.lut <= lut and found.bram36 == bram36 and found.dsp == 0

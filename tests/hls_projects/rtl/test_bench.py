@@ -50,7 +50,7 @@ FREE = "!out_valid || out_ready"
 
 def run_stage(tmp_path, inputs, outputs, *, ready=FREE, valid="in_valid && in_ready", move=FREE, width=8, stalls=0):
     text = MODULE.replace("READY", ready).replace("VALID", valid).replace("MOVE", move)
-    (tmp_path / "stage.v").write_text("/* verilator lint_off UNUSEDSIGNAL */\n" + text)
+    (tmp_path / "stage.sv").write_text("/* verilator lint_off UNUSEDSIGNAL */\n" + text)
     streams = Stream("in", width, inputs), Stream("out", width, outputs)
     return run_twin(
         Twin("stage", {"WIDTH": width}), streams[:1], streams[1], folder=tmp_path, stalls=stalls, patience=200

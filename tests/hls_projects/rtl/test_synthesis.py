@@ -40,7 +40,7 @@ endmodule
 
 @pytest.fixture
 def source(tmp_path):
-    path = tmp_path / "source.v"
+    path = tmp_path / "source.sv"
     path.write_text(ADDER + MEMORIES)
     return path
 

@@ -34,7 +34,7 @@ BUCKET, SHIFT, FACTOR, BIAS = "d22d2dd222222222", "a5995a660f33f0cc", "aa555a5a6
 
 
 def proof(tmp_path, model: str, cells: str) -> subprocess.CompletedProcess:
-    (tmp_path / "proof.ys").write_text(PROOF.format(source=LIBRARY / "carry_lut.v", model=model, cells=cells))
+    (tmp_path / "proof.ys").write_text(PROOF.format(source=LIBRARY / "carry_lut.sv", model=model, cells=cells))
     return subprocess.run(["yosys", "-q", "-s", "proof.ys"], cwd=tmp_path, capture_output=True, text=True, check=False)
 
 

@@ -56,7 +56,7 @@ def simulate(work: Path, options: Sequence[str]) -> list[list[tuple[int, int]]]:
     )
     (work / "stimuli.hex").write_text("".join(f"{int(word, 2):x}\n" for word in words))
     flags = ["--binary", "--timescale", "1ns/1ns", "-Wno-fatal", "-Wno-lint", "-CFLAGS", "-O0", f"-GCLOCKS={CLOCKS}"]
-    files = [str(TESTBENCH / f"{BENCH}.v"), str(LIBRARY / "multiply_accumulate.v")]
+    files = [str(TESTBENCH / f"{BENCH}.sv"), str(LIBRARY / "multiply_accumulate.sv")]
     subprocess.run(
         ["verilator", *flags, "--top-module", BENCH, *options, *files], cwd=work, check=True, capture_output=True
     )

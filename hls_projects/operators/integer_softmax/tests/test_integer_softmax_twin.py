@@ -39,7 +39,7 @@ def softmax(dtype, heads, window, top, slope=1 / 16, out_dtype="UINT8"):
 
 
 def factor_cycles(operator):
-    """``CLOCKS`` of ``scale_factor.v``."""
+    """``CLOCKS`` of ``scale_factor.sv``."""
     parameters = operator.twin().parameters
     return (max(parameters["SUM_WIDTH"], 8) - 4) // 4 + 3 + 1 + parameters["SHIFTS"]
 
