@@ -20,12 +20,11 @@ def text_table(header: Sequence[str], rows: Iterable[Sequence[str | None]], *, l
         left: columns that are aligned to the left; figures stand to the right.
     """
     left = set(left)
-    cells = [[MISSING if cell is None else cell for cell in row] for row in rows]
+    cells = [[MISSING if cell is None else cell for cell in row] for row in (header, *rows)]
     aligned = tabulate(
-        cells,
-        header,
+        cells,  # tabulate would make a column wider than its title, were it given as one
         tablefmt="plain",
-        colalign=["left" if column in left else "right" for column in range(len(header))] if cells else None,
+        colalign=["left" if column in left else "right" for column in range(len(header))],
         disable_numparse=True,
         preserve_whitespace=True,
     )
