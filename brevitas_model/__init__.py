@@ -3,6 +3,8 @@
 import logging
 import warnings
 
+import hls_projects  # noqa: F401  # turns off onnxruntime's telemetry, ahead of its import
+
 # Brevitas looks, at import, for two things that this project has no use for, and says so: a package
 # of kernels and a CUDA compiler.
 warnings.filterwarnings("ignore", message="fast_hadamard_transform package not found")

@@ -7,7 +7,6 @@ with the power-of-two scale of each row. A float model is stored in half precisi
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -16,33 +15,26 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from brevitas_model.codes import pack_bits, pack_weight, unpack_bits, unpack_weight
-from brevitas_model.config import ConfigError
+from brevitas_model.codes import format_of, pack_bits, pack_weight, unpack_bits, unpack_weight
 from brevitas_model.models import build_model, config_from_dict, config_to_json
 from brevitas_model.shipped import CheckpointError
+from hls_projects.files import check_readable, parse_json, replacing
 
 MASK, CODES, EXPONENT = ".weight_mask", ".weight_codes", ".weight_exponent"
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write a safetensors file beside ``path`` and rename it into place, so that it is whole or absent.
+    """Write a safetensors file, whole or not at all.
 
     Raises:
-        OSError: no room, or no right to write there.
+        OSError: no room, no right to write there, or ``path`` is no regular file.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        save_file({name: t.contiguous() for name, t in tensors.items()}, part, metadata=metadata)
+    with replacing(path) as part:
+        try:
+            save_file({name: t.contiguous() for name, t in tensors.items()}, part, metadata=metadata)
+        except SafetensorError as error:
+            raise OSError(f"{path} cannot be written: {error}") from error
         _sort_metadata(part)
-        part.chmod(0o644)
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        part.replace(path)
-    except SafetensorError as error:
-        raise OSError(f"{path} cannot be written: {error}") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _sort_metadata(path: Path) -> None:
@@ -66,6 +58,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     if not path.is_file():
         raise CheckpointError(f"checkpoint {path} does not exist; name a model.safetensors that flows/train.py made")
     try:
+        check_readable(path)
         with safe_open(path, framework="pt") as file:
             names = file.keys()
             return {name: file.get_tensor(name) for name in names}, dict(file.metadata() or {})
@@ -94,13 +87,13 @@ def load_checkpoint(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     """
     tensors, metadata = read_tensors(path)
     try:
-        config = config_from_dict(json.loads(metadata["config"]))
-        training = json.loads(metadata.get("training", "{}"))
+        config = config_from_dict(parse_json(metadata["config"]))
+        training = parse_json(metadata.get("training", "{}"))
     except KeyError as error:
         raise CheckpointError(
             f"checkpoint {path} carries no model configuration; use one that flows/train.py made"
         ) from error
-    except (json.JSONDecodeError, ConfigError, TypeError) as error:
+    except (ValueError, TypeError) as error:
         raise CheckpointError(f"checkpoint {path} carries an invalid configuration: {error}") from error
     model = build_model(config)
     try:
@@ -148,7 +141,7 @@ def _halved(model: nn.Module) -> dict[str, Tensor]:
 def _packed(model: nn.Module) -> dict[str, Tensor]:
     tensors = model.state_dict()
     for layer, module in model.named_modules():
-        if isinstance(module, nn.Linear):
+        if isinstance(module, (nn.Linear, nn.Conv2d)):
             del tensors[f"{layer}.weight"]
             tensors[layer + CODES], tensors[layer + EXPONENT] = pack_weight(module.quant_weight())
     return tensors
@@ -166,6 +159,6 @@ def _unpacked(tensors: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]
         # Codes of no layer, or beside plain weights, stay, and load_state_dict tells of them.
         elif name.endswith(CODES) and weight in shapes and weight not in tensors and exponent in state:
             state[weight] = unpack_weight(
-                state.pop(name), state.pop(exponent), shapes[weight], model.config.weight_format
+                state.pop(name), state.pop(exponent), shapes[weight], format_of(model.get_submodule(layer))
             )
     return state

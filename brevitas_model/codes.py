@@ -7,7 +7,7 @@ without infinities): E3M0 in 4 bits, E3M2 in 6.
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 # Exponent and mantissa bits of a weight format.
 FORMATS = {"pot4": (3, 0), "pot6": (3, 2)}
@@ -17,6 +17,14 @@ EXPONENT_BIAS = 3
 def code_bits(weight_format: str) -> int:
     """Bits of a code, sign included."""
     return 1 + sum(FORMATS[weight_format])
+
+
+def format_of(layer: nn.Module) -> str:
+    """The weight format of a quantized layer."""
+    widths = layer.weight_quant.quant_injector
+    return next(
+        name for name, bits in FORMATS.items() if bits == (widths.exponent_bit_width, widths.mantissa_bit_width)
+    )
 
 
 def codebook(weight_format: str) -> Tensor:
@@ -31,7 +39,7 @@ def codebook(weight_format: str) -> Tensor:
 
 
 def pack_weight(weight: object) -> tuple[Tensor, Tensor]:
-    """Packed codes and scales of a Brevitas ``FloatQuantTensor``, weights (out_features, in_features).
+    """Packed codes and scales of a Brevitas ``FloatQuantTensor``, weights whose first axis are the outputs.
 
     Returns:
         codes, uint8, as :func:`pack_bits` packs them, row by row; exponents of the rows' scales, int8
@@ -44,11 +52,11 @@ def pack_weight(weight: object) -> tuple[Tensor, Tensor]:
         name for name, widths in FORMATS.items()
         if widths == (int(weight.exponent_bit_width), int(weight.mantissa_bit_width))
     )  # fmt: skip
-    scale = weight.scale.expand(len(weight.value), 1)
+    scale = weight.scale.reshape(-1, 1).expand(len(weight.value), 1)
     mantissa, exponent = torch.frexp(scale)
     values = codebook(weight_format)
     ordered, places = values.sort(stable=True)
-    wanted = (weight.value / scale).contiguous()
+    wanted = (weight.value.flatten(1) / scale).contiguous()
     codes = places[torch.searchsorted(ordered, wanted).clamp_max(len(values) - 1)]
     # Zero has two codes; hardware and masks know the one without a sign.
     codes = torch.where(wanted == 0, torch.zeros_like(codes), codes)
@@ -58,7 +66,7 @@ def pack_weight(weight: object) -> tuple[Tensor, Tensor]:
 
 
 def unpack_weight(packed: Tensor, exponent: Tensor, shape: torch.Size, weight_format: str) -> Tensor:
-    """Float32 weights of ``shape`` (out_features, in_features).
+    """Float32 weights of ``shape``, whose first axis are the outputs.
 
     Raises:
         ValueError: not as many codes or scales as ``shape`` needs.
@@ -66,7 +74,7 @@ def unpack_weight(packed: Tensor, exponent: Tensor, shape: torch.Size, weight_fo
     codes = unpack_bits(packed, code_bits(weight_format), shape.numel()).long().reshape(shape)
     if exponent.shape != shape[:1]:
         raise ValueError(f"{exponent.numel()} scales for {shape[0]} rows")
-    return torch.ldexp(codebook(weight_format)[codes], exponent[:, None].int())
+    return torch.ldexp(codebook(weight_format)[codes], exponent.int().reshape(-1, *[1] * (len(shape) - 1)))
 
 
 def pack_bits(codes: Tensor, bits: int) -> Tensor:

@@ -8,12 +8,14 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_type_hints
 
+from hls_projects.errors import InputError
+
 DEFAULT_TILE_SIZE = 8
 # Sizes are positive but for these.
 SMALLEST = {"context_tiles": 0}
 
 
-class ConfigError(ValueError):
+class ConfigError(InputError):
     """A configuration that does not describe a model."""
 
 

@@ -9,12 +9,13 @@ import torch
 from brevitas.export import export_qonnx
 from qonnx.core.modelwrapper import ModelWrapper
 
+from brevitas_model.hybrid import HybridTransformer
 from brevitas_model.tidying import tidy_up
 from brevitas_model.training.threads import one_thread
 from brevitas_model.vit import VisionTransformer
 
 
-def export(model: VisionTransformer, path: Path) -> ModelWrapper:
+def export(model: VisionTransformer | HybridTransformer, path: Path) -> ModelWrapper:
     """Write ``model`` to ``path`` and return it, tidied up.
 
     The graph takes uint8 values in float32, (1, ``image_size``, ``image_size``, ``in_channels``),

@@ -13,7 +13,8 @@ import math
 from typing import Any
 
 import torch
-from brevitas.nn import QuantIdentity, QuantLinear
+from brevitas.nn import QuantConv2d, QuantIdentity, QuantLinear
+from brevitas.nn.quant_layer import QuantWeightBiasInputOutputLayer as QuantWBIOL
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -102,8 +103,8 @@ class FusedSignificantBits(QuantIdentity):
         return super().forward(x)
 
 
-class FusedPotLinear(QuantLinear):
-    """Linear layer with power-of-two weights and a fixed-point bias; :meth:`freeze` opens the short way."""
+class _PotLayer(QuantWBIOL):
+    """What a layer with power-of-two weights and a fixed-point bias adds; :meth:`freeze` opens the short way."""
 
     format: tuple[int, int, float] | None = None
 
@@ -120,24 +121,39 @@ class FusedPotLinear(QuantLinear):
         self.bias_floor = self.bias_quant.quant_injector.scaling_min_val
         self.bias_codes = 2.0 ** (int(self.bias_quant.bit_width()) - 1)
 
+    def short_weight(self) -> Tensor:
+        """Quantized weights, in the shape of ``weight``."""
+        with torch.no_grad():
+            magnitude = self.weight.abs()
+            row = tuple(range(1, magnitude.ndim))
+            largest = magnitude.amax(dim=row, keepdim=True) if self.per_row else magnitude.amax()
+            scale = _power_of_two(torch.round(torch.log2(largest.clamp_min(self.weight_floor)))) / self.reach
+        return _RoundMinifloat.apply(self.weight, scale, *self.format)
+
+    def short_bias(self) -> Tensor:
+        """Quantized bias, (out_features,) or (out_channels,)."""
+        with torch.no_grad():
+            largest = self.bias.abs().amax().clamp_min(self.bias_floor)
+            scale = _power_of_two(torch.ceil(torch.log2(largest))) / self.bias_codes
+        return _RoundToCodes.apply(self.bias, scale, -self.bias_codes, self.bias_codes - 1)
+
+
+class FusedPotLinear(_PotLayer, QuantLinear):
+    """Linear layer with power-of-two weights."""
+
     def forward(self, x: Tensor) -> Tensor:
         if self.training and self.format:
             return F.linear(x, self.short_weight(), self.short_bias())
         return super().forward(x)
 
-    def short_weight(self) -> Tensor:
-        """Quantized weights, (out_features, in_features)."""
-        with torch.no_grad():
-            largest = self.weight.abs().amax(dim=1, keepdim=True) if self.per_row else self.weight.abs().amax()
-            scale = _power_of_two(torch.round(torch.log2(largest.clamp_min(self.weight_floor)))) / self.reach
-        return _RoundMinifloat.apply(self.weight, scale, *self.format)
 
-    def short_bias(self) -> Tensor:
-        """Quantized bias, (out_features,)."""
-        with torch.no_grad():
-            largest = self.bias.abs().amax().clamp_min(self.bias_floor)
-            scale = _power_of_two(torch.ceil(torch.log2(largest))) / self.bias_codes
-        return _RoundToCodes.apply(self.bias, scale, -self.bias_codes, self.bias_codes - 1)
+class FusedPotConv(_PotLayer, QuantConv2d):
+    """Convolution with power-of-two weights, padded with zeros."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training and self.format:
+            return self._conv_forward(x, self.short_weight(), self.short_bias())
+        return super().forward(x)
 
 
 def _power_of_two(exponent: Tensor) -> Tensor:
@@ -147,5 +163,5 @@ def _power_of_two(exponent: Tensor) -> Tensor:
 def freeze(model: nn.Module) -> None:
     """Open the short way of every layer of ``model`` that has one; its scales must be calibrated."""
     for module in model.modules():
-        if isinstance(module, (FusedActivation, FusedSignificantBits, FusedPotLinear)):
+        if isinstance(module, (FusedActivation, FusedSignificantBits, _PotLayer)):
             module.freeze()

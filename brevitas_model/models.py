@@ -9,13 +9,18 @@ from typing import Any
 from torch import nn
 
 from brevitas_model.config import ConfigError, ViTConfig
+from brevitas_model.convnet import ConvNet, ConvNetConfig
+from brevitas_model.hybrid import HybridTransformer
 from brevitas_model.resnet import ResNet9, ResNet9Config
+from brevitas_model.stages import HybridConfig, stages_from
 from brevitas_model.vit import VisionTransformer
 
-ModelConfig = ViTConfig | ResNet9Config
+ModelConfig = ViTConfig | HybridConfig | ResNet9Config | ConvNetConfig
 ARCHITECTURES: dict[str, tuple[type, type[nn.Module]]] = {
     "vit": (ViTConfig, VisionTransformer),
+    "hybrid": (HybridConfig, HybridTransformer),
     "resnet9": (ResNet9Config, ResNet9),
+    "convnet": (ConvNetConfig, ConvNet),
 }
 
 
@@ -41,6 +46,8 @@ def config_from_dict(fields: dict[str, Any]) -> ModelConfig:
     unknown = sorted(set(given) - set(known))
     if unknown:
         raise ConfigError(f"unknown model key {unknown[0]!r}; known keys: {', '.join(known)}")
+    if "stages" in given:
+        given["stages"] = stages_from(given["stages"])
     return config(**given)
 
 

@@ -13,21 +13,50 @@ from brevitas_model.training.recipe import Pruning
 Masks = dict[str, Tensor]
 
 
-def matrices(model: nn.Module, skip: tuple[str, ...] = ()) -> dict[str, nn.Linear]:
-    """The linear layers of ``model`` by name, without those in ``skip``.
+def matrices(model: nn.Module, skip: tuple[str, ...] = ()) -> dict[str, nn.Linear | nn.Conv2d]:
+    """The layers of ``model`` whose outputs read all inputs, by name, without those in ``skip``.
+
+    They are linear layers and convolutions of one group. Depthwise filters have nine weights an output,
+    and stay dense.
 
     Raises:
-        ConfigError: ``skip`` names no linear layer.
+        ConfigError: ``skip`` names no such layer.
     """
-    found = {name: module for name, module in model.named_modules() if isinstance(module, nn.Linear)}
+    found = {name: module for name, module in model.named_modules() if _is_matrix(module)}
     unknown = sorted(set(skip) - set(found))
     if unknown:
         raise ConfigError(f"pruning.skip names no linear layer {unknown[0]!r}; there are {', '.join(found)}")
     return {name: module for name, module in found.items() if name not in skip}
 
 
+def layers(model: nn.Module) -> dict[str, nn.Linear | nn.Conv2d]:
+    """All layers of ``model`` that have weights, by name; depthwise ones, too."""
+    return {name: module for name, module in model.named_modules() if isinstance(module, (nn.Linear, nn.Conv2d))}
+
+
+def _is_matrix(module: nn.Module) -> bool:
+    return isinstance(module, nn.Linear) or (isinstance(module, nn.Conv2d) and module.groups == 1)
+
+
+def as_rows(weight: Tensor) -> Tensor:
+    """Weights with one row an output, (out_features, inputs).
+
+    The inputs of a convolution come pixel by pixel of its window, channels innermost, as a stream of
+    pixels brings them.
+    """
+    return weight if weight.ndim == 2 else weight.permute(0, 2, 3, 1).flatten(1)
+
+
+def _in_shape(rows: Tensor, shape: torch.Size) -> Tensor:
+    """What :func:`as_rows` made, in the shape of the weights."""
+    if len(shape) == 2:
+        return rows
+    outputs, channels, height, width = shape
+    return rows.reshape(outputs, height, width, channels).permute(0, 3, 1, 2).contiguous()
+
+
 def make_masks(model: nn.Module, pruning: Pruning, sparsity: float | None = None) -> Masks:
-    """What to keep of every matrix: bool (out_features, in_features), by the layer's name.
+    """What to keep of every matrix: bool in the shape of its weights, by the layer's name.
 
     Args:
         model: whose weights are ranked.
@@ -40,14 +69,20 @@ def make_masks(model: nn.Module, pruning: Pruning, sparsity: float | None = None
     """
     share = pruning.sparsity if sparsity is None else sparsity
     layers = matrices(model, pruning.skip)
-    scores = {name: layer.weight.detach().abs() for name, layer in layers.items()}
+    scores = {name: as_rows(layer.weight.detach().abs()) for name, layer in layers.items()}
+    masks = _rank(scores, pruning, share, final=sparsity is None)
+    return {name: _in_shape(mask, layers[name].weight.shape) for name, mask in masks.items()}
+
+
+def _rank(scores: Masks, pruning: Pruning, share: float, final: bool) -> Masks:
+    """What to keep of the rows ``scores``."""
     if pruning.structure == "unstructured":
         return _unstructured(scores, share, pruning.scope)
     for name, score in scores.items():
         if score.shape[1] % pruning.block:
             raise ConfigError(f"pruning.block {pruning.block} does not divide the {score.shape[1]} inputs of {name}")
     if pruning.scope == "layer":
-        zeros = _zeros_a_block(share, pruning, final=sparsity is None)
+        zeros = _zeros_a_block(share, pruning, final)
         return {name: _keep_largest(score, pruning.block, zeros) for name, score in scores.items()}
     return _balanced_globally(scores, share, pruning.block)
 
@@ -114,7 +149,7 @@ def removed(masks: Masks) -> float:
 
 
 def sparsity(model: nn.Module) -> float:
-    """Share of zeros among the weights of linear layers."""
+    """Share of zeros among the weights of :func:`matrices`."""
     weights = [layer.weight for layer in matrices(model).values()]
     return sum(int((weight == 0).sum()) for weight in weights) / max(sum(weight.numel() for weight in weights), 1)
 

@@ -9,6 +9,8 @@ pages of ``Quant`` and ``FloatQuant``, and ``brevitas.quant.float_quant_ocp``.
 
 from __future__ import annotations
 
+from typing import Any
+
 from brevitas.core.function_wrapper import RoundSte
 from brevitas.inject.enum import RestrictValueType, ScalingImplType, ScalingPerOutputType
 from brevitas.quant.fixed_point import (
@@ -21,7 +23,8 @@ from brevitas.quant.float_quant_ocp import FpOCPMixin, FpOCPWeightPerChannelFloa
 from torch import nn
 
 from brevitas_model.config import ViTConfig
-from brevitas_model.fused import FusedActivation, FusedPotLinear, FusedSignificantBits
+from brevitas_model.fused import FusedActivation, FusedPotConv, FusedPotLinear, FusedSignificantBits
+from brevitas_model.stages import HybridConfig
 
 # The smallest magnitudes a quantizer may stretch to its full range. They bound the accumulator
 # where a row of weights, a bias or a whole layer is zero and its statistics say nothing.
@@ -32,6 +35,8 @@ MIN_ACTIVATION_SCALE = 2.0**-17
 CALIBRATION_STEPS = 16
 
 SIGNIFICANT_BITS = 8
+
+Formats = ViTConfig | HybridConfig
 
 
 class PotWeightE3M0(FpOCPWeightPerChannelFloat):
@@ -77,21 +82,38 @@ class SignificantBits(FpOCPMixin, FloatActBase):
     float_to_int_impl = RoundSte
 
 
-def linear(config: ViTConfig, in_features: int, out_features: int) -> nn.Module:
+def linear(config: Formats, in_features: int, out_features: int) -> nn.Module:
     """A linear layer, its weights power-of-two codes unless the format is ``"float"``."""
     if not config.quantized:
         return nn.Linear(in_features, out_features)
-    return FusedPotLinear(
-        in_features,
-        out_features,
-        bias=True,
-        weight_quant=POT_WEIGHTS[config.weight_format],
-        weight_scaling_per_output_type=ScalingPerOutputType(config.weight_scaling.upper()),
-        bias_quant=PotBias,
-    )
+    return FusedPotLinear(in_features, out_features, bias=True, **_pot(config, config.weight_format))
 
 
-def activation(config: ViTConfig, *, signed: bool = True, bits: int | None = None) -> nn.Module:
+def conv(
+    config: HybridConfig, in_channels: int, out_channels: int, kernel_size: int, *, bias: bool, **geometry: int
+) -> nn.Module:
+    """A convolution of ``geometry`` (stride, padding, groups); ``bias`` is of float ones, quantized ones have one.
+
+    Filters of a depthwise convolution, one channel a group, have a format of their own.
+    """
+    if not config.quantized:
+        return nn.Conv2d(in_channels, out_channels, kernel_size, bias=bias, **geometry)
+    weight_format = config.weight_format
+    if geometry.get("groups", 1) == in_channels and config.depthwise_format != "same":
+        weight_format = config.depthwise_format
+    return FusedPotConv(in_channels, out_channels, kernel_size, bias=True, **geometry, **_pot(config, weight_format))
+
+
+def _pot(config: Formats, weight_format: str) -> dict[str, Any]:
+    """Brevitas' options of a layer with power-of-two weights."""
+    return {
+        "weight_quant": POT_WEIGHTS[weight_format],
+        "weight_scaling_per_output_type": ScalingPerOutputType(config.weight_scaling.upper()),
+        "bias_quant": PotBias,
+    }
+
+
+def activation(config: Formats, *, signed: bool = True, bits: int | None = None) -> nn.Module:
     """An activation quantizer whose power-of-two scale is calibrated on the first steps."""
     if not config.quantized:
         return nn.Identity()
@@ -104,7 +126,7 @@ def activation(config: ViTConfig, *, signed: bool = True, bits: int | None = Non
     )
 
 
-def fixed_activation(config: ViTConfig, *, scale: float, signed: bool, bits: int) -> nn.Module:
+def fixed_activation(config: Formats, *, scale: float, signed: bool, bits: int) -> nn.Module:
     """An activation quantizer whose power-of-two ``scale`` (real units of one code) is given."""
     if not config.quantized:
         return nn.Identity()
@@ -117,6 +139,6 @@ def fixed_activation(config: ViTConfig, *, scale: float, signed: bool, bits: int
     )
 
 
-def significant_bits(config: ViTConfig) -> nn.Module:
+def significant_bits(config: Formats) -> nn.Module:
     """A floating quantizer of :data:`SIGNIFICANT_BITS`."""
     return FusedSignificantBits(act_quant=SignificantBits) if config.quantized else nn.Identity()

@@ -1,13 +1,16 @@
-"""Where checkpoints lie. Nothing here needs torch, which takes seconds to import."""
+"""Where the shipped checkpoints and recipes are. Nothing here needs torch, which takes seconds to import."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from hls_projects.errors import InputError
+
 SHIPPED_CHECKPOINTS = Path(__file__).parent / "checkpoints"
+SHIPPED_RECIPES = Path(__file__).parent / "recipes"
 
 
-class CheckpointError(Exception):
+class CheckpointError(InputError):
     """A checkpoint that is missing, damaged or does not fit its model."""
 
 

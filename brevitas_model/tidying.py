@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import copy
 import itertools
-import re
+import math
+import time
+from collections.abc import Sequence
 from graphlib import TopologicalSorter
 
-from onnx import ModelProto, NodeProto, helper, shape_inference
+from onnx import ModelProto, NodeProto, ValueInfoProto, helper, shape_inference
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp, is_custom_op
 from qonnx.transformation.base import Transformation
@@ -22,7 +24,16 @@ from qonnx.transformation.general import (
     SortCommutativeInputsInitializerLast,
 )
 
+from hls_projects.errors import InputError
+from hls_projects.names import IMAGE_PORT, LOGIT_PORT, identifier, shown
+
 QUANTIZERS = ["Quant", "FloatQuant", "BipolarQuant", "Trunc"]
+# Elements of a folded constant and of all tensors, products of one operator, operators, and seconds of the processor.
+LARGEST_CONSTANT, LARGEST_GRAPH, MOST_PRODUCTS = 1 << 24, 1 << 28, 1 << 36
+MOST_FOLDS, FOLDING_SECONDS = 500, 8.0
+# Operators whose work is not in proportion to what they read and make.
+HEAVY = {"Conv", "ConvInteger", "ConvTranspose", "DFT", "Einsum", "Gemm", "MatMul", "MatMulInteger"}
+HEAVY |= {"GRU", "LSTM", "RNN"}
 
 
 def tidy_up(model: ModelWrapper) -> ModelWrapper:
@@ -41,10 +52,52 @@ def tidy_up(model: ModelWrapper) -> ModelWrapper:
         model = model.transform(transformation, make_deepcopy=False, cleanup=False)
     stored = {tensor.name for tensor in model.graph.initializer}
     if any(_is_constant(node, stored) for node in model.graph.node):
-        model = model.transform(FoldConstants(exclude_op_types=QUANTIZERS))
+        model = model.transform(FoldWithinBudget(exclude_op_types=QUANTIZERS))
     for transformation in (NameByModule(), RemoveUnusedTensors()):
         model = model.transform(transformation, make_deepcopy=False, cleanup=False)
     return model
+
+
+class FoldWithinBudget(FoldConstants):
+    """qonnx's folding of constants, an operator a call, with limits of memory and time.
+
+    Raises:
+        InputError: a result of no known size or a large one, too much work, or too many operators.
+    """
+
+    def __init__(self, exclude_op_types: list[str]) -> None:
+        super().__init__(exclude_op_types)
+        self.folds, self.started = 0, time.process_time()
+
+    def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
+        stored = {tensor.name for tensor in model.graph.initializer}
+        sizes = _sizes(model)
+        found = next((node for node in model.graph.node if _is_constant(node, stored)), None)
+        if found is None:
+            return model, False
+        self.folds += 1
+        made = [sizes.get(name, 0) for name in found.output if name]
+        read = max((sizes.get(name, 0) for name in found.input), default=0)
+        spent = self.folds > MOST_FOLDS or time.process_time() - self.started > FOLDING_SECONDS
+        heavy = found.op_type in HEAVY and sum(made) * read > MOST_PRODUCTS
+        large = not all(0 < size <= LARGEST_CONSTANT for size in made) or sum(sizes.values()) > LARGEST_GRAPH
+        if spent or heavy or large:
+            raise InputError(
+                f"node {shown(found.name)} ({found.op_type}) computes a constant that is too large or takes too long; "
+                "store its result in the file"
+            )
+        return super().apply(model)
+
+
+def _sizes(model: ModelWrapper) -> dict[str, int]:
+    """Elements of every tensor whose shape is known, by name."""
+    ports = (*model.graph.input, *model.graph.output, *model.graph.value_info)
+    sizes = {
+        port.name: math.prod(dim.dim_value for dim in port.type.tensor_type.shape.dim)
+        for port in ports
+        if port.type.tensor_type.HasField("shape")
+    }
+    return sizes | {tensor.name: math.prod(tensor.dims) for tensor in model.graph.initializer}
 
 
 def infer_shapes(model: ModelWrapper) -> ModelWrapper:
@@ -60,7 +113,7 @@ def infer_shapes(model: ModelWrapper) -> ModelWrapper:
     standard.CopyFrom(model.model)
     del standard.graph.node[:]
     standard.graph.node.extend(_standard(node, model) for node in graph.node)
-    inferred = shape_inference.infer_shapes(standard)
+    inferred = shape_inference.infer_shapes(standard, strict_mode=True)
     del inferred.graph.node[:]
     inferred.graph.node.extend(graph.node)
     return ModelWrapper(inferred, fix_missing_initializer_valueinfo=False)
@@ -127,16 +180,16 @@ class OwnParameters(Transformation):
 class NameByModule(Transformation):
     """Unique names that are identifiers: nodes after the exporter's module paths, tensors after nodes.
 
-    qonnx's own renaming misses a tensor that feeds two inputs of one node.
+    The graph's ports get fixed names, because they become ports of the generated code. qonnx's own renaming misses a
+    tensor that feeds two inputs of one node.
     """
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
         graph = model.graph
-        fixed = {"": ""} | {port.name: port.name for port in (*graph.input, *graph.output)}
-        names = dict(fixed)
+        names = {"": ""} | _port_names(graph.input, IMAGE_PORT) | _port_names(graph.output, LOGIT_PORT)
         taken: set[str] = set()
         for node in graph.node:
-            node.name = _unique(_identifier(node), taken)
+            node.name = identifier(_module_path(node), taken)
             for index, tensor in enumerate(node.input):
                 names.setdefault(tensor, f"{node.name}_param{index}")
             for index, tensor in enumerate(node.output):
@@ -144,14 +197,20 @@ class NameByModule(Transformation):
         for node in graph.node:
             node.input[:] = [names[tensor] for tensor in node.input]
             node.output[:] = [names[tensor] for tensor in node.output]
-        for item in (*graph.initializer, *graph.value_info):
+        for item in (*graph.input, *graph.output, *graph.initializer, *graph.value_info):
             item.name = names.get(item.name, item.name)
         return model, False
 
 
-def _identifier(node: NodeProto) -> str:
+def _port_names(ports: Sequence[ValueInfoProto], name: str) -> dict[str, str]:
+    """``name`` for the only port, numbered names for several, by the names that they have."""
+    return {port.name: f"{name}_{index}" if index else name for index, port in enumerate(ports)}
+
+
+def _module_path(node: NodeProto) -> str:
+    """The exporter's path of the module that ``node`` belongs to; the kind of the node where it has no name."""
     path = node.name.replace("act_quant/export_handler", "").replace("export_handler", "")
-    return re.sub(r"\W+", "_", path).strip("_") or node.op_type
+    return path if any(letter.isalnum() for letter in path) else node.op_type
 
 
 def _unique(name: str, taken: set[str]) -> str:

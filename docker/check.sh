@@ -3,7 +3,7 @@
 # that its own command makes, the owner of the output, and that a build outside gives the same bytes.
 #
 #   docker/check.sh DATA              DATA: torchvision root of CIFAR-10
-#   IMAGES=100 docker/check.sh DATA  how many images are built (default: 20; "all" for the test split)
+#   TEST_IMAGES=100 docker/check.sh DATA  how many test images are built (default: 20; "all" for the test split)
 #   IMAGE, ENGINE                      as for docker/build.sh
 #   CHECK_USER=UID:GID                 who runs it (default: the caller)
 #   OUTSIDE="" docker/check.sh DATA    leaves the build outside out, which takes python flows/build.py
@@ -22,7 +22,7 @@ esac
 data="$(cd "$1" && pwd)"
 image="${IMAGE:-potstream:latest}"
 user="${CHECK_USER:-$(id -u):$(id -g)}"
-images="${IMAGES:-20}"
+images="${TEST_IMAGES:-20}"
 chosen=(--sample 5)
 [ "$images" = all ] || chosen+=(--images "$images")
 work="$(mktemp -d)"
@@ -67,7 +67,7 @@ check "its command builds $images images" inside "${command[@]}" "${chosen[@]}"
 echo "        in $((SECONDS - started)) seconds"
 others="$(find "$work/inside" ! -uid "${user%%:*}" | head -3)"
 check "all that it wrote is the caller's" [ -z "$others" ]
-check "what it wrote has the hashes that it says" inside potstream-verify out
+check "what it wrote has the hashes that it says" inside potstream verify out
 
 if [ -n "${OUTSIDE-yes}" ]; then
     started=$SECONDS

@@ -15,15 +15,15 @@ from mkdocs.structure.files import File, Files
 from qonnx.custom_op.registry import getCustomOp
 
 from flows.building.cached_graphs import lowered_graph
-from flows.building.settings import SHIPPED_CHECKPOINT
+from flows.command_line.options import SHIPPED_CHECKPOINT
 from hls_projects.cost import KINDS
-from hls_projects.folding import choices as folding
-from hls_projects.folding.choices import Choice
+from hls_projects.folding.choices import Choice, choices
 from hls_projects.lowering.merging import merged
 from hls_projects.operators import OPERATORS, HardwareOperator
 
 ROOT = Path(__file__).parents[1]
-BESIDE = {"security.md": "SECURITY.md", "changelog.md": "CHANGELOG.md"}
+BESIDE = {"security.md": "SECURITY.md", "changelog.md": "CHANGELOG.md", "contributing.md": "CONTRIBUTING.md"}
+LINKS = {"](README.md)": "](index.md)", "](docs/": "](", "](SECURITY.md)": "](security.md)"}
 ROWS = 6
 # What the base class says of attributes of folding.
 OF_THE_BASE = {
@@ -39,7 +39,10 @@ COMMON = "Every node also has `in_dtypes` and `out_dtype`, the qonnx data types 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Called by mkdocs."""
     for name, source in BESIDE.items():
-        files.append(File.generated(config, name, content=(ROOT / source).read_text(encoding="utf-8")))
+        text = (ROOT / source).read_text(encoding="utf-8")
+        for link, page in LINKS.items():
+            text = text.replace(link, page)
+        files.append(File.generated(config, name, content=text))
     for name, text in pages().items():
         files.append(File.generated(config, name, content=text))
     return files
@@ -108,7 +111,7 @@ def page(operator: type[HardwareOperator], example: HardwareOperator) -> str:
             "Of the same node, by its folding: cycles that its slowest stage works for an image, from `stages()`,",
             "and resources by the calibrated model of its Verilog twin. Foldings that another one beats or equals",
             "in everything are left out.", "", *_cost(example), "",
-            "## Sources", "", *_sources(operator), "",
+            "## Sources", "", *_sources(example), "",
         ]
     )  # fmt: skip
 
@@ -156,7 +159,7 @@ def _streams(example: HardwareOperator) -> list[str]:
 
 
 def _cost(example: HardwareOperator) -> list[str]:
-    found = sorted(folding.choices(example), key=lambda choice: -choice.cost.cycles)
+    found = sorted(choices(example), key=lambda choice: -choice.cost.cycles)
     step = max(1, -(-(len(found) - 1) // (ROWS - 1)))
     shown = [*found[:-1:step], found[-1]]
     head = f"| Folding | Cycles | {' | '.join(KINDS)} |"
@@ -169,9 +172,9 @@ def _cost_row(choice: Choice) -> str:
     return f"| {told} | {choice.cost.cycles:,} | {counts} |"
 
 
-def _sources(operator: type[HardwareOperator]) -> list[str]:
-    folder = Path(inspect.getfile(operator)).parent
-    files = [operator.header(), operator.verilog_folder() / f"{operator.kernel}.sv", Path(inspect.getfile(operator))]
+def _sources(example: HardwareOperator) -> list[str]:
+    source = Path(inspect.getfile(type(example)))
+    files = [example.header(), example.verilog_folder() / f"{example.twin().module}.sv", source]
     named = [path.resolve().relative_to(ROOT) for path in files if path.is_file()]
-    tests = [path.relative_to(ROOT) for path in sorted(folder.glob("tests/test_*.py"))]
+    tests = [path.relative_to(ROOT) for path in sorted(source.parent.glob("tests/test_*.py"))]
     return [f"- `{path}`" for path in dict.fromkeys([*named, *tests])]

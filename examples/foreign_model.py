@@ -9,6 +9,9 @@ documentation says. The compiled project is then held against qonnx's executor: 
 
 from __future__ import annotations
 
+import hls_projects  # noqa: F401  # first, because it turns off onnxruntime's telemetry
+
+# isort: split
 import sys
 import tempfile
 from pathlib import Path

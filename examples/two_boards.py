@@ -13,11 +13,11 @@ from __future__ import annotations
 import sys
 
 from flows.building.cached_graphs import lowered_graph
-from flows.building.settings import SHIPPED_CHECKPOINT
-from hls_projects.folding import choices as folding
-from hls_projects.folding.choices import Plan
-from hls_projects.folding.depths import fold_pipeline
-from hls_projects.folding.folded import FILL, FoldOptions
+from flows.command_line.options import SHIPPED_CHECKPOINT
+from hls_projects.folding.choices import choice_table, operators_of
+from hls_projects.folding.options import FILL, FoldOptions
+from hls_projects.folding.plan import Plan, fastest_plan, utilization
+from hls_projects.folding.search import fold_pipeline
 from hls_projects.operators import HardwareOperator
 from hls_projects.targets import Target, load_target
 
@@ -41,7 +41,7 @@ def row(what: str, plans: list[Plan], target: Target, link: int = 0) -> str:
     """One line of the table; ``link``: bytes an image between the boards."""
     interval = max(plan.interval_cycles for plan in plans)
     speed = target.clock_mhz * 1e6 / interval
-    shares = " + ".join(f"{folding.share(plan.resources, target):.0%}" for plan in plans)
+    shares = " + ".join(f"{utilization(plan.resources, target):.0%}" for plan in plans)
     carried = f"{link * speed / 1e6:.1f} MB/s" if link else "-"
     return f"{what:<28} {interval:>9,} {speed:>10,.0f} {shares:>12} {carried:>12}"
 
@@ -49,13 +49,13 @@ def row(what: str, plans: list[Plan], target: Target, link: int = 0) -> str:
 def main(argv: list[str]) -> int:
     target = load_target(argv[0] if argv else "pynq-z2")
     model = lowered_graph(SHIPPED_CHECKPOINT)
-    operators = folding.operators_of(model)
+    operators = operators_of(model)
     whole = fold_pipeline(model, target, FoldOptions(), rough=True).plan
     print(f"{'cut after':<28} {'cycles':>9} {'images/s':>10} {'share':>12} {'link':>12}")
     print(row(f"none: one {target.name}", [whole], target))
     for cut in cuts(operators):
-        tables = [folding.choices_of(half) for half in halves(operators, cut)]
-        plans = [folding.fastest(table, target, FILL, whole.fixed) for table in tables]
+        tables = [choice_table(half) for half in halves(operators, cut)]
+        plans = [fastest_plan(table, target, FILL, whole.fixed) for table in tables]
         tokens, channels = operators[cut].output_shape()
         print(row(cut, plans, target, tokens * channels * operators[cut].out_dtype.bitwidth() // 8))
     return 0

@@ -11,22 +11,15 @@ epoch when the same command is given again.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from pathlib import Path
 
-from brevitas_model.checkpoint import load_checkpoint
-from brevitas_model.config import ConfigError
-from brevitas_model.pruning import apply_masks, make_masks, matrices, sparsity
-from brevitas_model.training.data import Dataset
-from brevitas_model.training.recipe import Recipe, load_recipe
-from brevitas_model.training.run import accuracy, start_model
-from flows.command_line import CommandParser
-from flows.train import add_arguments, carry_out, chosen_recipe, run_folder, training_status
+from flows.command_line import Command
+from flows.command_line.options import add_one_training
 
 DEFAULT_RECIPE = "vit-pruned"
-# Option, the key of the recipe that it sets, what it shows in the help.
-OPTIONS = (
+GOES_ON = "the same command goes on after the last whole epoch"
+# Option, the key of the recipe that it sets, what stands for its value in the help, and the help.
+RECIPE_OPTIONS = (
     ("--sparsity", "pruning.sparsity", "SHARE", "share of zeros, above 0 and below 1"),
     ("--structure", "pruning.structure", "KIND", "block: as many zeros in every block of inputs; or unstructured"),
     ("--block", "pruning.block", "N", "inputs a block"),
@@ -37,57 +30,25 @@ OPTIONS = (
 )
 
 
-def pruning_recipe(args: argparse.Namespace) -> Recipe:
-    """The recipe of ``args``, with its options set.
-
-    Raises:
-        ConfigError: a recipe that cannot be used, or that does not prune.
-    """
-    start = [f"start={json.dumps(args.start)}"] if args.start else []
-    # The options would make a table of their own in a recipe that has none.
-    if load_recipe(args.recipe, start).pruning is None:
-        raise ConfigError(f"recipe {args.recipe} has no table [pruning]; add one, or train it with flows/train.py")
-    given = [(key, getattr(args, flag.strip("-").replace("-", "_"))) for flag, key, _, _ in OPTIONS]
-    args.set = args.set + [f"{key}={value}" for key, value in given if value is not None]
-    return chosen_recipe(args)
+def add_options(parser: argparse.ArgumentParser) -> None:
+    add_one_training(parser, DEFAULT_RECIPE)
+    for flag, key, shown, told in RECIPE_OPTIONS:
+        parser.add_argument(flag, dest=key, metavar=shown, help=f"{told} (recipe: {key})")
 
 
-def tell_start(recipe: Recipe, dataset: Dataset, validation: Dataset) -> None:
-    """Print what the start reaches in validation, and what it reaches pruned, where that is done at once."""
-    model, masks = start_model(recipe, dataset)
-    apply_masks(model, masks)
-    print(f"start {recipe.start}: validation accuracy {accuracy(model, validation):.2f} %")
-    if not recipe.pruning.ramp_epochs:
-        apply_masks(model, make_masks(model, recipe.pruning))
-        print(
-            f"pruned, before any tuning: {accuracy(model, validation):.2f} %, {sparsity(model):.1%} zeros", flush=True
-        )
+def given_settings(args: argparse.Namespace) -> dict[str, str]:
+    """Settings of the recipe that options give, by their key."""
+    return {key: getattr(args, key) for _, key, _, _ in RECIPE_OPTIONS if getattr(args, key) is not None}
 
 
-def tell_layers(path: Path) -> None:
-    """Print the share of zeros of every layer of the checkpoint ``path``."""
-    model, _ = load_checkpoint(path)
-    layers = matrices(model)
-    width = max(map(len, layers))
-    for name, layer in layers.items():
-        print(f"  {name:<{width}}  {float((layer.weight == 0).float().mean()):6.1%} zeros")
+def run(args: argparse.Namespace) -> int:
+    from flows.training.prune import prune
+
+    return prune(args, given_settings(args))
 
 
-def prune(args: argparse.Namespace) -> int:
-    recipe = pruning_recipe(args)
-    status = carry_out("prune", args, recipe, before=lambda *splits: tell_start(recipe, *splits))
-    tell_layers(run_folder(args) / "model.safetensors")
-    return status
-
-
-def main(argv: list[str] | None = None) -> int:
-    parser = CommandParser("prune", __doc__)
-    add_arguments(parser, DEFAULT_RECIPE)
-    for flag, key, shown, told in OPTIONS:
-        parser.add_argument(flag, metavar=shown, help=f"{told} (recipe: {key})")
-    args = parser.parse_args(argv)
-    return training_status("prune", lambda: prune(args))
-
+COMMAND = Command("prune", __doc__, add_options, run, GOES_ON)
+main = COMMAND.main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,168 +1,36 @@
-"""Print the estimate beside what Vitis HLS and Vivado report, where a user has run them.
+"""Put the reports of Vitis HLS and Vivado beside the estimate.
 
     python flows/synthesis.py --reports hls/vit_prj --estimate estimate.json
 
 No tool is run: csynth.xml, report_utilization and report_timing_summary (.rpt) are read from the folder and
-the folders below it. The estimate is what flows/estimate.py --json wrote. Its figures are those of the Verilog (RTL),
-those of the C synthesis are of the generated HLS C++.
-
-Exit status: 0; 2 when something that the command was given cannot be used.
+the folders below it. The estimate is what flows/estimate.py --json wrote.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import json
-import math
 import sys
 from pathlib import Path
-from typing import Any
 
-from brevitas_model.files import write_whole
-from flows.command_line import CommandParser, guarded
-from flows.reporting.formatting import figure, plain
-from flows.reporting.schema import ReportError, check_version
-from flows.reporting.synthesis import ESTIMATED, KINDS, Figure, Row, hls_evidence, side_by_side, synthesis_facts
-from flows.reporting.text_table import text_table
-from hls_projects.folding.estimate import SCHEMA_VERSION
-from hls_projects.targets import TARGET_HELP, Target, TargetError, load_target, target_names
-from hls_projects.vendor_reports import VendorReportError, VendorReports, check_part, read_folder
-
-BAD_INPUT = (ReportError, TargetError, VendorReportError, OSError)
-EVIDENCE = ("measured", "simulated", "calibrated", ESTIMATED)
-# Of the file that --json writes.
-SYNTHESIS_VERSION = 2
-COLUMNS = ("resource", "estimate", "C synthesis", "implementation", "available")
+from flows.command_line import Command
+from flows.command_line.options import add_json, add_target
 
 
-def read_estimate(path: Path, target: Target) -> dict[str, Any]:
-    """``resources`` and ``timing`` as in a report, from a file of flows/estimate.py.
-
-    Raises:
-        ReportError: no such file, damaged, a key that is missing or wrong, or the estimate of another board.
-    """
-    try:
-        estimate = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ReportError(f"{path} cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise ReportError(f"{path} is damaged or not JSON: {error}") from error
-    if not isinstance(estimate, dict):
-        raise ReportError(f"{path} is JSON but no estimate; flows/estimate.py --json writes one")
-    check_version(estimate, SCHEMA_VERSION, path, "write it again with flows/estimate.py --json")
-    keys = ("interval_cycles", "latency_cycles", "clock_mhz")
-    timing = {key: _number(estimate, (key,), path) for key in keys} | {"evidence": _evidence(estimate, path)}
-    return {"timing": timing, "resources": _resources(estimate, target, path)}
-
-
-def _resources(estimate: dict[str, Any], target: Target, path: Path) -> dict[str, Any]:
-    found = {}
-    given = estimate.get("resources")
-    for kind in (kind for kind in KINDS if kind != "URAM" or (isinstance(given, dict) and kind in given)):
-        used, available = (_number(estimate, ("resources", kind, key), path) for key in ("used", "available"))
-        if available != target.resources.get(kind, 0):
-            raise ReportError(
-                f"{path} is the estimate of a board with {available:,} {kind}, not of {target.name}; "
-                "give the same --target to both commands"
-            )
-        found[kind] = {
-            "used": used,
-            "evidence": _evidence(estimate["resources"][kind], path, _evidence(estimate, path)),
-        }
-    return found
-
-
-def _number(estimate: Any, place: tuple[str, ...], path: Path) -> int | float:
-    value = estimate
-    for key in place:
-        if not isinstance(value, dict) or key not in value:
-            raise ReportError(f"{path}: {'.'.join(place)} is missing; flows/estimate.py --json writes it")
-        value = value[key]
-    if type(value) not in (int, float) or not math.isfinite(value) or value < 0:
-        raise ReportError(f"{path}: {'.'.join(place)} is {str(value)[:40]!r}, not a number of at least 0")
-    return value
-
-
-def _evidence(facts: dict[str, Any], path: Path, default: str = ESTIMATED) -> str:
-    found = facts.get("evidence", default)
-    if found not in EVIDENCE:
-        raise ReportError(f"{path}: evidence is {str(found)[:40]!r}, not one of {', '.join(EVIDENCE)}")
-    return found
-
-
-def as_text(target: Target, reports: VendorReports, estimate: Path | None, rows: list[Row], hls: str) -> str:
-    """Where the figures are from, and the table.
-
-    Args:
-        hls: whether the C++ was synthesised, in words.
-    """
-    lines = [f"target       {target.name}, {target.part}", f"estimate     {_estimate_origin(estimate, rows)}"]
-    names = {"C synthesis": reports.c_synthesis, "utilization": reports.utilization, "timing": reports.timing}
-    for name, report in names.items():
-        state = getattr(report, "state", None)
-        origin = f"{report.evidence}{f', {state}' if state else ''}, {report.file}" if report else "no report was found"
-        lines.append(f"{name:<12} {origin}")
-    if reports.timing:
-        clock, slack = reports.timing.critical, reports.timing.wns_ns
-        lines.append(
-            f"slack        {'met' if slack >= 0 else 'NOT MET'}: WNS {slack:g} ns, TNS {reports.timing.tns_ns:g} ns; "
-            f"clock {clock.name} of {clock.period_ns:g} ns"
-        )
-    return plain("\n".join([*lines, hls, "", _table(rows)]))
-
-
-def _estimate_origin(estimate: Path | None, rows: list[Row]) -> str:
-    words = dict.fromkeys(row.estimate.evidence for row in rows if row.estimate)
-    return f"{' and '.join(words)}, {estimate}" if estimate else "none was given; --estimate FILE"
-
-
-def _table(rows: list[Row]) -> str:
-    cells = ((row.name, *(_cell(one, row) for one in row.figures), _number_cell(row.available)) for row in rows)
-    return text_table(COLUMNS, cells)
-
-
-def _cell(found: Figure | None, row: Row) -> str | None:
-    if found is None or not row.is_resource or not row.available:
-        return found and figure(found.value)
-    return f"{figure(found.value)} ({100 * found.value / row.available:5.1f} %)"
-
-
-def _number_cell(value: float | None) -> str | None:
-    return None if value is None else figure(value)
+def add_options(parser: argparse.ArgumentParser) -> None:
+    add_target(parser)
+    parser.add_argument("--reports", type=Path, required=True, metavar="DIR", help="folder with the tools' reports")
+    parser.add_argument("--estimate", type=Path, metavar="FILE", help="what flows/estimate.py --json wrote")
+    add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    target = load_target(args.target)
-    reports = read_folder(args.reports)
-    check_part(reports, target)
-    estimate = read_estimate(args.estimate, target) if args.estimate else {"resources": None, "timing": None}
-    synthesis = synthesis_facts(reports)
-    rows = side_by_side(estimate["resources"], estimate["timing"], synthesis, target.resources, target.clock_mhz)
-    if args.json:
-        facts = {
-            "schema_version": SYNTHESIS_VERSION,
-            "target": target.name,
-            "part": target.part,
-            "rows": [dataclasses.asdict(row) for row in rows],
-            "synthesis": synthesis,
-        }
-        write_whole(args.json, (json.dumps(facts, indent=2) + "\n").encode())
-    print(as_text(target, reports, args.estimate, rows, hls_evidence(synthesis)))
-    return 0
+    from flows.inspection.synthesis import show_synthesis
+
+    return show_synthesis(args)
 
 
-def main(argv: list[str] | None = None) -> int:
-    parser = CommandParser("synthesis", __doc__)
-    parser.add_argument(
-        "--target", default="pynq-z2", help=f"{TARGET_HELP}: {', '.join(target_names())} (default: pynq-z2)"
-    )
-    parser.add_argument("--reports", type=Path, required=True, metavar="DIR", help="folder with the tools' reports")
-    parser.add_argument("--estimate", type=Path, metavar="FILE", help="what flows/estimate.py --json wrote")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures, modules and all")
-    args = parser.parse_args(argv)
-    return guarded("synthesis", lambda: run(args), BAD_INPUT)
-
+COMMAND = Command("synthesis", __doc__, add_options, run)
+main = COMMAND.main
 
 if __name__ == "__main__":
     sys.exit(main())

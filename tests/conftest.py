@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hls_projects  # noqa: F401  # first, because it turns off onnxruntime's telemetry
+
+# isort: split
 import json
 import shutil
 from collections.abc import Callable, Iterator

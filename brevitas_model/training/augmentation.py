@@ -37,6 +37,7 @@ class View:
     """
 
     def __init__(self, dataset: Dataset, augmentation: Augmentation, random: torch.Generator) -> None:
+        self.augmentation = augmentation
         self.images, self.labels = torch.from_numpy(dataset.images), torch.from_numpy(dataset.labels)
         count, height, width, _ = self.images.shape
         self.shift = torch.randint(0, 2 * CROP_PADDING + 1, (2, count, 1), generator=random)

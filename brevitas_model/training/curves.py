@@ -10,7 +10,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from brevitas_model.files import write_whole
+from hls_projects.files import write_whole
 
 
 def write_history(folder: Path, history: list[dict[str, Any]]) -> None:

@@ -13,12 +13,11 @@ from zipfile import BadZipFile
 import numpy as np
 from torchvision.datasets import CIFAR10
 
+from hls_projects.errors import InputError
+from hls_projects.files import cache_folder
+
 IMAGE_SHAPE = (32, 32, 3)
 VALIDATION_IMAGES = 5_000
-
-
-class DataError(Exception):
-    """A data folder or input file that cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -35,30 +34,24 @@ class Dataset:
         return Dataset(self.images[window], None if self.labels is None else self.labels[window])
 
 
-def cache_dir() -> Path:
-    """Where downloads go: ``XDG_CACHE_HOME``, else ``~/.cache``."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "cifar10"
-
-
 def load_cifar10(data_dir: Path | None = None, *, train: bool) -> Dataset:
     """The training or the test split.
 
     Args:
         data_dir: a torchvision root (it holds ``cifar-10-batches-py``). None takes the variable
-            ``CIFAR10_ROOT``, else downloads once into :func:`cache_dir`.
+            ``CIFAR10_ROOT``, else downloads once into the cache folder.
 
     Raises:
-        DataError: no such folder, a file missing or with a wrong checksum, no network.
+        InputError: no such folder, a file missing or with a wrong checksum, no network.
     """
     chosen = data_dir or os.environ.get("CIFAR10_ROOT")
-    root = Path(chosen) if chosen else cache_dir()
+    root = Path(chosen) if chosen else cache_folder("cifar10")
     if chosen and not root.is_dir():
-        raise DataError(f"data folder {root} does not exist; pass --data a folder that holds {CIFAR10.base_folder}")
+        raise InputError(f"data folder {root} does not exist; pass --data a folder that holds {CIFAR10.base_folder}")
     try:
         split = CIFAR10(str(root), train=train, download=not chosen)
     except (RuntimeError, OSError, EOFError) as error:
-        raise DataError(_explain(root, chosen, error)) from error
+        raise InputError(_explain(root, chosen, error)) from error
     return Dataset(split.data, np.asarray(split.targets, dtype=np.int64))
 
 
@@ -71,22 +64,22 @@ def load_inputs(path: Path) -> Dataset:
     """Images without labels from a ``.npy`` file.
 
     Raises:
-        DataError: not a plain array file, or not uint8 of shape (N, 32, 32, 3).
+        InputError: not a plain array file, or not uint8 of shape (N, 32, 32, 3).
     """
     if not path.is_file():
-        raise DataError(f"inputs file {path} does not exist; save images there with numpy.save")
+        raise InputError(f"inputs file {path} does not exist; save images there with numpy.save")
     try:
         images = np.load(path, allow_pickle=False)
     except (ValueError, OSError, EOFError, MemoryError, BadZipFile) as error:
-        raise DataError(f"inputs file {path} is not a plain .npy array; save it with numpy.save") from error
+        raise InputError(f"inputs file {path} is not a plain .npy array; save it with numpy.save") from error
     if not isinstance(images, np.ndarray):
-        raise DataError(f"inputs file {path} is an archive; pass one .npy array")
+        raise InputError(f"inputs file {path} is an archive; pass one .npy array")
     if np.issubdtype(images.dtype, np.floating) and np.isnan(images).any():
-        raise DataError(f"inputs file {path} holds NaN in {images.dtype}; pixels are uint8, 0 to 255")
+        raise InputError(f"inputs file {path} holds NaN in {images.dtype}; pixels are uint8, 0 to 255")
     if images.dtype != np.uint8:
-        raise DataError(f"inputs file {path} holds {images.dtype}; pixels are uint8, 0 to 255")
+        raise InputError(f"inputs file {path} holds {images.dtype}; pixels are uint8, 0 to 255")
     if images.ndim != 4 or images.shape[1:] != IMAGE_SHAPE or not len(images):
-        raise DataError(f"inputs file {path} has shape {images.shape}; it must be (N, 32, 32, 3) with N >= 1")
+        raise InputError(f"inputs file {path} has shape {images.shape}; it must be (N, 32, 32, 3) with N >= 1")
     return Dataset(images, None)
 
 

@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,7 +21,8 @@ from tqdm import tqdm
 from brevitas_model.checkpoint import load_checkpoint, read_tensors, write_tensors
 from brevitas_model.shipped import CheckpointError, find_checkpoint
 from brevitas_model.training.augmentation import View
-from brevitas_model.training.recipe import Distillation, Recipe
+from brevitas_model.training.recipe import Augmentation, Distillation, Recipe
+from hls_projects.files import read_whole
 
 BATCH = 125
 
@@ -44,13 +46,15 @@ class Teacher:
             raise CheckpointError(
                 f"teacher {path} answers {self.classes} classes, the model {recipe.model.num_classes}"
             )
-        drawn = json.dumps([dataclasses.asdict(recipe.augmentation), recipe.seed])
-        self.key = hashlib.sha256(hashlib.sha256(path.read_bytes()).digest() + drawn.encode()).hexdigest()[:16]
+        self.augmentation = recipe.augmentation
+        drawn = json.dumps([_drawn(recipe.augmentation), recipe.seed])
+        self.key = hashlib.sha256(hashlib.sha256(read_whole(path)).digest() + drawn.encode()).hexdigest()[:16]
         self.folder = folder / self.key
 
     def answers(self, number: int, view: View) -> Tensor:
         """Logits to every image of view ``number``, float32 (N, classes)."""
-        path = self.folder / f"view-{number}-of-{len(view)}.safetensors"
+        kind = "view" if view.augmentation == self.augmentation else "unmixed-view"
+        path = self.folder / f"{kind}-{number}-of-{len(view)}.safetensors"
         try:
             kept = read_tensors(path)[0]["logits"]
             if kept.shape == (len(view), self.classes):
@@ -68,6 +72,14 @@ class Teacher:
             with torch.autocast("cpu", torch.bfloat16):
                 parts.append(self.model(view.pixels(chosen)).float())
         return torch.cat(parts)
+
+
+def _drawn(augmentation: Augmentation) -> dict[str, Any]:
+    """What decides the draws; a key is absent at its default where answers were cached before it existed."""
+    fields = dataclasses.asdict(augmentation)
+    return (
+        fields if augmentation.unmixed_epochs else {name: fields[name] for name in fields if name != "unmixed_epochs"}
+    )
 
 
 def distillation_loss(logits: Tensor, answers: Tensor, table: Distillation) -> Tensor:

@@ -12,9 +12,10 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from brevitas_model.config import ConfigError
 from brevitas_model.models import ModelConfig, config_from_dict
+from brevitas_model.shipped import SHIPPED_RECIPES
+from hls_projects.files import parse_toml, read_text
 
 Precision = Literal["float32", "bfloat16"]
-SHIPPED_RECIPES = Path(__file__).parents[1] / "recipes"
 
 
 class Table:
@@ -52,6 +53,10 @@ class Schedule(Table):
             that have it. Accuracies are always computed in float32.
         compiled: through ``torch.compile``, which needs g++ and a minute, and shortens a step of the
             float model.
+        optimizer: ``"adamw"``, or ``"sgd"`` with Nesterov momentum, which suits convolutional networks.
+        momentum: of ``"sgd"``.
+        bias_rate: learning rate of biases, embeddings and norms over that of matrices and filters
+            ("scalebias" of D. Page and K. Jordan: many times higher where norms have no gain).
     """
 
     epochs: int
@@ -61,6 +66,9 @@ class Schedule(Table):
     weight_decay: float = 0.05
     precision: Precision = "float32"
     compiled: bool = False
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    momentum: float = 0.85
+    bias_rate: float = 1.0
 
     def check(self) -> None:
         self.need(self.epochs >= 1, f"epochs must be at least 1, not {self.epochs}")
@@ -68,6 +76,8 @@ class Schedule(Table):
         self.need(self.warmup_epochs >= 0, f"warmup_epochs must not be negative, not {self.warmup_epochs}")
         self.need(self.batch_size >= 1, f"batch_size must be at least 1, not {self.batch_size}")
         self.need(self.weight_decay >= 0, f"weight_decay must not be negative, not {self.weight_decay}")
+        self.need(0 < self.momentum < 1, f"momentum must lie between 0 and 1, not {self.momentum}")
+        self.need(self.bias_rate > 0, f"bias_rate must be positive, not {self.bias_rate}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,16 +89,19 @@ class Augmentation(Table):
         cutmix: share of the images into which a box of another is pasted (Yun et al. 2019).
         views: different draws of the whole training split; epoch e shows draw e modulo ``views``, so
             that a teacher answers each once. 0 draws anew in every epoch.
+        unmixed_epochs: last epochs of the schedule without mixup and cutmix.
     """
 
     mixup: float = 0.0
     cutmix: float = 0.0
     views: int = 0
+    unmixed_epochs: int = 0
 
     def check(self) -> None:
         self.need(self.mixup >= 0 and self.cutmix >= 0, "mixup and cutmix must not be negative")
         self.need(self.mixup + self.cutmix <= 1, "mixup and cutmix together must not exceed 1")
         self.need(self.views >= 0, f"views must not be negative, not {self.views}")
+        self.need(self.unmixed_epochs >= 0, f"unmixed_epochs must not be negative, not {self.unmixed_epochs}")
 
     def view(self, epoch: int) -> int:
         """The number of the view that ``epoch`` shows."""
@@ -169,12 +182,22 @@ class Recipe(Table):
         self.need(0 <= self.label_smoothing < 1, f"label_smoothing must lie in [0, 1), not {self.label_smoothing}")
         self.need(self.pos_embed_std > 0, f"pos_embed_std must be positive, not {self.pos_embed_std}")
         self.need(0 <= self.seed < 2**63, f"seed must lie in 0 … 2^63 - 1, not {self.seed}")
+        self.need(
+            self.augmentation.unmixed_epochs <= self.schedule.epochs,
+            f"augmentation.unmixed_epochs {self.augmentation.unmixed_epochs} are more than the schedule has",
+        )
         if self.pruning:
             self.need(self.start is not None, "pruning starts from a trained checkpoint; name one with start")
             self.need(
                 self.pruning.ramp_epochs < self.schedule.epochs,
                 f"ramp_epochs {self.pruning.ramp_epochs} leaves none of {self.schedule.epochs} epochs for fine-tuning",
             )
+
+    def augmentation_of(self, epoch: int) -> Augmentation:
+        """What is done to the images in ``epoch``."""
+        if epoch < self.schedule.epochs - self.augmentation.unmixed_epochs:
+            return self.augmentation
+        return dataclasses.replace(self.augmentation, mixup=0.0, cutmix=0.0)
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), sort_keys=True)
@@ -250,16 +273,16 @@ def load_recipe(path: Path, overrides: list[str] | None = None) -> Recipe:
     shipped = SHIPPED_RECIPES / f"{path}.toml"
     source = shipped if len(path.parts) == 1 and shipped.is_file() else path
     try:
-        fields = tomllib.loads(source.read_text())
+        fields = parse_toml(read_text(source))
         for text in overrides or ():
             override(fields, text)
         return Recipe.from_dict(fields)
     except OSError as error:
         raise ConfigError(f"recipe {path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"recipe {path} is not TOML: {error}") from error
     except ConfigError as error:
         raise ConfigError(f"recipe {path}: {error}") from error
+    except ValueError as error:
+        raise ConfigError(f"recipe {path} is not TOML: {error}") from error
 
 
 def override(fields: dict[str, Any], text: str) -> None:

@@ -8,6 +8,7 @@ the epoch name, so nothing else has to be kept.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -15,7 +16,7 @@ import itertools
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,32 +26,40 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from brevitas_model import fused
+from brevitas_model.batch_norm import folded_state
 from brevitas_model.checkpoint import load_checkpoint, load_masks, read_tensors, save_checkpoint, write_tensors
 from brevitas_model.config import ConfigError, ViTConfig
-from brevitas_model.models import build_model
+from brevitas_model.convnet import ConvNet
+from brevitas_model.hybrid import HybridTransformer
+from brevitas_model.models import ModelConfig, build_model
 from brevitas_model.pruning import Masks, apply_masks, make_masks, ramp, removed, sparsity
 from brevitas_model.quantizers import CALIBRATION_STEPS
 from brevitas_model.shipped import CheckpointError, find_checkpoint
+from brevitas_model.stages import HybridConfig
 from brevitas_model.training.augmentation import View, generator, order
 from brevitas_model.training.curves import write_history
-from brevitas_model.training.data import Dataset, cache_dir
+from brevitas_model.training.data import Dataset
 from brevitas_model.training.distillation import Teacher, distillation_loss
 from brevitas_model.training.recipe import Recipe, Schedule
+from hls_projects.errors import InputError
+from hls_projects.files import cache_folder, held_folder, parse_json, read_whole
 
+# Of an epoch in the history, all of them numbers.
+METRICS = ("epoch", "loss", "validation_accuracy", "sparsity", "seconds")
 EVAL_BATCH = 250
 GRADIENT_NORM = 1.0
+# Images of which the first convolution of a ConvNet is made.
+WHITENING_IMAGES = 5_000
 # Steps between two rankings of the weights while sparsity rises.
 RANKING_STEPS = 32
 # What a model and the checkpoint that it starts from may differ in.
-NUMBER_FORMATS = {"weight_format", "weight_scaling", "activation_bits", "logit_bits"}
+NUMBER_FORMATS = {
+    "weight_format", "depthwise_format", "weight_scaling", "activation_bits", "stream_bits", "logit_bits",
+}  # fmt: skip
 # No weight has a shape or a place of its own for these; position embeddings lie row by row in any token_order.
 TOKEN_LAYOUT = {"attention", "tile_size", "context_tiles", "token_order"}
 # Names of the random streams that a seed and an epoch or view select.
 VIEW_STREAM, ORDER_STREAM, CALIBRATION_STREAM = range(3)
-
-
-class TrainingError(Exception):
-    """A run that diverges."""
 
 
 @torch.no_grad()
@@ -77,12 +86,20 @@ def learning_rate(schedule: Schedule, epoch: float) -> float:
     return schedule.learning_rate * 0.5 * (1.0 + math.cos(math.pi * min(progress, 1.0)))
 
 
-def make_optimizer(model: nn.Module, weight_decay: float) -> torch.optim.AdamW:
-    """AdamW; matrices and filters decay, biases and embeddings do not; frozen scales take no part."""
+def make_optimizer(model: nn.Module, schedule: Schedule) -> torch.optim.Optimizer:
+    """The optimizer of ``schedule``; matrices and filters decay, biases and embeddings do not.
+
+    Frozen scales take no part. A group's ``factor`` multiplies the learning rate of the schedule.
+    """
     trained = [p for p in model.parameters() if p.requires_grad]
     decayed = [p for p in trained if p.ndim in (2, 4)]
     plain = [p for p in trained if p.ndim not in (2, 4)]
-    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    groups = [
+        {"params": decayed, "weight_decay": schedule.weight_decay, "factor": 1.0},
+        {"params": plain, "weight_decay": 0.0, "factor": schedule.bias_rate},
+    ]
+    if schedule.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=0.0, momentum=schedule.momentum, nesterov=True, fused=True)
     return torch.optim.AdamW(groups, lr=0.0, fused=True)
 
 
@@ -108,23 +125,35 @@ def calibrate(model: nn.Module, pixels: list[Tensor]) -> None:
 def carry_weights(source: nn.Module, model: nn.Module) -> None:
     """Give ``model`` the weights of ``source``, whose number formats, attention and tiles may be others.
 
-    Activation scales come along where both are quantized.
+    Activation scales come along where both are quantized. Batch norms of a float source are folded for a
+    quantized model.
 
     Raises:
         CheckpointError: the shapes differ.
     """
     if type(source) is not type(model):
         raise CheckpointError(f"the start is a {type(source).__name__}, not a {type(model).__name__}")
-    shape, other = dataclasses.asdict(model.config), dataclasses.asdict(source.config)
-    carried = set(shape) - NUMBER_FORMATS - TOKEN_LAYOUT
-    different = [name for name in shape if name in carried and shape[name] != other[name]]
+    shape, other = carried_shape(model.config), carried_shape(source.config)
+    different = [name for name in {**shape, **other} if shape.get(name) != other.get(name)]
     if different:
-        words = ", ".join(f"{name} {other[name]} instead of {shape[name]}" for name in different)
+        words = ", ".join(f"{name} {other.get(name)} instead of {shape.get(name)}" for name in different)
         raise CheckpointError(f"the start is a model of another shape: {words}")
-    kept = model.load_state_dict(source.state_dict(), strict=False)
+    folds = isinstance(source, HybridTransformer) and model.config.quantized and not source.config.quantized
+    kept = model.load_state_dict(folded_state(source) if folds else source.state_dict(), strict=False)
     missing = [key for key in kept.missing_keys if "_quant" not in key and "tensor_quant" not in key]
     if missing or kept.unexpected_keys:
         raise CheckpointError(f"the start is another model: {', '.join(missing + kept.unexpected_keys)[:200]}")
+
+
+def carried_shape(config: ModelConfig) -> dict[str, Any]:
+    """What two models must have in common for one to start from the other, field by field."""
+    fields = {name: value for name, value in dataclasses.asdict(config).items() if name not in NUMBER_FORMATS}
+    stages = [_without(stage, TOKEN_LAYOUT) for stage in fields.pop("stages", ())]
+    return _without(fields, TOKEN_LAYOUT) | {f"stages[{index}]": stage for index, stage in enumerate(stages)}
+
+
+def _without(fields: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in names}
 
 
 def check_images(recipe: Recipe, dataset: Dataset) -> None:
@@ -135,7 +164,10 @@ def check_images(recipe: Recipe, dataset: Dataset) -> None:
     """
     model, batch_size = recipe.model, recipe.schedule.batch_size
     shape, classes = dataset.images.shape[1:], int(dataset.labels.max()) + 1
-    if isinstance(model, ViTConfig) and (model.image_size, model.image_size, model.in_channels) != shape:
+    if (
+        isinstance(model, (ViTConfig, HybridConfig))
+        and (model.image_size, model.image_size, model.in_channels) != shape
+    ):
         raise ConfigError(
             f"model.image_size {model.image_size} with in_channels {model.in_channels} does not fit images of "
             + "×".join(map(str, shape))
@@ -157,8 +189,11 @@ def start_model(recipe: Recipe, dataset: Dataset) -> tuple[nn.Module, Masks]:
     torch.manual_seed(recipe.seed)
     model = build_model(recipe.model)
     if recipe.start is None:
-        if hasattr(model, "pos_embed"):
-            nn.init.trunc_normal_(model.pos_embed, std=recipe.pos_embed_std)
+        for name, parameter in model.named_parameters():
+            if name.rpartition(".")[2] == "pos_embed":
+                nn.init.trunc_normal_(parameter, std=recipe.pos_embed_std)
+        if isinstance(model, ConvNet):
+            model.whiten(torch.from_numpy(dataset.images[:WHITENING_IMAGES]).float())
         masks: Masks = {}
     else:
         path = find_checkpoint(recipe.start)
@@ -184,7 +219,7 @@ class Run:
     recipe: Recipe
     model: nn.Module
     masks: Masks
-    optimizer: torch.optim.AdamW
+    optimizer: torch.optim.Optimizer
     history: list[dict[str, Any]]
     origin: str  # SHA-256 of the checkpoint that it started from
 
@@ -201,29 +236,31 @@ class Run:
         if recipe.pruning and not recipe.pruning.ramp_epochs:
             masks = make_masks(model, recipe.pruning)
         apply_masks(model, masks)
-        return cls(folder, recipe, model, masks, make_optimizer(model, recipe.schedule.weight_decay), [], origin)
+        return cls(folder, recipe, model, masks, make_optimizer(model, recipe.schedule), [], origin)
 
     @classmethod
     def resume(cls, folder: Path, recipe: Recipe) -> Run:
         """Go on after the last whole epoch.
 
         Raises:
-            CheckpointError: no state, or the state of another recipe or start.
+            CheckpointError: no state, a damaged one, or the state of another recipe or start.
         """
         tensors, metadata = read_tensors(folder / "state.safetensors")
         if _recipe(metadata) != recipe:
             raise CheckpointError(f"{folder} was made by another recipe; choose another --out")
-        if metadata["start"] != start_digest(recipe):
+        if metadata.get("start") != start_digest(recipe):
             raise CheckpointError(f"{folder} started from another {recipe.start}; choose another --out")
-        model = build_model(recipe.model)
-        model.load_state_dict(_strip(tensors, "model."))
-        freeze_scales(model)
-        optimizer = make_optimizer(model, recipe.schedule.weight_decay)
-        _load_optimizer(optimizer, _strip(tensors, "optimizer."))
-        masks, history = _strip(tensors, "mask."), json.loads(metadata["history"])
-        run = cls(folder, recipe, model, masks, optimizer, history, metadata["start"])
-        write_history(folder, run.history)
-        return run
+        try:
+            model = build_model(recipe.model)
+            model.load_state_dict(_strip(tensors, "model."))
+            freeze_scales(model)
+            optimizer = make_optimizer(model, recipe.schedule)
+            _load_optimizer(optimizer, _strip(tensors, "optimizer."))
+            masks, history = _strip(tensors, "mask."), _history(metadata)
+        except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise CheckpointError(f"{folder} holds a damaged state ({reason}); remove it and train again") from error
+        return cls(folder, recipe, model, masks, optimizer, history, metadata["start"])
 
     @property
     def epoch(self) -> int:
@@ -250,7 +287,9 @@ class Run:
         write_history(self.folder, self.history)
 
     def view(self, dataset: Dataset, number: int) -> View:
-        return View(dataset, self.recipe.augmentation, generator(self.recipe.seed, VIEW_STREAM, number))
+        """View ``number``, without mixing in the last epochs where the recipe says so."""
+        augmentation = self.recipe.augmentation_of(self.epoch)
+        return View(dataset, augmentation, generator(self.recipe.seed, VIEW_STREAM, number))
 
     def train_epoch(self, dataset: Dataset, teacher: Teacher | None, bar: tqdm) -> float:
         """One pass over ``images``; returns the mean loss."""
@@ -264,7 +303,7 @@ class Run:
         for step, chosen in enumerate(order(len(view), schedule.batch_size, generator(seed, ORDER_STREAM, self.epoch))):
             now = self.epoch + step / steps
             for group in self.optimizer.param_groups:
-                group["lr"] = learning_rate(schedule, now)
+                group["lr"] = learning_rate(schedule, now) * group["factor"]
             self.raise_sparsity(self.epoch * steps + step, steps)
             with torch.autocast("cpu", torch.bfloat16, enabled=schedule.precision == "bfloat16"):
                 logits = self.forward(view.pixels(chosen)).float()
@@ -324,14 +363,17 @@ class Run:
         """
         epochs = self.recipe.schedule.epochs
         steps = len(dataset) // self.recipe.schedule.batch_size
-        teacher = Teacher(self.recipe, cache_dir() / "teacher") if self.recipe.distillation else None
+        # Files of the history are a state behind where a run was killed between the two.
+        if self.history:
+            write_history(self.folder, self.history)
+        teacher = Teacher(self.recipe, cache_folder("teacher")) if self.recipe.distillation else None
         with tqdm(total=epochs * steps, initial=self.epoch * steps, unit="step") as bar:
             while self.epoch < epochs:
                 bar.set_description(f"epoch {self.epoch + 1}/{epochs}")
                 started = time.perf_counter()
                 loss = self.train_epoch(dataset, teacher, bar)
                 if not math.isfinite(loss):
-                    raise TrainingError(
+                    raise InputError(
                         f"the loss of epoch {self.epoch + 1} is {loss}; the state of epoch {self.epoch} is kept; "
                         "lower schedule.learning_rate in a run of its own"
                     )
@@ -347,6 +389,17 @@ class Run:
                 self.save()
                 if after_epoch and after_epoch(self.history[-1]):
                     return
+
+
+@contextlib.contextmanager
+def hold_run(folder: Path) -> Iterator[None]:
+    """Hold a run's folder, which one training at a time writes to.
+
+    Raises:
+        LockedError: another training holds it.
+    """
+    with held_folder(folder, f"another training writes to {folder}; wait for it or choose another --out"):
+        yield
 
 
 def train(run: Run, dataset: Dataset, validation: Dataset, command: str) -> Path:
@@ -370,7 +423,7 @@ def start_digest(recipe: Recipe) -> str:
         return ""
     path = find_checkpoint(recipe.start)
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256(read_whole(path)).hexdigest()
     except OSError as error:
         raise CheckpointError(f"checkpoint {path} cannot be read: {error.strerror}") from error
 
@@ -382,12 +435,22 @@ def _strip(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 def _recipe(metadata: dict[str, str]) -> Recipe | None:
     """The recipe of a stored state; a key that recipes did not have at the time stands for its default."""
     try:
-        return Recipe.from_dict(json.loads(metadata["recipe"]))
-    except (KeyError, ConfigError):
+        return Recipe.from_dict(parse_json(metadata["recipe"]))
+    except (KeyError, TypeError, ValueError):
         return None
 
 
-def _load_optimizer(optimizer: torch.optim.AdamW, tensors: dict[str, Tensor]) -> None:
+def _history(metadata: dict[str, str]) -> list[dict[str, Any]]:
+    """The metrics of the finished epochs in a stored state.
+
+    Raises:
+        KeyError, TypeError, ValueError: there are none, or they are of another form.
+    """
+    history = parse_json(metadata["history"])
+    return [{**line, **{key: line[key] + 0 for key in METRICS}} for line in history]
+
+
+def _load_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
     trained = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():

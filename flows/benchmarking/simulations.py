@@ -18,10 +18,12 @@ import numpy as np
 from hls4ml.model.graph import ModelGraph
 
 from flows.benchmarking.mlp import PRECISIONS, Mlp, vectors
+from hls_projects.errors import InputError
 from hls_projects.project.conversion import BACKEND, convert
-from hls_projects.simulation import NATIVE, REFERENCE, Program, SimulationError, compile_programs
+from hls_projects.signals import signals_held
+from hls_projects.simulation import NATIVE, REFERENCE, Program, compile_programs
 from hls_projects.simulation.native import native_worker, read_codes
-from hls_projects.simulation.processes import Worker, signals_held
+from hls_projects.simulation.processes import Worker
 from hls_projects.simulation.reference import read_log, reference_worker
 from hls_projects.targets import Target
 
@@ -97,7 +99,7 @@ class Stock(Simulation):
             with _quiet():
                 self.graph.compile()
         except Exception as error:  # hls4ml raises nothing narrower
-            raise SimulationError(f"stock hls4ml cannot compile the network: {error}") from error
+            raise InputError(f"stock hls4ml cannot compile the network: {error}") from error
 
     def run(self, inputs: Inputs, count: int, copies: int = 1) -> tuple[Took, list[np.ndarray]]:
         if copies != 1:
@@ -195,7 +197,7 @@ def timed(workers: Sequence[Worker]) -> Took:
     """Time until all of ``workers``, started at once, have ended.
 
     Raises:
-        SimulationError: one that crashed or left vectors out.
+        InputError: one that crashed or left vectors out.
     """
     running = []
     try:

@@ -16,24 +16,20 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from brevitas_model.files import write_whole
 from flows.building.workspace import MARKER, read_marker
-from hls_projects.simulation import BOUNDED, NATIVE, REFERENCE
-from hls_projects.simulation.axi import AXI_BOUNDED, AXI_REFERENCE, AXI_SERVER
+from hls_projects.errors import InputError
+from hls_projects.files import parse_json, read_text, write_whole
+from hls_projects.simulation import NATIVE, REFERENCE
 
 HASHES = "hashes.json"
 SCHEMA_VERSION = 1
 FIGURES = "report.json#figures"
-PROGRAMS = (NATIVE, REFERENCE, BOUNDED, AXI_REFERENCE, AXI_BOUNDED, AXI_SERVER)
+PROGRAMS = (NATIVE, REFERENCE)
 # Of the vendor's tools: projects, logs and reports; bitstreams, which have their time in them.
 OF_THE_TOOLS = ("vendor/*/*", "*.bit", "*.hwh")
 OF_ONE_RUN = (HASHES, MARKER, "report.*", *(f"hls/{program.name}" for program in PROGRAMS), *OF_THE_TOOLS)
 # Of report.json, and of each of its stages.
 RUN_KEYS, RUN_STAGE_KEYS = ("seconds", "versions", "provenance"), ("seconds", "peak_memory_mib")
-
-
-class HashesError(Exception):
-    """A folder without hashes, or with hashes that cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +58,7 @@ def hash_files(folder: Path) -> dict[str, str]:
     """SHA-256 of all that a build must make again, by path in its ``folder``, sorted.
 
     Raises:
-        HashesError: report.json is not JSON.
+        InputError: report.json is not JSON.
         OSError: a file that cannot be read.
     """
     paths = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
@@ -75,29 +71,29 @@ def hash_files(folder: Path) -> dict[str, str]:
 def write_hashes(folder: Path) -> None:
     """Write ``hashes.json`` into a build's ``folder``."""
     content = {"schema_version": SCHEMA_VERSION, "files": hash_files(folder)}
-    write_whole(folder / HASHES, (json.dumps(content, indent=2) + "\n").encode())
+    write_whole(folder / HASHES, json.dumps(content, indent=2) + "\n")
 
 
 def read_hashes(folder: Path) -> dict[str, str]:
     """What ``hashes.json`` in ``folder`` says, by path.
 
     Raises:
-        HashesError: no build wrote the folder, or its hashes are missing, damaged or of another version.
+        InputError: no build wrote the folder, or its hashes are missing, damaged or of another version.
     """
     if read_marker(folder) is None:
-        raise HashesError(f"{folder} is not the output of a build; name the folder given to build.py --out")
+        raise InputError(f"{folder} is not the output of a build; name the folder given to build.py --out")
     try:
-        content = json.loads((folder / HASHES).read_text(encoding="utf-8"))
+        content = parse_json(read_text(folder / HASHES))
     except OSError as error:
-        raise HashesError(f"{folder / HASHES} cannot be read ({error.strerror}); build it again") from error
+        raise InputError(f"{folder / HASHES} cannot be read ({error.strerror}); build it again") from error
     except ValueError as error:
-        raise HashesError(f"{folder / HASHES} is not JSON: {error}; build it again") from error
+        raise InputError(f"{folder / HASHES} is not JSON: {error}; build it again") from error
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version != SCHEMA_VERSION:
-        raise HashesError(f"{folder / HASHES} has version {version}, this program reads version {SCHEMA_VERSION}")
+        raise InputError(f"{folder / HASHES} has version {version}, this program reads version {SCHEMA_VERSION}")
     files = content.get("files")
     if not isinstance(files, dict) or not all(isinstance(digest, str) for digest in files.values()):
-        raise HashesError(f"{folder / HASHES} has no files; build it again")
+        raise InputError(f"{folder / HASHES} has no files; build it again")
     return files
 
 
@@ -118,11 +114,11 @@ def _of_one_run(name: str) -> bool:
 def _figures(report: Path) -> str:
     """SHA-256 of a report without what tells of one run."""
     try:
-        facts: Any = json.loads(report.read_text(encoding="utf-8"))
+        facts: Any = parse_json(read_text(report))
         kept = {key: value for key, value in facts.items() if key not in RUN_KEYS}
         kept["stages"] = [
             {key: value for key, value in stage.items() if key not in RUN_STAGE_KEYS} for stage in facts["stages"]
         ]
     except (ValueError, AttributeError, KeyError, TypeError) as error:
-        raise HashesError(f"{report} is not a report: {error!r}; build it again") from error
+        raise InputError(f"{report} is not a report: {error!r}; build it again") from error
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from qonnx.core.modelwrapper import ModelWrapper
 
 from brevitas_model.checkpoint import load_checkpoint
 from brevitas_model.training.threads import one_thread
 from flows.building.summary import logit_scale
 from hls_projects import simulation
-from hls_projects.graphs.qonnx_file import run_images
+from hls_projects.graphs.qonnx_file import read_tidy, run_images
 from hls_projects.graphs.qonnx_runtime import run_standard
+from hls_projects.project.conversion import read_lowered
 
 TORCH_BATCH = 25
 Progress = Callable[[int], None]
@@ -136,20 +136,20 @@ def run_torch(folder: Path, images: np.ndarray, progress: Progress) -> Result:
 
 
 def run_qonnx(folder: Path, images: np.ndarray, progress: Progress) -> Result:
-    return Result(run_standard(ModelWrapper(str(folder / "model.qonnx.onnx")), images, progress))
+    return Result(run_standard(read_tidy(folder / "model.qonnx.onnx"), images, progress))
 
 
 def run_qonnx_reference(folder: Path, images: np.ndarray, progress: Progress) -> Result:
-    return Result(run_images(ModelWrapper(str(folder / "model.qonnx.onnx")), images, progress))
+    return Result(run_images(read_tidy(folder / "model.qonnx.onnx"), images, progress))
 
 
 def run_lowered(folder: Path, images: np.ndarray, progress: Progress) -> Result:
-    lowered = ModelWrapper(str(folder / "lowered.onnx"))
+    lowered = read_lowered(folder / "lowered.onnx")
     return Result(run_images(lowered, images, progress) * logit_scale(lowered))
 
 
 def run_csim(folder: Path, images: np.ndarray, progress: Progress) -> Result:
-    lowered = ModelWrapper(str(folder / "lowered.onnx"))
+    lowered = read_lowered(folder / "lowered.onnx")
     n_logits = lowered.get_tensor_shape(lowered.graph.output[0].name)[-1]
     with _scratch(folder) as work:
         codes, memory = simulation.simulate_native(folder / "hls", work, images, n_logits, progress)
@@ -157,7 +157,7 @@ def run_csim(folder: Path, images: np.ndarray, progress: Progress) -> Result:
 
 
 def run_csim_reference(folder: Path, images: np.ndarray, progress: Progress) -> Result:
-    lowered = ModelWrapper(str(folder / "lowered.onnx"))
+    lowered = read_lowered(folder / "lowered.onnx")
     n_logits = lowered.get_tensor_shape(lowered.graph.output[0].name)[-1]
     with _scratch(folder) as work:
         # The test bench prints what was expected beside what it found; nobody reads that here.

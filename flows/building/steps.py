@@ -6,6 +6,7 @@ import dataclasses
 import json
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,31 +19,34 @@ from tqdm import tqdm
 from brevitas_model.checkpoint import load_checkpoint
 from brevitas_model.config import ConfigError
 from brevitas_model.export import export as export_model
-from brevitas_model.files import write_whole
 from brevitas_model.tidying import tidy_up
 from brevitas_model.training.data import IMAGE_SHAPE, Dataset, load_cifar10, load_inputs
 from flows.building import summary, tracing
-from flows.building.cached_graphs import keep_folding, keep_lowered
+from flows.building.cached_graphs import store_folding, store_lowered
 from flows.building.deploying import DEPLOYED, VENDOR, manifest_facts, run_tools
 from flows.building.provenance import provenance, versions
-from flows.building.settings import Settings, options_of
+from flows.building.settings import Settings
 from flows.building.stages import compare_stages, mismatched_logits, sample_of, stages
-from flows.building.workspace import MARKER, WorkspaceError, read_marker
+from flows.building.workspace import MARKER, read_marker
+from flows.command_line.options import fold_options
 from flows.reporting import facts as reported
 from flows.reporting.page import render_report, wrong_images
 from flows.reporting.schema import SCHEMA_VERSION, check_report, check_version
 from flows.reporting.synthesis import synthesis_facts, vendor_files
 from hls_projects import board, simulation
-from hls_projects.folding.choices import folding_file
-from hls_projects.folding.depths import check_kernels, fold_pipeline, timed, timing_facts
-from hls_projects.folding.estimate import estimate_facts, resource_facts
-from hls_projects.graphs.qonnx_file import QonnxError, read_qonnx
+from hls_projects.errors import InputError
+from hls_projects.files import write_whole
+from hls_projects.folding.depths import check_kernels, settled_trace
+from hls_projects.folding.estimate import estimate_facts, resource_facts, timing_facts
+from hls_projects.folding.json_file import foldings_text
+from hls_projects.folding.search import fold_pipeline
+from hls_projects.graphs.qonnx_file import check_tidy, read_qonnx, read_tidy
 from hls_projects.graphs.ranges import annotate_ranges, max_bits
 from hls_projects.lowering import lower
 from hls_projects.project import pipeline
-from hls_projects.project.conversion import make_graph, write_project
-from hls_projects.targets import Target, TargetError, read_target, target_file
-from hls_projects.vendor_reports import VendorReportError, VendorReports, check_part, read_folder
+from hls_projects.project.conversion import make_graph, read_lowered, write_project
+from hls_projects.targets import Target, read_target, target_file
+from hls_projects.vendor_reports import VendorReports, check_part, read_folder
 
 # Of build.json.
 MARKER_VERSION = 2
@@ -80,11 +84,11 @@ class Build:
     tool_failure: str | None = None  # of a vendor's tool that ran, in words
 
     @classmethod
-    def open(cls, settings: Settings, folder: Path, steps: list[str]) -> Build:
+    def open(cls, settings: Settings, folder: Path, steps: Sequence[str]) -> Build:
         """Take up the build in ``folder``, without what ``steps`` are about to make anew.
 
         Raises:
-            ReportError: another version of this project left it.
+            InputError: another version of this project left it.
         """
         facts = read_marker(folder) or {"schema_version": MARKER_VERSION, "seconds": {}}
         check_version(facts, MARKER_VERSION, settings.out / MARKER, "build it again without --from")
@@ -105,11 +109,11 @@ class Build:
         """A file of an earlier step.
 
         Raises:
-            WorkspaceError: the step that makes it was not run.
+            InputError: the step that makes it was not run.
         """
         path = self.folder / name
         if not path.exists():
-            raise WorkspaceError(f"{self.settings.out} holds no {name}; start --from an earlier step")
+            raise InputError(f"{self.settings.out} holds no {name}; start --from an earlier step")
         return path
 
     def dataset(self) -> Dataset:
@@ -136,7 +140,7 @@ class Build:
         """What is in :meth:`vendor_folder`, of this board's part.
 
         Raises:
-            VendorReportError: they cannot be used.
+            InputError: they cannot be used.
         """
         folder = self.vendor_folder()
         if folder is None:
@@ -145,8 +149,13 @@ class Build:
         check_part(reports, self.target())
         return reports
 
-    def model(self, name: str) -> ModelWrapper:
-        return ModelWrapper(str(self.path(name)))
+    def qonnx(self) -> ModelWrapper:
+        """The graph that the step export left."""
+        return read_tidy(self.path("model.qonnx.onnx"))
+
+    def lowered(self) -> ModelWrapper:
+        """The graph of hardware operators that the step lower left."""
+        return read_lowered(self.path("lowered.onnx"))
 
     def difference(self) -> str | None:
         """What differs, in words; None where nothing does."""
@@ -189,40 +198,41 @@ def export(build: Build) -> None:
     try:
         tidy = tidy_up(source)
     except Exception as error:
-        raise QonnxError(f"qonnx cannot infer shapes and fold constants of {build.settings.qonnx}: {error}") from error
+        raise InputError(f"qonnx cannot infer shapes and fold constants of {build.settings.qonnx}: {error}") from error
+    check_tidy(tidy)
     tidy.save(str(build.folder / "model.qonnx.onnx"))
 
 
 def check_ranges(build: Build) -> None:
-    model = build.model("model.qonnx.onnx")
+    model = build.qonnx()
     ranges = annotate_ranges(model)
     build.facts["max_bits"] = max_bits(ranges)
     model.save(str(build.folder / "model.qonnx.onnx"))
 
 
 def lower_graph(build: Build) -> None:
-    model = build.model("model.qonnx.onnx")
+    model = build.qonnx()
     lowered = lower(model)
     lowered.save(str(build.folder / "lowered.onnx"))
     if build.facts["config"] is not None:
-        keep_lowered(build.path("checkpoint.safetensors"), lowered)
+        store_lowered(build.path("checkpoint.safetensors"), lowered)
     build.facts["model"] = summary.model_facts(model, lowered) | {"config": build.facts["config"]}
 
 
 def fold_graph(build: Build) -> None:
     """Layers of lowered.onnx are merged or not, its nodes get their folding; the FIFOs get their depths."""
-    lowered, settings = build.model("lowered.onnx"), build.settings
+    lowered, settings = build.lowered(), build.settings
     target = build.target()
-    options = options_of(settings)
+    options = fold_options(settings)
     folded = fold_pipeline(lowered, target, options, settings.fifo_depths)
     if not (options.file or settings.fifo_depths):
-        keep_folding(lowered, target, options, folded)
-    trace = timed(folded.network, folded.depths)
+        store_folding(lowered, target, options, folded)
+    trace = settled_trace(folded.network, folded.depths)
     build.facts["timing"] = timing_facts(trace, target)
     build.facts["resources"] = resource_facts(folded.plan, target)
     folded.model.save(str(build.folder / "lowered.onnx"))
     written = {
-        "folding.json": folding_file(folded.plan.foldings),
+        "folding.json": foldings_text(folded.plan.foldings),
         "fifo_depths.json": pipeline.depths_file(folded.network, folded.depths),
         "estimate.json": json.dumps(estimate_facts(folded, trace, target), indent=2) + "\n",
     }
@@ -269,7 +279,7 @@ def simulate_all(build: Build) -> None:
 
 def _write_example(build: Build, image: np.ndarray) -> None:
     """The project's own test bench gets one image with its logits."""
-    codes = np.load(build.folder / "logits_lowered.npy")[:1] / summary.logit_scale(build.model("lowered.onnx"))
+    codes = np.load(build.folder / "logits_lowered.npy")[:1] / summary.logit_scale(build.lowered())
     simulation.write_vectors(build.path("hls") / "tb_data", image, codes)
 
 
@@ -287,7 +297,7 @@ def compare(build: Build) -> None:
     build.facts["trace"] = None
     if build.settings.trace or build.difference():
         build.facts["trace"] = tracing.compare_operators(
-            build.model("model.qonnx.onnx"),
+            build.qonnx(),
             build.path("lowered.onnx"),
             build.target(),
             build.path("hls"),
@@ -309,7 +319,7 @@ def synthesise(build: Build) -> None:
         build.facts["synthesised"] = True
         try:
             build.vendor_reports()
-        except VendorReportError as error:
+        except InputError as error:
             build.facts["synthesised"] = False
             build.tool_failure = build.tool_failure or f"the tools' reports cannot be read: {error}"
 
@@ -317,18 +327,18 @@ def synthesise(build: Build) -> None:
 def _check_bitstream(build: Build) -> None:
     target = build.target()
     if build.settings.bitstream and not board.has_board_script(target):
-        raise TargetError(f"--bitstream is for a Zynq-7000; {target.name} has {target.part}")
+        raise InputError(f"--bitstream is for a Zynq-7000; {target.name} has {target.part}")
 
 
 def deploy(build: Build) -> None:
     missing = [key for key in DEPLOYED if key not in build.facts]
     if missing:
-        raise WorkspaceError(f"{build.settings.out} knows no {missing[0]}; start --from an earlier step")
+        raise InputError(f"{build.settings.out} knows no {missing[0]}; start --from an earlier step")
     dataset = build.dataset()
     test_set = {"images": dataset.images, "logits": build.logits()["csim"]}
     if dataset.labels is not None:
         test_set["labels"] = dataset.labels
-    facts = manifest_facts(build.facts, build.folder, build.target(), build.model("lowered.onnx"))
+    facts = manifest_facts(build.facts, build.folder, build.target(), build.lowered())
     board.write_package(build.folder / "deploy", build.path(VENDOR), test_set, facts)
 
 
@@ -336,9 +346,9 @@ def report(build: Build) -> None:
     started = time.perf_counter()
     missing = [key for key in REPORTED if key not in build.facts]
     if missing:
-        raise WorkspaceError(f"{build.settings.out} knows no {missing[0]}; start --from an earlier step")
+        raise InputError(f"{build.settings.out} knows no {missing[0]}; start --from an earlier step")
     dataset, logits = build.dataset(), build.logits()
-    lowered, vendor = build.model("lowered.onnx"), build.vendor_reports()
+    lowered, vendor = build.lowered(), build.vendor_reports()
     files = vendor_files(vendor, build.vendor_folder()) if vendor else {}
     facts = {
         "schema_version": SCHEMA_VERSION,
@@ -346,7 +356,7 @@ def report(build: Build) -> None:
         "mismatched_logits": mismatched_logits(build.facts["comparisons"]),
         "macs": reported.mac_facts(lowered),
         "classes": reported.accuracy_facts(logits, dataset.labels),
-        "tensors": reported.tensor_facts(build.model("model.qonnx.onnx")),
+        "tensors": reported.tensor_facts(build.qonnx()),
         "layers": reported.layer_facts(lowered),
         "storage": reported.storage_facts(lowered),
         "synthesis": vendor and synthesis_facts(vendor),

@@ -48,7 +48,7 @@ def model_facts(model: ModelWrapper, lowered: ModelWrapper) -> dict[str, Any]:
     parameters = {node.input[0]: model.get_initializer(node.input[0]) for node in quantizers}
     layers = [getCustomOp(node) for node in lowered.graph.node]
     layers = [layer for layer in layers if isinstance(layer, PotLinear)]
-    weights = np.concatenate([layer.weights().reshape(-1) for layer in layers])
+    weights = np.concatenate([layer.weights.values.reshape(-1) for layer in layers])
     return {
         "parameters": sum(value.size for value in parameters.values() if value is not None),
         "weight_bits": max(layer.array_dtype("codes").bitwidth() for layer in layers),

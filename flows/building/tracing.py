@@ -14,7 +14,7 @@ from qonnx.custom_op.registry import getCustomOp
 from hls_projects import simulation
 from hls_projects.graphs.qonnx_file import batched
 from hls_projects.lowering.graph import read_formats
-from hls_projects.project.conversion import convert
+from hls_projects.project.conversion import convert, read_lowered
 from hls_projects.targets import Target
 
 TRACED_IMAGES = 8
@@ -50,7 +50,7 @@ def compare_operators(
         ``between``, ``image`` (of ``images``), ``index``, ``expected``, ``got``.
     """
     images = images[chosen]
-    lowered = ModelWrapper(str(lowered_file))
+    lowered = read_lowered(lowered_file)
     golden = _execute(model, images)
     expected = _execute(lowered, images)
     shutil.rmtree(work, ignore_errors=True)

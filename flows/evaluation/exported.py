@@ -12,7 +12,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
 from flows.evaluation.measures import EXPONENT_BITS, Weights
-from hls_projects.graphs.qonnx_file import QonnxError
+from hls_projects.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Exported:
     """What the quantizers of constants in a QONNX file hold.
 
     Args:
-        weights: quantized, by layer, (out_features, in_features); a zero is a zero code.
+        weights: quantized, by layer, outputs first; a zero is a zero code.
         parameters: constants that go through a quantizer.
         weight_bits: of the widest weight code.
         bytes: as :func:`flows.evaluation.measures.packed_bytes` defines them.
@@ -36,7 +36,7 @@ def read_exported(model: ModelWrapper, layers: Iterable[str]) -> Exported:
     """Count what the graph holds of ``layers``, names of modules.
 
     Raises:
-        QonnxError: a layer without, or a weight without a layer in the graph.
+        InputError: a layer without, or a weight without a layer in the graph.
     """
     quantizers = [
         node for node in model.graph.node
@@ -45,7 +45,7 @@ def read_exported(model: ModelWrapper, layers: Iterable[str]) -> Exported:
     found = {node.name: node for node in quantizers if node.op_type == "FloatQuant"}
     weights = {name: _quantized(model, _take(found, name)) for name in layers}
     if found:
-        raise QonnxError(f"FloatQuant node {next(iter(found))} belongs to no layer of the model")
+        raise InputError(f"FloatQuant node {next(iter(found))} belongs to no layer of the model")
     return Exported(
         weights,
         sum(model.get_initializer(node.input[0]).size for node in quantizers),
@@ -59,7 +59,7 @@ def _take(found: dict[str, NodeProto], layer: str) -> NodeProto:
     start = f"{layer.replace('.', '_')}_weight_quant"
     names = [name for name in found if name.startswith(start)]
     if len(names) != 1:
-        raise QonnxError(f"the graph has {len(names)} FloatQuant nodes for the weights of {layer}, not one")
+        raise InputError(f"the graph has {len(names)} FloatQuant nodes for the weights of {layer}, not one")
     return found.pop(names[0])
 
 
@@ -69,9 +69,11 @@ def _quantized(model: ModelWrapper, node: NodeProto) -> np.ndarray:
     getCustomOp(node).execute_node(context, model.graph)
     values = context[node.output[0]]
     users = {user.op_type for user in model.find_direct_successors(node)}
-    if values.ndim != 2 or users not in ({"Transpose"}, {"MatMul"}):
-        raise QonnxError(f"FloatQuant node {node.name} makes no weights of a linear layer")
-    return values if users == {"Transpose"} else values.T
+    if (values.ndim, users) in ((2, {"Transpose"}), (4, {"Conv"})):
+        return values
+    if (values.ndim, users) == (2, {"MatMul"}):
+        return values.T
+    raise InputError(f"FloatQuant node {node.name} makes no weights of a linear layer or a convolution")
 
 
 def _code_bits(model: ModelWrapper, node: NodeProto) -> int:

@@ -17,6 +17,7 @@ from brevitas_model.shipped import SHIPPED_CHECKPOINTS, CheckpointError, find_ch
 from brevitas_model.training.data import IMAGE_SHAPE
 from brevitas_model.training.recipe import Pruning
 from flows.reporting.facts import CIFAR10_NAMES
+from hls_projects.files import read_whole
 
 CHAIN = ("vit-float", "vit-pruned", "vit-pot4", "vit-pot6")
 RESULT = "model.safetensors"
@@ -106,7 +107,7 @@ def open_checkpoint(path: Path, name: str) -> Checkpoint:
         raise CheckpointError(f"checkpoint {path} takes images of {size} x {size} x {channels}, not {IMAGE_SHAPE}")
     facts = facts if isinstance(facts, dict) else {}
     recipe = facts.get("recipe") if isinstance(facts.get("recipe"), dict) else {}
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = hashlib.sha256(read_whole(path)).hexdigest()
     start, start_digest = recipe.get("start"), str(facts.get("start", ""))
     found = Checkpoint(name, path, digest, model, load_masks(path, model), recipe, start, start_digest)
     try:
@@ -179,7 +180,7 @@ class Family:
         # A run may have been given the file that later became a shipped checkpoint.
         for path in (named, *sorted(SHIPPED_CHECKPOINTS.glob("*.safetensors"))):
             try:
-                if hashlib.sha256(path.read_bytes()).hexdigest() == wanted:
+                if hashlib.sha256(read_whole(path)).hexdigest() == wanted:
                     return open_checkpoint(path, self._name(path))
             except OSError:
                 continue

@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
-from brevitas_model.codes import code_bits
-from brevitas_model.pruning import Masks, matrices
+from brevitas_model.codes import code_bits, format_of
+from brevitas_model.pruning import Masks, as_rows, layers
 from brevitas_model.shipped import CheckpointError
 from brevitas_model.training.recipe import Pruning
 from brevitas_model.vit import count_parameters
@@ -52,7 +53,15 @@ class Score:
 
 
 def weight_bits(model: nn.Module) -> int:
-    return code_bits(model.config.weight_format) if model.config.quantized else FLOAT_BITS
+    """Of the widest weight."""
+    if not model.config.quantized:
+        return FLOAT_BITS
+    return max(code_bits(format_of(layer)) for layer in layers(model).values())
+
+
+def stream_bits(model: nn.Module) -> int:
+    """Width of the codes of tokens, and so of their position embedding."""
+    return getattr(model.config, "stream_bits", model.config.activation_bits)
 
 
 def packed_bytes(model: nn.Module) -> int:
@@ -66,9 +75,10 @@ def packed_bytes(model: nn.Module) -> int:
     """
     if not model.config.quantized:
         return count_parameters(model) * FLOAT_BITS // 8
-    bits = model.pos_embed.numel() * model.config.activation_bits
-    for layer in matrices(model).values():
-        bits += layer.weight.numel() * weight_bits(model)
+    embeddings = [p for name, p in model.named_parameters() if name.rpartition(".")[2] == "pos_embed"]
+    bits = sum(p.numel() for p in embeddings) * stream_bits(model)
+    for layer in layers(model).values():
+        bits += layer.weight.numel() * code_bits(format_of(layer))
         bits += layer.quant_weight().scale.numel() * EXPONENT_BITS
         bits += layer.bias.numel() * int(layer.bias_quant.bit_width())
     return math.ceil(bits / 8)
@@ -76,11 +86,7 @@ def packed_bytes(model: nn.Module) -> int:
 
 def weights_of(model: nn.Module) -> Weights:
     """The matrices and filters of a float model."""
-    return {
-        name: module.weight.detach().numpy()
-        for name, module in model.named_modules()
-        if isinstance(module, (nn.Linear, nn.Conv2d))
-    }
+    return {name: layer.weight.detach().numpy() for name, layer in layers(model).items()}
 
 
 def zero_share(weights: Weights) -> float:
@@ -120,14 +126,14 @@ def check_blocks(weights: Weights, masks: Masks, pruning: Pruning) -> Blocks:
     Raises:
         CheckpointError: the promise does not fit the model, or a global one comes without masks.
     """
-    layers = [name for name, array in weights.items() if array.ndim == 2 and name not in pruning.skip]
-    wrong = [name for name in layers if weights[name].shape[1] % pruning.block]
-    if wrong or not layers:
+    rows = {name: _rows(array) for name, array in weights.items() if _reads_all(array) and name not in pruning.skip}
+    wrong = [name for name, array in rows.items() if array.shape[1] % pruning.block]
+    if wrong or not rows:
         raise CheckpointError(f"blocks of {pruning.block} inputs do not fit {(wrong or ['a model of no layer'])[0]}")
-    promised = {name: _promise(masks.get(name), name, pruning) for name in layers}
+    promised = {name: _promise(masks.get(name), name, pruning) for name in rows}
     count, broken, first = 0, 0, ""
-    for name in layers:
-        zeros = _zeros_by_block(weights[name], pruning.block)
+    for name, array in rows.items():
+        zeros = _zeros_by_block(array, pruning.block)
         short = np.argwhere(zeros < promised[name])
         count, broken = count + zeros.size, broken + len(short)
         if len(short) and not first:
@@ -137,12 +143,21 @@ def check_blocks(weights: Weights, masks: Masks, pruning: Pruning) -> Blocks:
     return Blocks(pruning.block, (min(promised.values()), max(promised.values())), count, broken, first)
 
 
+def _reads_all(array: np.ndarray) -> bool:
+    """Whether an output reads every input, as it does in all layers but depthwise ones, which stay dense."""
+    return array.ndim == 2 or array.shape[1] > 1
+
+
+def _rows(array: np.ndarray) -> np.ndarray:
+    return as_rows(torch.from_numpy(array)).numpy()
+
+
 def _promise(mask: Tensor | None, name: str, pruning: Pruning) -> int:
     if pruning.scope == "layer":
         return math.ceil(pruning.sparsity * pruning.block - 1e-9)
     if mask is None:
         raise CheckpointError(f"{name} was pruned globally, and the checkpoint has no mask of it")
-    return int(_zeros_by_block(mask.numpy(), pruning.block).max())
+    return int(_zeros_by_block(_rows(mask.numpy()), pruning.block).max())
 
 
 def _zeros_by_block(array: np.ndarray, block: int) -> np.ndarray:

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from brevitas_model.checkpoint import load_masks
 from brevitas_model.export import export
-from brevitas_model.pruning import apply_masks, matrices
+from brevitas_model.pruning import apply_masks, layers
 from brevitas_model.shipped import CheckpointError
 from brevitas_model.training.data import Dataset
 from brevitas_model.training.recipe import Pruning
@@ -139,7 +139,7 @@ def _rows(found: Evaluation, checkpoint: Checkpoint) -> Iterator[Row]:
         path = Path(folder) / "model.qonnx.onnx"
         export(copy.deepcopy(checkpoint.model), path)
         graph = ModelWrapper(str(path))
-    held = read_exported(graph, matrices(checkpoint.model))
+    held = read_exported(graph, layers(checkpoint.model))
     zeros = _zeros(found.family, checkpoint, held.weights)
     logits = torch_logits(checkpoint.model, found.dataset.images, checkpoint.name)
     phase = f"{weight_bits(checkpoint.model)} bits"

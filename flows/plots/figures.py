@@ -7,7 +7,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from brevitas_model.files import write_whole
+from hls_projects.files import write_whole
 
 DOTS_PER_INCH = 110
 

@@ -90,4 +90,4 @@ def _bits(trace: Trace, fifo: Fifo) -> int:
 
 
 def _label(trace: Trace, fifo: Fifo) -> str:
-    return f"{fifo.depth(trace.depths):,} × {fifo.word_bits} bits, {trace.slots(fifo.name):,} used"
+    return f"{fifo.depth(trace.depths):,} × {fifo.word_bits} bits, {trace.peak_slots(fifo.name):,} used"

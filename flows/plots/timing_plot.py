@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from flows.plots.figures import write_figure
 from hls_projects.dataflow import Trace
-from hls_projects.dataflow.activity import occupancy, stretches, timeline
+from hls_projects.dataflow.activity import bin_edges, occupancy, timeline
 from hls_projects.dataflow.sizing import Point
 
 COLOURS = {"busy": "#2f6db3", "backpressured": "#d1662f", "starved": "#d5d8dc"}
@@ -69,7 +69,7 @@ def _timeline(axes: Axes, stretches: Sequence[dict[str, Any]]) -> None:
 
 def _occupancy(axes: Axes, trace: Trace, names: Sequence[str]) -> None:
     """A row for every FIFO, as high as its depth."""
-    edges = stretches(trace)
+    edges = bin_edges(trace)
     held = occupancy(trace, edges)
     for base, name in enumerate(reversed(names)):
         share = 0.9 * held[name] / trace.depths[name]

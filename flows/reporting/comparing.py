@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from flows.reporting.schema import ReportError
+from hls_projects.errors import InputError
 
 # Of the file that --json writes.
 COMPARISON_VERSION = 2
@@ -98,11 +98,11 @@ class Rule:
     def parse(cls, text: str) -> Rule:
         """
         Raises:
-            ReportError: not of the form ``path OP number``.
+            InputError: not of the form ``path OP number``.
         """
         found = EXPRESSION.fullmatch(text)
         if not found:
-            raise ReportError(f"--fail-if {text!r} is not PATH OP NUMBER with OP one of < <= > >=")
+            raise InputError(f"--fail-if {text!r} is not PATH OP NUMBER with OP one of < <= > >=")
         return cls(text, found["path"], found["sign"], Decimal(found["bound"]))
 
 
@@ -154,7 +154,7 @@ def compare_reports(
     """Set checked reports side by side.
 
     Raises:
-        ReportError: models of different configuration, unless ``across_models``; a rule about
+        InputError: models of different configuration, unless ``across_models``; a rule about
             something that is no figure of the first and the last report.
     """
     if not across_models:
@@ -202,11 +202,11 @@ def _check(rule: Rule, names: list[str], tables: list[dict[str, Any]]) -> Check:
         if rule.path not in tables[index]:
             near = difflib.get_close_matches(rule.path, tables[index], 1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            raise ReportError(f"--fail-if {rule.text!r}: {names[index]} has no figure {rule.path}{hint}")
+            raise InputError(f"--fail-if {rule.text!r}: {names[index]} has no figure {rule.path}{hint}")
         value = tables[index][rule.path]
         if _number(value) is None:
             what = "not known (null)" if value is None else f"{value!r}, not a number"
-            raise ReportError(f"--fail-if {rule.text!r}: {rule.path} of {names[index]} is {what}")
+            raise InputError(f"--fail-if {rule.text!r}: {rule.path} of {names[index]} is {what}")
     values = tuple(table.get(rule.path) for table in (tables[0], tables[-1]))
     change = Row(rule.path, values).change
     assert change is not None
@@ -224,7 +224,7 @@ def _check_same_model(baseline: str, first: Report, name: str, second: Report) -
         keys = [key for key in dict.fromkeys([*a, *b]) if a.get(key) != b.get(key) or (key in a) != (key in b)]
         differing = ", ".join(f"{key} ({a.get(key)} and {b.get(key)})" for key in keys)
         what = f"{baseline} and {name} are of different models: {differing}"
-    raise ReportError(f"{what}; --across-models compares them all the same")
+    raise InputError(f"{what}; --across-models compares them all the same")
 
 
 def as_json(comparison: Comparison) -> dict[str, Any]:

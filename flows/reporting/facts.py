@@ -10,7 +10,7 @@ import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
-from flows.reporting.schema import ReportError
+from hls_projects.errors import InputError
 from hls_projects.graphs.ranges import METADATA_KEY
 from hls_projects.operators import HardwareOperator, PotLinear
 
@@ -57,11 +57,11 @@ def tensor_facts(model: ModelWrapper) -> list[dict[str, Any]]:
     """Range of every tensor, in the order of the graph, from the metadata of ``model.qonnx.onnx``.
 
     Raises:
-        ReportError: the graph carries no ranges.
+        InputError: the graph carries no ranges.
     """
     stored = model.get_metadata_prop(METADATA_KEY)
     if stored is None:
-        raise ReportError("the QONNX graph carries no ranges; start --from ranges")
+        raise InputError("the QONNX graph carries no ranges; start --from ranges")
     makers = {output: node.op_type for node in model.graph.node for output in node.output}
     return [
         {
@@ -83,7 +83,7 @@ def layer_facts(lowered: ModelWrapper) -> list[dict[str, Any]]:
 
 
 def _layer(layer: PotLinear) -> dict[str, Any]:
-    weights = layer.weights()
+    weights = layer.weights.values
     return {
         "name": layer.onnx_node.name,
         "inputs": layer.size("n_in"),
@@ -92,7 +92,7 @@ def _layer(layer: PotLinear) -> dict[str, Any]:
         "code_bits": layer.array_dtype("codes").bitwidth(),
         "weights": weights.size,
         "zeros": int((weights == 0).sum()),
-        "exponents": {str(power): int(count) for power, count in enumerate(layer.exponent_counts())},
+        "exponents": {str(power): int(count) for power, count in enumerate(layer.weights.exponent_counts())},
     }
 
 

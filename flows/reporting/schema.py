@@ -12,29 +12,28 @@ from typing import Any
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.exceptions import best_match
 
+from hls_projects.errors import InputError
+from hls_projects.files import parse_json, read_text
+
 SCHEMA_VERSION = 3
 REPORT_FILE = "report.json"
 LONGEST_REASON = 160
-
-
-class ReportError(Exception):
-    """A report that cannot be read, or that is not one."""
 
 
 def check_report(report: dict[str, Any]) -> None:
     """Hold ``report`` to the schema.
 
     Raises:
-        ReportError: one line with the place in the document that is wrong, and why.
+        InputError: one line with the place in the document that is wrong, and why.
     """
     for place, value in _leaves(report, "report"):
         if isinstance(value, float) and not math.isfinite(value):
-            raise ReportError(f"{place} is {value}, which JSON does not hold")
+            raise InputError(f"{place} is {value}, which JSON does not hold")
         if isinstance(value, str) and not _is_text(value):
-            raise ReportError(f"{place} is text that UTF-8 does not hold")
+            raise InputError(f"{place} is text that UTF-8 does not hold")
     error = best_match(_validator("report").iter_errors(report))
     if error is not None:
-        raise ReportError(_explain(error))
+        raise InputError(_explain(error))
     _check_classes(report["classes"])
 
 
@@ -45,17 +44,17 @@ def read_report(path: Path) -> dict[str, Any]:
         path: a ``report.json``, or the output folder of a build that holds one.
 
     Raises:
-        ReportError: in one line: no such file, damaged, of another schema version, no report.
+        InputError: in one line: no such file, damaged, of another schema version, no report.
     """
     file = path / REPORT_FILE if path.is_dir() else path
     report = _read_json(path, file)
     if not isinstance(report, dict):
-        raise ReportError(f"{file} is JSON but no report; flows/build.py writes {REPORT_FILE}")
+        raise InputError(f"{file} is JSON but no report; flows/build.py writes {REPORT_FILE}")
     check_version(report, SCHEMA_VERSION, file, "build it again")
     try:
         check_report(report)
-    except ReportError as error:
-        raise ReportError(f"{file}: {error}") from error
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from error
     return report
 
 
@@ -63,12 +62,12 @@ def check_version(document: dict[str, Any], wanted: int, file: Path, remedy: str
     """Hold the schema version of ``document``, which was read from ``file``, to ``wanted``.
 
     Raises:
-        ReportError: one line with both versions and the ``remedy``.
+        InputError: one line with both versions and the ``remedy``.
     """
     version = document.get("schema_version")
     if type(version) is not int or version != wanted:
         found = "no schema version" if version is None else f"schema version {_brief(version)}"
-        raise ReportError(f"{file} has {found}, this program reads version {wanted}; {remedy}")
+        raise InputError(f"{file} has {found}, this program reads version {wanted}; {remedy}")
 
 
 def load_schema(name: str) -> dict[str, Any]:
@@ -83,16 +82,16 @@ def _validator(name: str) -> Draft202012Validator:
 
 def _read_json(path: Path, file: Path) -> Any:
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        return parse_json(read_text(file))
     except FileNotFoundError as error:
         if path.is_dir():
-            raise ReportError(f"{path} holds no {REPORT_FILE}; run flows/build.py to its last step") from error
-        raise ReportError(f"{path} does not exist; give a {REPORT_FILE} or a build's output folder") from error
+            raise InputError(f"{path} holds no {REPORT_FILE}; run flows/build.py to its last step") from error
+        raise InputError(f"{path} does not exist; give a {REPORT_FILE} or a build's output folder") from error
     except OSError as error:
-        raise ReportError(f"{file} cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
+        raise InputError(f"{file} cannot be read: {error.strerror}") from error
+    except ValueError as error:
         reason = " ".join(str(error).split())
-        raise ReportError(f"{file} is damaged or not JSON: {_cut(reason)}") from error
+        raise InputError(f"{file} is damaged or not JSON: {_cut(reason)}") from error
 
 
 def _leaves(value: Any, place: str) -> Iterator[tuple[str, Any]]:
@@ -137,7 +136,7 @@ def _check_classes(classes: dict[str, Any] | None) -> None:
     for name, figures in lists.items():
         if figures is not None and len(figures) != len(classes["names"]):
             found, expected = len(figures), len(classes["names"])
-            raise ReportError(f"report.classes.{name} has {found} elements, not one for each of {expected} names")
+            raise InputError(f"report.classes.{name} has {found} elements, not one for each of {expected} names")
 
 
 def _brief(value: Any) -> str:

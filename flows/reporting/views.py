@@ -22,8 +22,9 @@ from flows.reporting.formatting import (
 from flows.reporting.plots import Plot
 from flows.reporting.synthesis import Row, hls_evidence, last_word, side_by_side
 from flows.reporting.timeline import timeline
+from hls_projects.errors import InputError
 from hls_projects.graphs.ranges import MAX_BITS
-from hls_projects.targets import Target, TargetError, load_target
+from hls_projects.targets import Target, load_target
 
 BRAM36_BITS = 36 * 1024
 EXACT, NOT_EXACT, UNKNOWN = "exact", "not exact", "not known"
@@ -258,7 +259,7 @@ def _fit_lead(report: Report, target: Target | None, total: int, capacity: int |
 def _target(name: str) -> Target | None:
     try:
         return load_target(name)
-    except TargetError:
+    except InputError:
         return None
 
 

@@ -12,10 +12,10 @@ from tqdm import tqdm
 
 from brevitas_model.config import ConfigError, ViTConfig
 from brevitas_model.training.recipe import Recipe
-from flows.searching.errors import SearchError
 from flows.searching.jobs import STATE, History, Job, Outcome, Pool
-from flows.searching.ledger import Ledger
+from flows.searching.ledger import Ledger, folder_of
 from flows.searching.pruner import TrialPruner
+from hls_projects.errors import InputError
 
 # Trials that may fail one after the other before something other than the trial is suspected.
 MOST_FAILURES = 3
@@ -60,7 +60,7 @@ class Search:
         """Carry the search to its end.
 
         Raises:
-            SearchError: the space is exhausted, or trial after trial fails.
+            InputError: the space is exhausted, or trial after trial fails.
         """
         with tqdm(total=self.trials * self.epochs, unit="epoch", smoothing=0.1) as self.bar:
             self.show()
@@ -88,7 +88,7 @@ class Search:
         recipe = trial_recipe(self.recipe, trial.params)
         name = str(number)
         self.running[name] = 0
-        return Job(name, self.folder / trial.user_attrs["folder"], recipe, lambda past: self.report(number, past), died)
+        return Job(name, self.folder / folder_of(trial), recipe, lambda past: self.report(number, past), died)
 
     def report(self, number: int, history: History) -> bool:
         """Keep the accuracies of a trial; says whether it is to be stopped."""
@@ -114,7 +114,7 @@ class Search:
         self.running.pop(outcome.job.name)
         self.failures = self.failures + 1 if outcome.reason is not None else 0
         if self.failures >= MOST_FAILURES:
-            raise SearchError(f"{self.failures} trials failed one after the other, the last by: {outcome.reason}")
+            raise InputError(f"{self.failures} trials failed one after the other, the last by: {outcome.reason}")
 
     def show(self) -> None:
         """Ended trials count as all of their epochs, so that the time left covers what was saved."""

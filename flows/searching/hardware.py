@@ -1,7 +1,7 @@
 """What a model takes of a board, before it is trained: the price of a search with ``--target``.
 
 A model of random weights, with the zeros that pruning will leave, is exported, lowered and folded as a build does;
-the folding and its cost are those of :mod:`hls_projects.folding.choices` and :mod:`hls_projects.cost`.
+the folding and its cost are those of :mod:`hls_projects.folding` and :mod:`hls_projects.cost`.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from brevitas_model.vit import VisionTransformer
 from flows.searching.cost import cost
 from hls_projects.cost import KINDS
 from hls_projects.dataflow import NetworkError
-from hls_projects.folding.choices import FoldingError
-from hls_projects.folding.depths import fold_pipeline
-from hls_projects.folding.folded import FILL, Folded, FoldOptions
+from hls_projects.folding.folded import Folded
+from hls_projects.folding.options import FILL, FoldingError, FoldOptions
+from hls_projects.folding.search import fold_pipeline
 from hls_projects.lowering import LoweringError, lower
 from hls_projects.targets import Target
 

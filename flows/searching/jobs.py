@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 from brevitas_model.training.data import Dataset
 from brevitas_model.training.recipe import Recipe
-from brevitas_model.training.run import Run
+from brevitas_model.training.run import Run, hold_run
+from hls_projects.errors import kind_and_message
 
 STATE = "state.safetensors"
 History = list[dict[str, Any]]
@@ -75,17 +76,17 @@ class LocalPool:
         Raises:
             OSError, CheckpointError, ConfigError: what another job would meet, too.
         """
-        job.folder.mkdir(parents=True, exist_ok=True)
         history: History = []
         try:
-            if (job.folder / STATE).exists():
-                run = Run.resume(job.folder, job.recipe)
-            else:
-                run = Run.start(job.folder, job.recipe, self.dataset)
-            history = run.history
-            if not (history and job.report(history)):
-                run.train(self.dataset, self.validation, lambda line: job.report(history))
-                return Outcome(job, history, stopped=run.epoch < job.recipe.schedule.epochs)
-            return Outcome(job, history, stopped=True)
+            with hold_run(job.folder):
+                if (job.folder / STATE).exists():
+                    run = Run.resume(job.folder, job.recipe)
+                else:
+                    run = Run.start(job.folder, job.recipe, self.dataset)
+                history = run.history
+                if not (history and job.report(history)):
+                    run.train(self.dataset, self.validation, lambda line: job.report(history))
+                    return Outcome(job, history, stopped=run.epoch < job.recipe.schedule.epochs)
+                return Outcome(job, history, stopped=True)
         except (RuntimeError, MemoryError) as error:  # of this model: out of memory, for one
-            return Outcome(job, history, reason=f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
+            return Outcome(job, history, reason=kind_and_message(error))

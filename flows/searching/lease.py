@@ -12,14 +12,13 @@ import threading
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import TextIO
 
 from optuna.exceptions import StorageInternalError
 from sqlalchemy.exc import SQLAlchemyError
 
-from flows.searching.errors import SearchError
 from flows.searching.ledger import Ledger
 from flows.searching.lock import lock_folder
+from hls_projects.errors import InputError
 
 DRIVER = "driver"
 # Seconds between signs of life, and the age at which a driver elsewhere counts as dead.
@@ -30,7 +29,7 @@ class Lease:
     """Held while a search is driven.
 
     Raises:
-        SearchError: another driver is at work, or ``out`` holds the trials of another study.
+        InputError: another driver is at work, or ``out`` holds the trials of another study.
     """
 
     def __init__(self, ledger: Ledger, out: Path) -> None:
@@ -38,15 +37,13 @@ class Lease:
         self.place = f"{socket.gethostname()}:{out.resolve()}"
         self.stopped = threading.Event()
         self.thread = threading.Thread(target=self._beat, daemon=True)
-        self.file: TextIO | None = None
+        self.held = contextlib.ExitStack()
 
     def __enter__(self) -> Lease:
-        self.file = lock_folder(self.out, self.ledger.owner)
-        try:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(lock_folder(self.out, self.ledger.owner))
             self._claim()
-        except BaseException:
-            self.file.close()
-            raise
+            self.held = stack.pop_all()
         self.thread.start()
         return self
 
@@ -56,13 +53,13 @@ class Lease:
         self.stopped.set()
         self.thread.join()
         self._sign({})
-        self.file.close()
+        self.held.close()
 
     def _claim(self) -> None:
         other = self.ledger.study.user_attrs.get(DRIVER) or {}
         age = time.time() - other.get("seen", 0.0)
         if other and other["place"] != self.place and age < GRACE:
-            raise SearchError(
+            raise InputError(
                 f"this study is driven from {other['place']}, last sign of life {age:.0f} s ago; "
                 f"wait for it, or until it has been silent for {GRACE:.0f} s"
             )

@@ -20,9 +20,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from brevitas_model.config import ConfigError, ViTConfig
 from flows.searching.cost import OBJECTIVE, Price, cost
-from flows.searching.errors import SearchError
 from flows.searching.sampler import PointSampler, point_of
 from flows.searching.storage import open_storage
+from hls_projects.errors import InputError
+from hls_projects.names import is_file_name, shown
 
 DIRECTIONS = ("maximize", "minimize")
 ATTRIBUTE = "search"
@@ -56,7 +57,7 @@ class Ledger:
             price: of a model.
 
         Raises:
-            SearchError: an unusable database, or a study of another search.
+            InputError: an unusable database, or a study of another search.
         """
         storage = open_storage(url, make=True)
         study = optuna.create_study(
@@ -66,13 +67,13 @@ class Ledger:
         known = study.user_attrs
         if ATTRIBUTE not in known:
             if known or study.get_trials(deepcopy=False) or len(study.directions) != len(DIRECTIONS):
-                raise SearchError(f"study {name!r} was not made by flows/search.py; choose another --study")
+                raise InputError(f"study {name!r} was not made by flows/search.py; choose another --study")
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)
                 study.set_metric_names(["validation_accuracy", identity.get("objective", OBJECTIVE)])
             study.set_user_attr(ATTRIBUTE, identity | {"id": uuid.uuid4().hex})
         elif difference := _difference(known[ATTRIBUTE], identity):
-            raise SearchError(
+            raise InputError(
                 f"study {name!r} is a search of another kind: {difference}; "
                 "choose another --study, or give the options that it was started with"
             )
@@ -83,16 +84,16 @@ class Ledger:
         """A study that is there.
 
         Raises:
-            SearchError: no such database or study.
+            InputError: no such database or study.
         """
         storage = open_storage(url, make=False)
         try:
             study = optuna.load_study(storage=storage, study_name=name)
         except KeyError as error:
             names = ", ".join(sorted(optuna.get_all_study_names(storage))) or "none"
-            raise SearchError(f"there is no study {name!r} in this database; there are: {names}") from error
+            raise InputError(f"there is no study {name!r} in this database; there are: {names}") from error
         if ATTRIBUTE not in study.user_attrs:
-            raise SearchError(f"study {name!r} was not made by flows/search.py; choose another --study")
+            raise InputError(f"study {name!r} was not made by flows/search.py; choose another --study")
         return cls(storage, study)
 
     @property
@@ -122,7 +123,7 @@ class Ledger:
             begun = self.complete_point(trial)
             if begun and trial.number not in queued:
                 kept = {name: value for name, value in trial.user_attrs.items() if name != "again_of"}
-                folder = kept.get("folder", folder_name(trial.number))
+                folder = folder_of(trial)
                 again = {"again_of": trial.number, "folder": folder, "point": point_of(trial)}
                 self.study.enqueue_trial(point_of(trial), user_attrs=kept | again)
             reason = "its driver died; the trial was run again" if begun else "its driver died before it began"
@@ -140,7 +141,7 @@ class Ledger:
             return None
         number = self.study.ask(self.sampler.distributions).number
         trial = self.trial(number)
-        folder = trial.user_attrs.get("folder", folder_name(number))
+        folder = folder_of(trial)
         try:
             figures = self.price(dataclasses.replace(base, **trial.params))
         except ConfigError as error:  # queued by hand, as the sampler makes no such point, or not for the board
@@ -180,8 +181,16 @@ def lost(trial: FrozenTrial) -> bool:
     return bool(trial.user_attrs.get("lost"))
 
 
-def folder_name(number: int) -> str:
-    return f"{number:04d}"
+def folder_of(trial: FrozenTrial) -> str:
+    """The name of a trial's folder: its number, or what the study says of a trial that runs again.
+
+    Raises:
+        InputError: the study says something that is no name.
+    """
+    name = trial.user_attrs.get("folder", f"{trial.number:04d}")
+    if not is_file_name(name):
+        raise InputError(f"trial {trial.number} of the study names the folder {shown(str(name))!r}; it is damaged")
+    return name
 
 
 def _difference(there: dict[str, Any], here: dict[str, Any], prefix: str = "") -> str:

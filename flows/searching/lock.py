@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
 
-from flows.searching.errors import SearchError
+from hls_projects.errors import InputError
+from hls_projects.files import held_folder, read_whole, write_whole
 
-LOCK = "driver.lock"
+OWNER = "driver.lock"
+# Bytes of the text that names an owner.
+LONGEST_OWNER = 4096
 
 
-def lock_folder(out: Path, owner: str) -> TextIO:
-    """Hold ``out`` until the file that this returns is closed, or its process ends in any way.
+@contextlib.contextmanager
+def lock_folder(out: Path, owner: str) -> Iterator[None]:
+    """Hold ``out`` until the block ends, or the process ends in any way.
 
     Args:
-        owner: whose trainings these are, in words; kept in the folder.
+        owner: whose trainings these are, in words; stored in the folder.
 
     Raises:
-        SearchError: another process holds ``out``, or another owner's trainings lie there.
+        InputError: another process holds ``out``, or another owner's trainings lie there.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    file = (out / LOCK).open("a+")
+    with held_folder(out, f"another process trains in {out}; wait for it or choose another --out"):
+        there = _owner(out / OWNER)
+        if there not in ("", owner):
+            raise InputError(f"{out} holds the trainings of {there}, not of {owner}; choose another --out")
+        write_whole(out / OWNER, owner)
+        yield
+
+
+def _owner(path: Path) -> str:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        file.close()
-        raise SearchError(f"another process trains in {out}; wait for it or choose another --out") from error
-    file.seek(0)
-    there = file.read().strip()
-    if there not in ("", owner):
-        file.close()
-        raise SearchError(f"{out} holds the trainings of {there}, not of {owner}; choose another --out")
-    if not there:
-        file.write(owner)
-        file.flush()
-        os.fsync(file.fileno())
-    return file
+        return read_whole(path, LONGEST_OWNER).decode(errors="replace").strip()
+    except FileNotFoundError:
+        return ""

@@ -5,6 +5,7 @@ Rank correlations: Spearman 1904, Kendall's tau-b 1945, from scipy.stats.
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
 import math
@@ -18,15 +19,19 @@ from scipy import stats
 from tqdm import tqdm
 
 from brevitas_model.config import ConfigError
-from brevitas_model.files import write_whole
 from brevitas_model.training.recipe import Recipe
+from flows.command_line import Status
 from flows.reporting.formatting import count, fixed
 from flows.reporting.text_table import text_table
 from flows.searching.cost import OBJECTIVE, cost
 from flows.searching.driver import trial_recipe
-from flows.searching.errors import SearchError
 from flows.searching.jobs import History, Job, Pool
+from flows.searching.lock import lock_folder
 from flows.searching.space import read_toml
+from flows.searching.starting import base_recipe, pool, splits
+from hls_projects.errors import InputError
+from hls_projects.files import write_whole
+from hls_projects.names import is_file_name, shown
 
 FEWEST = 6
 RUNS = ("short", "long")
@@ -49,6 +54,8 @@ def load_models(path: Path, base: Recipe) -> dict[str, Recipe]:
     known = {item.name for item in dataclasses.fields(base.model)}
     recipes: dict[str, Recipe] = {}
     for name, table in tables.items():
+        if not is_file_name(name):
+            raise ConfigError(f"models {path}: {shown(name)!r} names a folder; use letters, digits, and . _ + = -")
         if not isinstance(table, dict):
             raise ConfigError(f"models {path}: {name} is no table; write [{name}] and its sizes below")
         if unknown := sorted(set(table) - known):
@@ -102,18 +109,18 @@ class Ranking:
         """Train what is not trained yet; returns the facts, which are also in ``out/rank.json``.
 
         Raises:
-            SearchError: a run failed.
+            InputError: a run failed.
         """
         self.finished: dict[str, int] = {}
         accuracies: dict[str, float] = {}
         with tqdm(total=len(self.recipes) * sum(self.epochs), unit="epoch", desc="rank") as self.bar:
             for outcome in pool.run(self.jobs()):
                 if outcome.reason is not None:
-                    raise SearchError(f"run {outcome.job.name} failed: {outcome.reason}")
+                    raise InputError(f"run {outcome.job.name} failed: {outcome.reason}")
                 accuracies[outcome.job.name] = outcome.history[-1]["validation_accuracy"]
         short, long = ([accuracies[f"{name} {epochs}"] for name in self.recipes] for epochs in self.epochs)
         facts = self.facts(short, long)
-        write_whole(self.out / "rank.json", (json.dumps(facts, indent=1) + "\n").encode())
+        write_whole(self.out / "rank.json", json.dumps(facts, indent=1) + "\n")
         return facts
 
     def facts(self, short: list[float], long: list[float]) -> dict[str, Any]:
@@ -174,3 +181,24 @@ def rank_table(facts: dict[str, Any]) -> str:
         said = "undefined, all accuracies of one side are equal" if value is None else f"{value:.3f}"
         lines.append(f"{title} {said}" + ("" if value is None else f" (p = {facts[f'{name}_p']:.4f})"))
     return "\n".join(lines)
+
+
+def run_ranking(args: argparse.Namespace) -> Status:
+    """Train what is not trained yet, and print the table.
+
+    Raises:
+        ConfigError: models or a recipe that cannot be used, or long runs that are no longer than short trials.
+    """
+    recipe = base_recipe(args)
+    short = recipe.schedule.epochs
+    if args.long_epochs <= short:
+        raise ConfigError(f"--long-epochs {args.long_epochs} is no longer than a short trial's {short}")
+    ranking = Ranking(load_models(args.models or SHIPPED, recipe), (short, args.long_epochs), args.out)
+    dataset, validation = splits(args, recipe)
+    with (
+        lock_folder(args.out, f"rank runs on {len(dataset)} images"),
+        pool(args.ray, dataset, validation) as trainer,
+    ):
+        print(rank_table(ranking.run(trainer)))
+    print(f"the same as JSON: {args.out / 'rank.json'}")
+    return Status.OK

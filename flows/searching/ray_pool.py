@@ -17,13 +17,13 @@ from typing import Any
 
 import torch
 
-from brevitas_model.files import write_whole
 from brevitas_model.training.curves import write_history
 from brevitas_model.training.data import Dataset
 from brevitas_model.training.recipe import Recipe
 from brevitas_model.training.run import Run
-from flows.searching.errors import SearchError, one_line
 from flows.searching.jobs import STATE, History, Job, Outcome
+from hls_projects.errors import InputError, kind_and_message
+from hls_projects.files import write_whole
 
 # Workers that a job may lose before it counts as failed.
 MOST_DEATHS = 3
@@ -61,7 +61,7 @@ class RayPool:
         address: of a running cluster; "" takes the one of this machine, or starts one.
 
     Raises:
-        SearchError: no Ray, or no cluster at ``address``.
+        InputError: no Ray, or no cluster at ``address``.
     """
 
     def __init__(self, address: str, dataset: Dataset, validation: Dataset) -> None:
@@ -69,12 +69,12 @@ class RayPool:
         try:
             import ray
         except ImportError as error:
-            raise SearchError("--ray needs the package ray; pip install 'potstream[ray]'") from error
+            raise InputError("--ray needs the package ray; pip install 'potstream[ray]'") from error
         self.ray = ray
         try:
             ray.init(address or None, log_to_driver=False, configure_logging=False)
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-            raise SearchError(f"no Ray cluster at {address or 'this machine'}: {one_line(error)}") from error
+            raise InputError(f"no Ray cluster at {address or 'this machine'}: {kind_and_message(error)}") from error
         # Ray itself must not try again: a death has to be counted.
         self.task = ray.remote(num_cpus=1, max_retries=0, scheduling_strategy="SPREAD")(train_epoch)
         self.splits = ray.put(dataset), ray.put(validation)
@@ -136,7 +136,7 @@ class RayPool:
 
     def lose(self, flight: Flight, error: BaseException, flights: dict[Any, Flight]) -> Outcome | None:
         flight.deaths += 1
-        reason = one_line(error)
+        reason = kind_and_message(error)
         flight.job.died(reason)
         if flight.deaths >= MOST_DEATHS:
             return Outcome(flight.job, flight.history, reason=f"lost {flight.deaths} workers, the last by {reason}")

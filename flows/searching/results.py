@@ -10,7 +10,6 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
-from brevitas_model.files import write_whole
 from flows.reporting.formatting import figure, plain, plural
 from flows.reporting.text_table import text_table
 from flows.searching.hardware import OBJECTIVE
@@ -19,6 +18,7 @@ from flows.searching.plot import front_plot
 from flows.searching.sampler import point_of
 from flows.searching.space import SearchSpace
 from hls_projects.cost import KINDS
+from hls_projects.files import write_whole
 
 # Of trials.json.
 SCHEMA_VERSION = 2
@@ -69,9 +69,9 @@ def write_report(ledger: Ledger, out: Path) -> list[dict[str, Any]]:
         "search": ledger.study.user_attrs["search"],
         "trials": found,
     }
-    write_whole(out / "trials.json", (json.dumps(facts, indent=1) + "\n").encode())
+    write_whole(out / "trials.json", json.dumps(facts, indent=1) + "\n")
     if found:
-        write_whole(out / "trials.csv", _csv(found).encode())
+        write_whole(out / "trials.csv", _csv(found))
     write_whole(out / "front.png", front_plot(found, ledger.objective))
     return found
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, IntD
 
 from brevitas_model.config import ConfigError, ViTConfig
 from flows.searching.cost import OBJECTIVE, cost
+from hls_projects.files import parse_toml, read_text
 
 Point = dict[str, Any]
 MOST_POINTS = 100_000
@@ -103,10 +103,10 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
         ConfigError: no such file, not TOML.
     """
     try:
-        return tomllib.loads(path.read_text())
+        return parse_toml(read_text(path))
     except OSError as error:
         raise ConfigError(f"{what} {path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise ConfigError(f"{what} {path} is not TOML: {error}") from error
 
 

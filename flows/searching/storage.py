@@ -13,7 +13,7 @@ from optuna.storages import RDBStorage
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from flows.searching.errors import SearchError
+from hls_projects.errors import InputError
 
 # Seconds that a write waits for whoever else writes to an SQLite file.
 PATIENCE = 30
@@ -31,13 +31,13 @@ def safe_url(url: str) -> str:
 
 @contextlib.contextmanager
 def one_line_failures(url: str) -> Iterator[None]:
-    """Turn what a database says into a :class:`SearchError`."""
+    """Turn what a database says into a :class:`~hls_projects.errors.InputError`."""
     try:
         yield
     except (StorageInternalError, SQLAlchemyError) as error:
         cause = error.__cause__ if isinstance(error, StorageInternalError) and error.__cause__ else error
         said = " ".join(str(getattr(cause, "orig", None) or cause).split())[:200]
-        raise SearchError(
+        raise InputError(
             f"study database {safe_url(url)}: {said}; nothing is lost, "
             "give the same command again when it can be read and written"
         ) from error
@@ -47,31 +47,29 @@ def open_storage(url: str, *, make: bool) -> RDBStorage:
     """The database at ``url``; with ``make``, an SQLite file and its folder are made where there is none.
 
     Raises:
-        SearchError: a URL that nothing can open, a driver that is not installed, an unusable file.
+        InputError: a URL that nothing can open, a driver that is not installed, an unusable file.
     """
     try:
         parsed = make_url(url)
     except SQLAlchemyError as error:
-        raise SearchError(f"--storage {url!r} is no database URL; try sqlite:///runs/search/study.db") from error
+        raise InputError(f"--storage {url!r} is no database URL; try sqlite:///runs/search/study.db") from error
     options = {}
     if parsed.get_backend_name() == "sqlite":
         file = Path(parsed.database or "")
         if not parsed.database or parsed.database == ":memory:":
-            raise SearchError("--storage must outlive the search; name a file: sqlite:///runs/search/study.db")
+            raise InputError("--storage must outlive the search; name a file: sqlite:///runs/search/study.db")
         if not make and not file.is_file():
-            raise SearchError(f"study database {file} does not exist; name another --storage or start a search")
+            raise InputError(f"study database {file} does not exist; name another --storage or start a search")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise SearchError(
+            raise InputError(
                 f"folder {file.parent} cannot be made: {error.strerror}; name another --storage"
             ) from error
         options = {"connect_args": {"timeout": PATIENCE}}
     try:
         return RDBStorage(url, engine_kwargs=options)
     except (ImportError, sqlalchemy.exc.NoSuchModuleError) as error:
-        raise SearchError(
-            f"--storage {safe_url(url)} needs a database driver that is not installed: {error}"
-        ) from error
+        raise InputError(f"--storage {safe_url(url)} needs a database driver that is not installed: {error}") from error
     except RuntimeError as error:  # tables of another version of Optuna
-        raise SearchError(f"study database {safe_url(url)}: {' '.join(str(error).split())[:200]}") from error
+        raise InputError(f"study database {safe_url(url)}: {' '.join(str(error).split())[:200]}") from error

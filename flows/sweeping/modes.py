@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import get_args, get_type_hints
 
 from brevitas_model.config import ViTConfig
 from brevitas_model.vit import seen_keys
-
-MODES = get_args(get_type_hints(ViTConfig)["attention"])
 
 
 def mode_config(base: ViTConfig, attention: str, tile_size: int, context_tiles: int) -> ViTConfig:

@@ -14,22 +14,20 @@ from typing import Any
 
 from brevitas_model.checkpoint import load_checkpoint, save_checkpoint
 from brevitas_model.config import ViTConfig
-from brevitas_model.files import write_whole
 from brevitas_model.models import build_model
 from brevitas_model.training.run import carry_weights
 from flows.building.cached_graphs import code_digest, lowered_graph
+from flows.sweeping.lengths import LOSSLESS, SMALLEST, Length
 from hls_projects.dataflow import Deadlock, Network, Sizing, Trace, explain, simulate, size_fifos
 from hls_projects.dataflow.program import busy_cycles
 from hls_projects.dataflow.sizing import Depths
+from hls_projects.files import parse_json, read_text, read_whole, write_whole
 from hls_projects.folding.choices import operators_of
-from hls_projects.folding.depths import fold_pipeline
-from hls_projects.folding.folded import FoldOptions
+from hls_projects.folding.options import FoldOptions
+from hls_projects.folding.search import fold_pipeline
 from hls_projects.project import pipeline
 from hls_projects.targets import Target
 
-# Lengths that are no number: each FIFO as short as it can be without deadlock, or without loss of throughput.
-SMALLEST, LOSSLESS = "smallest", "lossless"
-Length = int | str
 Columns = dict[str, Any]
 
 
@@ -45,7 +43,7 @@ class Hardware:
     def digest(self) -> str:
         """Digest of everything that decides its timing."""
         parts = [self.config.to_json(), repr(self.target)]
-        content = self.checkpoint.read_bytes() + code_digest() + Path(__file__).read_bytes()
+        content = read_whole(self.checkpoint) + code_digest() + Path(__file__).read_bytes()
         return hashlib.sha256(content + "".join(parts).encode()).hexdigest()
 
     @functools.cached_property
@@ -170,13 +168,13 @@ class Timings:
         name = " ".join(map(str, (*place, length, self.images, hardware.target.name)))
         if known.get(name, {}).get("digest") != hardware.digest:
             known[name] = {"digest": hardware.digest, "columns": hardware.measure(length, self.images)}
-            write_whole(self.path, (json.dumps(known, indent=1) + "\n").encode())
+            write_whole(self.path, json.dumps(known, indent=1) + "\n")
         return known[name]["columns"]
 
     def _read(self) -> dict[str, Any]:
         """The content of the file; empty where it is missing or damaged, as every point can be simulated again."""
         try:
-            known = json.loads(self.path.read_text())
-        except (FileNotFoundError, ValueError):
+            known = parse_json(read_text(self.path))
+        except (OSError, ValueError):
             return {}
         return known if isinstance(known, dict) else {}

@@ -16,9 +16,9 @@ from brevitas_model.config import ConfigError, ViTConfig
 from brevitas_model.shipped import CheckpointError
 from brevitas_model.training.recipe import Recipe
 from brevitas_model.training.run import Run, start_digest
-from flows.searching.errors import SearchError
 from flows.searching.jobs import STATE, History, Job, Pool
 from flows.sweeping.modes import training_name
+from hls_projects.errors import InputError
 
 MODEL, METRICS = "model.safetensors", "metrics.jsonl"
 
@@ -100,12 +100,12 @@ def train_all(pool: Pool, trainings: Iterable[Training]) -> None:
     """Carry ``trainings`` to their ends, each from its last whole epoch on.
 
     Raises:
-        SearchError: a training failed.
+        InputError: a training failed.
     """
     by_name = {training.name: training for training in trainings}
     for outcome in pool.run(_jobs(by_name.values())):
         if outcome.reason is not None:
-            raise SearchError(f"the training of {outcome.job.name} failed: {outcome.reason}")
+            raise InputError(f"the training of {outcome.job.name} failed: {outcome.reason}")
         by_name[outcome.job.name].finish()
         # What was compiled for one model is of no use to the next and counts against torch's limit.
         torch.compiler.reset()

@@ -10,7 +10,7 @@ from hls_projects.board.scripts import (
     write_scripts,
 )
 from hls_projects.board.tools import HLS_TOOLS, VIVADO_TOOLS, ToolError, find_tool, run_tool
-from hls_projects.board.top import BoardError, Packets, write_top
+from hls_projects.board.top import Packets, write_top
 
 __all__ = [
     "BITSTREAM",
@@ -21,7 +21,6 @@ __all__ = [
     "REPORTS",
     "VIVADO_SCRIPT",
     "VIVADO_TOOLS",
-    "BoardError",
     "Packets",
     "ToolError",
     "find_tool",

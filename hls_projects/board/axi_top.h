@@ -5,51 +5,65 @@
 #include "ap_int.h"
 #include "hls_stream.h"
 
-// The processes between AXI4-Stream and the network: of the top level that goes onto a board.
+// The processes between AXI4-Stream and the network in the top level that goes onto a board:
 //
-// A packet in is an image: uint8 pixels row by row, a pixel's channels one after the other, eight bytes a beat,
-// the first in bits 7 to 0; every beat full (TKEEP all ones), TLAST on the last beat and on no other.
+//   images -> receive -> unpack -> network -> send -> results
+//                \----------- whole -----------/
 //
-// A packet out is an image's result: 32-bit words, two a beat, the first in bits 31 to 0: the logits' codes, signed;
-// the class, the first of the largest logits; the number of the packet that the image came in, from 0 and with the
-// wrong ones counted, so that a host sees that one was dropped; a word of 0 where the beat would not be full.
+// A packet on `images` is an image: uint8 pixels row by row, the channels of a pixel one after another, eight bytes a
+// beat, the first in bits 7 to 0. Every beat is full (TKEEP all ones); TLAST is on the last beat and on no other.
 //
-// A wrong packet costs a run through the network, not a block RAM to hold an image until its end is seen: receive()
-// ends it with zeros, and send() drops what comes of it. The next packet begins at the beat after TLAST; after a
-// image's last beat without TLAST, at the next beat. So a packet that is too long is dropped and what follows its
-// TLAST is right, and an image whose TLAST was lost does not take the next one with it.
+// A packet on `results` is the result of an image in 32-bit words, two a beat, the first in bits 31 to 0:
+//   the codes of the logits, signed;
+//   the class, which is the first of the largest logits;
+//   the number of the packet that the image came in, from 0. Wrong packets count, so a host sees that one was dropped;
+//   a word of 0 where the last beat would not be full.
+//
+// Whether a packet is an image is known only at its end. It is not stored until then, which would take block RAM:
+// a wrong packet runs through the network, completed with zeros by receive(), and send() drops its result. The next
+// packet begins at the beat after TLAST or, after the last beat of an image without TLAST, at the next beat. So a
+// packet that is too long is dropped and the one after its TLAST is right, and an image whose TLAST was lost does not
+// take the next image with it.
 
 namespace board {
 
-typedef ap_axiu<64, 0, 0, 0> beat_t;
-typedef ap_uint<64> bytes_t;
-typedef ap_uint<1> flag_t;
-typedef unsigned count_t; // 32 bits
+typedef ap_axiu<64, 0, 0, 0> beat_t; // a beat of either AXI4-Stream
+typedef ap_uint<64> bytes_t;         // the data of a beat
+typedef ap_uint<1> flag_t;           // 1 for an image, 0 for a wrong packet
+typedef unsigned count_t;            // 32 bits, a register behind AXI4-Lite
 
 static const unsigned beat_bits = 64;
 static const unsigned full_beat = 0xff;
 
-// A packet to n_beats words and a flag that says whether it was an image.
+// Takes one packet, hands on exactly n_beats beats, and then a flag that says whether the packet was an image.
 //
-// images_in:   images so far. wrong_packets: packets so far that were none; all beats up to a TLAST are one
-//                packet, but for an image in whose place the beats after a lost TLAST are.
-// cycles:        cycles of the loop, which takes one for a word and one for every wait; the few between two packets
-//                are not in it. starved: of these without a beat. backpressured: of these without room for one.
+// n_beats:       beats of an image
+// images:        packets
+// beats:         n_beats data words a call; zeros after the end of a packet that is too short
+// whole:         one flag a call
+// images_in:     images since the reset
+// wrong_packets: packets since the reset that were no images. All beats up to a TLAST count as one packet
+// cycles:        iterations of the loop since the reset: one for every beat handed on and one for every cycle waited.
+//                The few cycles between two packets are not among them
+// starved:       cycles of these in which no beat had arrived
+// backpressured: cycles of these in which `beats` was full
+// II:            1; the loop polls both streams, so that it can count the cycles that it waits
 //
-// Counters wrap at 2^32. In C-simulation the cycles are turns of the loop: no time passes there, and streams without
-// a bound are never full, so that starved and backpressured say something only where the callers are threads
-// (bounded_types), and even there not how long a wait was. What they are worth in clocks, C/RTL co-simulation shows.
+// Counters wrap at 2^32. In C-simulation `cycles` counts iterations, since no time passes there. `starved` and
+// `backpressured` are not 0 there only if the processes are threads with bounded FIFOs, and then they count waits, not
+// their cycles. C/RTL co-simulation shows their values in cycles.
 template <unsigned n_beats>
 void receive(hls::stream<beat_t> &images, hls::stream<bytes_t> &beats, hls::stream<flag_t> &whole,
              count_t &images_in, count_t &wrong_packets, count_t &cycles, count_t &starved, count_t &backpressured) {
     static count_t n_images = 0, n_wrong = 0, n_cycles = 0, n_starved = 0, n_backpressured = 0;
-    static bool is_open = false; // the packet before has not come to its TLAST
+    static bool is_open = false; // the TLAST of the packet before has not come yet
 #pragma HLS RESET variable=n_images
 #pragma HLS RESET variable=n_wrong
 #pragma HLS RESET variable=n_cycles
 #pragma HLS RESET variable=n_starved
 #pragma HLS RESET variable=n_backpressured
 #pragma HLS RESET variable=is_open
+    // TLAST was seen; zeros were needed after it; all beats so far had all bytes.
     bool ended = false, early = false, full = true;
 BEATS:
     for (unsigned n_sent = 0; n_sent < n_beats;) {
@@ -71,6 +85,7 @@ BEATS:
         } else {
             n_starved++;
         }
+        // Written in every cycle, so that a host can read them while the core waits.
         cycles = n_cycles;
         starved = n_starved;
         backpressured = n_backpressured;
@@ -86,14 +101,20 @@ BEATS:
     wrong_packets = n_wrong;
 }
 
-// Eight bytes a word to a pixel a word.
-// cycles: n_pixels
+// Repacks words of eight bytes into pixels.
+//
+// n_pixels: pixels of an image
+// pixel_T:  an nnet::array of the channels of a pixel, one byte each, at most eight
+// II:       1
+// cycles:   n_pixels
+// storage:  `held`, a shift register of the bytes that were read and not sent: less than a pixel before a read, and a
+//           beat more after it
 template <unsigned n_pixels, class pixel_T>
 void unpack(hls::stream<bytes_t> &beats, hls::stream<pixel_T> &pixels) {
     static const unsigned pixel_bits = 8 * pixel_T::size;
     typedef ap_uint<beat_bits + pixel_bits> held_t;
-    held_t held = 0; // the next pixel lowest
-    unsigned n_held = 0;
+    held_t held = 0;     // the next pixel in the lowest bits
+    unsigned n_held = 0; // bits
 PIXELS:
     for (unsigned i = 0; i < n_pixels; i++) {
 #pragma HLS PIPELINE II = 1
@@ -113,12 +134,20 @@ PIXELS:
     }
 }
 
+// Beats of a result: the logits, the class and the number of the packet, two words a beat, rounded up.
 template <class logits_T> struct result_packet {
     static const unsigned n_beats = (logits_T::size + 3) / 2;
 };
 
-// An image's logits to a packet, where the image was whole.
-// cycles: logits_T::size + n_beats
+// Sends the packet of a result, or drops it where `whole` says that the packet was no image.
+//
+// logits_T:   an nnet::array of the codes of all logits
+// logits:     one word a call
+// whole:      one flag a call, from receive(); it may wait in the FIFO while the image is in the network
+// images_out: results sent since the reset
+// II:         1 in both loops
+// cycles:     logits_T::size + n_beats
+// storage:    the words of a packet in registers, since the loops write and read two different numbers of them a cycle
 template <class logits_T>
 void send(hls::stream<logits_T> &logits, hls::stream<flag_t> &whole, hls::stream<beat_t> &results,
           count_t &images_out) {

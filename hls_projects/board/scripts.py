@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hls_projects import PROJECT
+from hls_projects import AXI_TOP, PROJECT
 from hls_projects.board.top import render
-from hls_projects.simulation.axi import TOP
 from hls_projects.targets import Target
 
 HLS_SCRIPT, VIVADO_SCRIPT = "hls.tcl", "vivado.tcl"
 HLS_STEPS = ("csim", "csynth", "cosim", "export")
 REPORTS = "reports"
-HLS_PROJECT, SOLUTION = f"{TOP}_prj", "solution1"
+HLS_PROJECT, SOLUTION = f"{AXI_TOP}_prj", "solution1"
 DESIGN = f"{PROJECT}_board"
 UNCERTAINTY = "27%"
 VENDOR = "potstream"
@@ -38,7 +37,7 @@ def write_scripts(target: Target, folder: Path) -> list[str]:
         Names of the scripts: without that of Vivado for a device that is no Zynq-7000.
     """
     names = {
-        "top": TOP,
+        "top": AXI_TOP,
         "core": PROJECT,
         "project": HLS_PROJECT,
         "solution": SOLUTION,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hls_projects.board.scripts import HLS_SCRIPT, VIVADO_SCRIPT
-from hls_projects.simulation.processes import signals_held
+from hls_projects.signals import signals_held
 
 LOGS = "logs"
 # The first one that is there runs the script; releases up to 2024.1 have the first, later ones the second.

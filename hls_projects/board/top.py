@@ -6,21 +6,22 @@ import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hls4ml.model.graph import ModelGraph
-
-from hls_projects import PROJECT
-from hls_projects.simulation.axi import AXI_HEADER, TOP
+from hls_projects import AXI_TOP, PROJECT
+from hls_projects.errors import InputError
+from hls_projects.names import tcl_word
+from hls_projects.simulation.compiler import AXI_HEADER
 from hls_projects.templates import environment
+
+if TYPE_CHECKING:
+    # Its import takes seconds, and the parser of a build asks this package for the steps of a script.
+    from hls4ml.model.graph import ModelGraph
 
 HERE = Path(__file__).parent
 HEADER = HERE / "axi_top.h"
 BEAT_BYTES = 8
 WORD_BYTES = 4
-
-
-class BoardError(Exception):
-    """A network, or a board, that the top level is not made for."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +43,15 @@ class Packets:
         """Those of a network in hls4ml.
 
         Raises:
-            BoardError: pixels that are not uint8, or images that do not fill their last beat.
+            InputError: pixels that are not uint8, or images that do not fill their last beat.
         """
         (source,), (sink,) = graph.get_input_variables(), graph.get_output_variables()
         height, width, channels = (int(size) for size in source.shape)
         found = cls(height, width, channels, int(sink.shape[-1]))
         if source.type.precision.width != BEAT_BYTES or source.type.precision.signed:
-            raise BoardError(f"pixels are {source.type.precision}, not uint8; the top level has no packets for them")
+            raise InputError(f"pixels are {source.type.precision}, not uint8; the top level has no packets for them")
         if found.image_bytes % BEAT_BYTES:
-            raise BoardError(f"an image of {found.image_bytes} bytes does not fill beats of {BEAT_BYTES}")
+            raise InputError(f"an image of {found.image_bytes} bytes does not fill beats of {BEAT_BYTES}")
         return found
 
     @property
@@ -75,11 +76,11 @@ def write_top(graph: ModelGraph, project: Path) -> Packets:
     """Add the top level and its test bench to the HLS project of ``graph`` in the folder ``project``.
 
     Raises:
-        BoardError: as of :meth:`Packets.of`.
+        InputError: as of :meth:`Packets.of`.
     """
     packets = Packets.of(graph)
     names = {
-        "top": TOP,
+        "top": AXI_TOP,
         "core": PROJECT,
         "height": packets.height,
         "width": packets.width,
@@ -89,12 +90,14 @@ def write_top(graph: ModelGraph, project: Path) -> Packets:
     firmware = project / "firmware"
     shutil.copyfile(HEADER, firmware / HEADER.name)
     shutil.copyfile(AXI_HEADER, firmware / "ap_types" / AXI_HEADER.name)
-    (firmware / f"{TOP}.h").write_text(render("axi_top_decl.h.j2", **names))
-    (firmware / f"{TOP}.cpp").write_text(render("axi_top.cpp.j2", **names))
-    (project / f"{TOP}_test.cpp").write_text(render("axi_top_test.cpp.j2", **names))
+    (firmware / f"{AXI_TOP}.h").write_text(render("axi_top_decl.h.j2", **names))
+    (firmware / f"{AXI_TOP}.cpp").write_text(render("axi_top.cpp.j2", **names))
+    (project / f"{AXI_TOP}_test.cpp").write_text(render("axi_top_test.cpp.j2", **names))
     return packets
 
 
 def render(template: str, **names: object) -> str:
     """The text of one of this folder's templates; a name that it lacks is an error."""
-    return environment(HERE / "templates").get_template(template).render(**names)
+    templates = environment(HERE / "templates")
+    templates.filters["tcl"] = tcl_word
+    return templates.get_template(template).render(**names)

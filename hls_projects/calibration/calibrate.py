@@ -1,19 +1,8 @@
-"""Measure the twins' resources with Yosys and fit the cost model to them.
-
-    python -m hls_projects.calibration.calibrate [--operators PotLinear Fifo] [--most N] [--jobs N]
-
-Every point of the grid (:mod:`hls_projects.calibration.grid`) that is not yet in its family's file in
-``hls_projects/calibration/measurements``, or was measured on other Verilog, is synthesised; the
-file is written after each, so that an interrupted run resumes. Then ``hls_projects/cost_model.json`` is written, and
-its errors are printed.
-"""
+"""Measuring the twins' resources with Yosys, and fitting the cost model to them; flows/calibrate.py does it."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -24,36 +13,38 @@ from hls_projects.calibration.fit import Sample, fit, report
 from hls_projects.calibration.grid import FAMILIES, Family, Point
 from hls_projects.calibration.table import Row, digest
 from hls_projects.cost import MODEL
-from hls_projects.rtl.synthesis import SynthesisError, synthesise
+from hls_projects.errors import InputError
+from hls_projects.files import write_whole
+from hls_projects.rtl.synthesis import synthesise
 from hls_projects.verilog.sources import sources
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status: 0, 2 where something cannot be used, 130 after Ctrl-C."""
-    options = _parser().parse_args(arguments)
-    families = [family for family in FAMILIES if options.operators is None or family.name in options.operators]
-    try:
-        for family in families:
-            measure(family, options.most, options.jobs, options.folder)
-        model = fit_model(options.folder, options.model)
-    except (SynthesisError, ValueError, OSError) as error:
-        print(f"calibrate: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    print(report(model))
+def calibrate(names: Sequence[str] | None, most: int | None, jobs: int, folder: Path | None, file: Path | None) -> int:
+    """Measure what is missing of the families ``names``, fit the cost model, and print its errors; returns 0.
+
+    Args:
+        names: of families; None for all.
+        most: points of a family that are measured, the first of its grid; None for all.
+        jobs: syntheses at a time.
+        folder: of the measurements, None for the project's.
+        file: of the cost model, None for the project's.
+
+    Raises:
+        InputError: an unknown family; Yosys is missing or fails; measurements that do not fit each other.
+    """
+    folder = folder or table.MEASUREMENTS
+    for family in _families(names):
+        measure(family, most, jobs, folder)
+    print(report(fit_model(folder, file or MODEL)))
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    names = [family.name for family in FAMILIES]
-    parser = argparse.ArgumentParser(prog="hls_projects.calibration.calibrate", description=__doc__.splitlines()[0])
-    parser.add_argument("--operators", nargs="+", choices=names, metavar="FAMILY", help=f"of {', '.join(names)}")
-    parser.add_argument("--most", type=int, metavar="N", help="only the first N points of a family; 0: only fit")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="syntheses at a time (default 1)")
-    parser.add_argument("--folder", type=Path, default=table.MEASUREMENTS, help="folder of the measurements")
-    parser.add_argument("--model", type=Path, default=MODEL, help="file of the fitted cost model")
-    return parser
+def _families(names: Sequence[str] | None) -> list[Family]:
+    known = {family.name: family for family in FAMILIES}
+    for name in names or ():
+        if name not in known:
+            raise InputError(f"--operators {name} is no family of operators; there are {', '.join(known)}")
+    return [family for family in FAMILIES if names is None or family.name in names]
 
 
 def measure(family: Family, most: int | None, jobs: int, folder: Path) -> None:
@@ -99,23 +90,16 @@ def fit_model(folder: Path, path: Path) -> dict:
     """Fit to all that was measured, and write the cost model to ``path``.
 
     Raises:
-        ValueError: measurements by different synthesisers, or too few.
+        InputError: measurements by different synthesisers, or too few.
     """
     found = [(family, row) for family in FAMILIES for row in table.read(family, folder)]
     creators = sorted({row.measured.creator for _, row in found})
     if len(creators) != 1:
-        raise ValueError(f"measurements by {' and '.join(creators) or 'nobody'}; measure all of them with one Yosys")
+        raise InputError(f"measurements by {' and '.join(creators) or 'nobody'}; measure all of them with one Yosys")
     model = fit([Sample.of(row, family.design(row.point).demand) for family, row in found], creators[0])
     write_model(model, path)
     return model
 
 
 def write_model(model: dict, path: Path) -> None:
-    """Write beside ``path`` and rename into place."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(json.dumps(model, indent=1) + "\n")
-    part.replace(path)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    write_whole(path, json.dumps(model, indent=1) + "\n")

@@ -21,6 +21,7 @@ from scipy.optimize import nnls
 from hls_projects.calibration.grid import Point
 from hls_projects.calibration.table import Row
 from hls_projects.cost import KINDS, Demand, weighted
+from hls_projects.errors import InputError
 
 FITTED = ("LUT", "FF")
 # Every third point is held out.
@@ -47,7 +48,7 @@ def fit(samples: Iterable[Sample], creator: str) -> dict:
     """The model, see the module.
 
     Raises:
-        ValueError: a kind with too few points to hold any out.
+        InputError: a kind with too few points to hold any out.
     """
     by_kind: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
@@ -64,7 +65,7 @@ def split(samples: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:
 
 def _fit_kind(kind: str, samples: list[Sample]) -> dict:
     if len(samples) < HELD_OUT:
-        raise ValueError(f"{kind} has {len(samples)} points; {HELD_OUT} are needed to hold one out")
+        raise InputError(f"{kind} has {len(samples)} points; {HELD_OUT} are needed to hold one out")
     fitted, held = split(samples)
     coefficients = {name: _coefficients(fitted, name) for name in FITTED}
     predicted = {name: [weighted(coefficients[name], sample.demand.features) for sample in held] for name in FITTED}

@@ -5,14 +5,15 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from hls_projects.calibration.grid import Design, Family, Point
+from hls_projects.errors import InputError
+from hls_projects.files import write_whole
 from hls_projects.rtl.synthesis import Resources
-from hls_projects.verilog.sources import code, sources
+from hls_projects.verilog.sources import hardware_text, sources
 
 MEASURED = ("lut", "lut_ram", "ff", "carry4", "bram36", "dsp")
 STAMPS = ("design", "creator")
@@ -33,11 +34,14 @@ class Row:
 
 
 def digest(design: Design) -> str:
-    """What a synthesis depends on but the synthesiser: module, parameters, memories and Verilog, without comments."""
+    """Hash of all that a synthesis depends on, except for the synthesiser.
+
+    That is the module, its parameters, the contents of its memories, and the Verilog without comments and checks.
+    """
     twin = design.twin
     parts = [twin.module, *sorted(f"{name}={value}" for name, value in twin.parameters.items())]
     parts += [f"{name} {memory.width} {memory.hex()}" for name, memory in sorted(twin.memories.items())]
-    parts += [code(path) for path in sources(twin.module, design.folder)]
+    parts += [hardware_text(path.read_text()) for path in sources(twin.module, design.folder)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
@@ -49,7 +53,7 @@ def read(family: Family, folder: Path = MEASUREMENTS) -> list[Row]:
     """The rows of a family's file; none where there is no file.
 
     Raises:
-        ValueError: another header than the family's.
+        InputError: another header than the family's.
     """
     path = path_of(family, folder)
     if not path.exists():
@@ -57,12 +61,12 @@ def read(family: Family, folder: Path = MEASUREMENTS) -> list[Row]:
     with path.open(newline="") as file:
         rows = csv.DictReader(file)
         if tuple(rows.fieldnames or ()) != _header(family):
-            raise ValueError(f"{path} has other columns than {', '.join(_header(family))}; delete it to measure anew")
+            raise InputError(f"{path} has other columns than {', '.join(_header(family))}; delete it to measure anew")
         return [_row(family, texts) for texts in rows]
 
 
 def write(family: Family, rows: Iterable[Row], folder: Path = MEASUREMENTS) -> None:
-    """Write beside the file and rename into place, in the order of the family's points."""
+    """Write a family's file, whole or not at all, in the order of the family's points."""
     order = {tuple(point.values()): index for index, point in enumerate(family.points)}
     known = [row for row in rows if tuple(row.point.values()) in order]
     text = io.StringIO()
@@ -71,11 +75,7 @@ def write(family: Family, rows: Iterable[Row], folder: Path = MEASUREMENTS) -> N
     for row in sorted(known, key=lambda row: order[tuple(row.point.values())]):
         measured = asdict(row.measured)
         lines.writerow(row.point | {name: measured[name] for name in (*MEASURED, "creator")} | {"design": row.design})
-    path = path_of(family, folder)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.parent.mkdir(parents=True, exist_ok=True)
-    part.write_text(text.getvalue())
-    part.replace(path)
+    write_whole(path_of(family, folder), text.getvalue())
 
 
 def _header(family: Family) -> tuple[str, ...]:

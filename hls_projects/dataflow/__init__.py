@@ -1,7 +1,12 @@
-"""The pipeline as a network of processes and FIFOs, and what its timing is."""
+"""The pipeline as a network of processes and FIFOs: its timing, its deadlocks, and the depths of its FIFOs.
+
+``program`` says what a process does, ``network`` joins processes by FIFOs, ``simulation`` finds the cycle of every word
+(``code`` and ``engine`` are its C++ side, ``steady`` and ``activity`` read its result), ``deadlock`` explains why
+nothing moves, and ``sizing`` finds the smallest depths.
+"""
 
 from hls_projects.dataflow.deadlock import Deadlock, explain
-from hls_projects.dataflow.network import Fifo, Network, NetworkError, Process, block_fifos
+from hls_projects.dataflow.network import Fifo, Network, NetworkError, Process
 from hls_projects.dataflow.program import (
     Program,
     Read,
@@ -12,9 +17,7 @@ from hls_projects.dataflow.program import (
     Write,
     claim,
     fill,
-    flatten,
     free,
-    instructions,
     take,
 )
 from hls_projects.dataflow.simulation import Trace, simulate
@@ -36,13 +39,10 @@ __all__ = [
     "Trace",
     "Wait",
     "Write",
-    "block_fifos",
     "claim",
     "explain",
     "fill",
-    "flatten",
     "free",
-    "instructions",
     "settled",
     "simulate",
     "size_fifos",

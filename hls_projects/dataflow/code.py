@@ -1,4 +1,4 @@
-"""Programs as rows of numbers for the simulation in C++, with their loops kept."""
+"""Programs encoded as rows of integers for the event loop in C++; loops stay loops."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Row = tuple[int, int, int, int, int]
 
 @dataclass(frozen=True)
 class Code:
-    """Programs one after another; engine.cpp says what the numbers mean.
+    """All programs of a network, one after another; ``Instruction`` in ``engine.cpp`` says what the integers mean.
 
     Args:
-        rows: (., 5), kind, cycles, first, count and times.
-        row_starts: place of each program in ``rows``, (programs,).
-        ports: (., 2), number of a FIFO and whether it is written.
-        port_starts: place of each program in ``ports``, (programs + 1,).
-        moves: the places in ``ports`` that move together, in the order of the rows.
+        rows: instructions, int64 (rows, 5): kind, cycles, first, count and times.
+        row_starts: index in ``rows`` of the first instruction of each program, int64 (programs,).
+        ports: int64 (ports, 2): number of a FIFO, and 1 where the program writes it.
+        port_starts: index in ``ports`` of the first port of each program and, last, their count, int64 (programs + 1,).
+        moves: indices in ``ports`` of the words that move together, in the order of the rows, int64 (moves,).
     """
 
     rows: np.ndarray
@@ -34,11 +34,16 @@ class Code:
 
 
 def make_code(programs: Sequence[Program], ports: Sequence[Collection[End]], fifos: Mapping[str, int]) -> Code:
-    """Code of ``programs``, given the ports of each and the number of every FIFO."""
+    """Encode ``programs``.
+
+    Args:
+        ports: the ends of FIFOs that each program uses.
+        fifos: number of every FIFO by name.
+    """
     code: list[list[Row]] = []
     moves: list[int] = []
-    for place, program in enumerate(programs):
-        numbers = dict(zip(ports[place], itertools.count(sum(map(len, ports[:place])))))
+    for index, program in enumerate(programs):
+        numbers = dict(zip(ports[index], itertools.count(sum(map(len, ports[:index])))))
         rows: list[Row] = []
         _append(program, numbers, rows, moves)
         code.append([*rows, (IMAGE, 0, 0, 0, 0)])
@@ -52,6 +57,7 @@ def make_code(programs: Sequence[Program], ports: Sequence[Collection[End]], fif
 
 
 def _append(program: Program, ports: Mapping[End, int], rows: list[Row], moves: list[int]) -> None:
+    """Append the instructions of ``program``; a wait becomes the delay of the move after it."""
     delay = 0
     for step in program:
         if isinstance(step, Wait):
@@ -67,7 +73,7 @@ def _append(program: Program, ports: Mapping[End, int], rows: list[Row], moves: 
 
 
 def _append_loop(loop: Repeat, ports: Mapping[End, int], rows: list[Row], moves: list[int]) -> int:
-    """Append ``loop``, unless it only waits: for the cycles that are returned."""
+    """Append ``loop``; one that only waits is not appended, and the cycles that it waits are returned."""
     start = len(rows)
     rows.append((LOOP, 0, 0, 0, loop.count))
     _append(loop.body, ports, rows, moves)

@@ -1,4 +1,4 @@
-"""Processes joined by FIFOs."""
+"""A network: processes joined by FIFOs."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ from functools import cached_property
 import numpy as np
 
 from hls_projects.dataflow.code import Code, make_code
-from hls_projects.dataflow.program import End, Instruction, Program, instructions, words
+from hls_projects.dataflow.program import End, Program, words
+from hls_projects.errors import InputError
 
 
-class NetworkError(ValueError):
-    """Processes and FIFOs that do not fit together, or depths that are not those of the network."""
+class NetworkError(InputError):
+    """Processes and FIFOs that do not fit together, depths that do not fit the network, or a deadlock."""
 
 
 @dataclass(frozen=True)
 class Process:
-    """A process: the same ``program`` for every image, its ports named after the FIFOs.
+    """A process, which runs ``program`` once an image.
 
     Args:
         name: unique in its network.
-        kind: what it is, such as the operator's class.
+        kind: the operator's class, or another name for what it does.
+        program: reads and writes by the names of the FIFOs.
     """
 
     name: str
@@ -32,13 +34,8 @@ class Process:
 
     @cached_property
     def words(self) -> Counter[End]:
-        """Words an image by FIFO and whether they are written."""
+        """Words an image by end of a FIFO."""
         return words(self.program)
-
-    @cached_property
-    def instructions(self) -> tuple[list[Instruction], int]:
-        """See :func:`hls_projects.dataflow.program.instructions`; as long as all that the process moves."""
-        return instructions(self.program)
 
     @property
     def is_source(self) -> bool:
@@ -57,12 +54,12 @@ class Fifo:
 
     Args:
         name: unique in its network.
-        word_bits: width; 0 for tokens without a value.
-        fixed_depth: slots, where they are not the designer's to choose (the ports of the core).
-        latency: cycles from a word's write to the first in which it can be read, at least one. Registers on
-            its way hold ``latency - 1`` words besides those in the slots.
-        direct: the latency with one slot, where that is the last register of the writer, which then moves in the cycle
-            of the read.
+        word_bits: width of a word; 0 for tokens, which have no value.
+        fixed_depth: slots, where their number cannot be chosen, as at the ports of the core; else None.
+        latency: cycles from a word's write to the first cycle in which it can be read, at least one. The registers
+            that cause it hold ``latency - 1`` words besides those in the slots.
+        direct: the latency at a depth of one, where the only slot is the last register of the writer. That register
+            takes the next word in the very cycle in which its word is read. None where it is ``latency``.
     """
 
     name: str
@@ -72,21 +69,16 @@ class Fifo:
     direct: int | None = None
 
     def depth(self, depths: Mapping[str, int | None]) -> int | None:
-        """Its slots, where ``depths`` are those that were chosen, by name; None for one without a bound."""
+        """Its slots, fixed or chosen in ``depths``; None for an unbounded FIFO."""
         return self.fixed_depth or depths[self.name]
 
-    def cycles(self, depth: int | None) -> int:
-        """The latency of a FIFO of ``depth`` slots."""
+    def latency_at(self, depth: int | None) -> int:
+        """The latency with ``depth`` slots."""
         return self.direct if depth == 1 and self.direct else self.latency
 
-    def frees(self, depth: int | None) -> int:
-        """Cycles from a word's read to the first in which its slot, of ``depth`` slots, takes another."""
+    def reuse_delay(self, depth: int | None) -> int:
+        """Cycles from a word's read to the first cycle in which its slot takes another, with ``depth`` slots."""
         return 0 if depth == 1 and self.direct else 1
-
-
-def block_fifos(block: str, depth: int = 2) -> tuple[Fifo, Fifo]:
-    """The FIFOs that stand for ``block`` of ``depth`` buffers; see :mod:`hls_projects.dataflow.program`."""
-    return Fifo(f"{block}.claimed", 0, depth), Fifo(f"{block}.filled", 0, depth)
 
 
 @dataclass(frozen=True)
@@ -94,11 +86,12 @@ class Network:
     """Processes and FIFOs, each FIFO with one writer and one reader.
 
     Args:
-        processes, fifos: in the order of the data's way, sources first.
+        processes: in the order of the data flow, sources first.
+        fifos: in the same order.
 
     Raises:
-        NetworkError: a FIFO that is not written by one process and read by one, or is given another
-            number of words than are taken from it.
+        NetworkError: a name that occurs twice, a port that is no FIFO, a FIFO without exactly one writer and one
+            reader, or with a writer and a reader of different numbers of words.
     """
 
     processes: tuple[Process, ...]
@@ -114,9 +107,9 @@ class Network:
         for process in self.processes:
             for (port, writes), count in process.words.items():
                 ends.setdefault((port, writes), []).append((process, count))
-        known = {fifo.name for fifo in self.fifos}
+        names_of_fifos = {fifo.name for fifo in self.fifos}
         for (port, _), users in ends.items():
-            if port not in known:
+            if port not in names_of_fifos:
                 raise NetworkError(f"process {users[0][0].name} uses {port}, which is no FIFO")
         pairs = {}
         for fifo in self.fifos:
@@ -125,19 +118,21 @@ class Network:
                 raise NetworkError(f"FIFO {fifo.name} has {len(writers)} writers and {len(readers)} readers")
             (writer, written), (reader, read) = writers[0], readers[0]
             if written != read:
-                raise NetworkError(f"FIFO {fifo.name} is given {written} words an image, of which {read} are taken")
+                raise NetworkError(f"FIFO {fifo.name} has {written} words an image written and {read} read")
             pairs[fifo.name] = writer, reader
         object.__setattr__(self, "ends", pairs)
 
     def writer(self, fifo: str) -> Process:
+        """The process that writes ``fifo``."""
         return self.ends[fifo][0]
 
     def reader(self, fifo: str) -> Process:
+        """The process that reads ``fifo``."""
         return self.ends[fifo][1]
 
     @cached_property
     def code(self) -> Code:
-        """All programs, for the simulation."""
+        """All programs as the event loop in C++ takes them."""
         numbers = {fifo.name: number for number, fifo in enumerate(self.fifos)}
         return make_code(
             [process.program for process in self.processes], [process.words for process in self.processes], numbers
@@ -145,17 +140,17 @@ class Network:
 
     @cached_property
     def without_registers(self) -> Network:
-        """The same network with FIFOs from which a word can be read in the cycle after its write."""
+        """The same network with FIFOs of a latency of one cycle, and so without registers that hold words."""
         if all(fifo.latency == 1 and not fifo.direct for fifo in self.fifos):
             return self
         plain = Network(self.processes, tuple(replace(fifo, latency=1, direct=None) for fifo in self.fifos))
-        # It has the same programs; making their code takes longer than running them.
+        # It has the same programs, whose encoding takes longer than running them.
         vars(plain)["code"] = self.code
         return plain
 
     @cached_property
     def sizable(self) -> tuple[Fifo, ...]:
-        """FIFOs whose depth is the designer's to choose."""
+        """FIFOs whose depth can be chosen."""
         return tuple(fifo for fifo in self.fifos if fifo.fixed_depth is None)
 
     @cached_property
@@ -169,7 +164,7 @@ class Network:
         return np.array([self.words[fifo.name] for fifo in self.fifos], dtype=np.int64)
 
     def check_depths(self, depths: Mapping[str, int]) -> None:
-        """Refuse depths that are not one positive number for every FIFO that can be sized.
+        """Check that ``depths`` gives every sizable FIFO, and no other, a depth of at least one.
 
         Raises:
             NetworkError: an unknown FIFO, one left out, a depth below one.
@@ -185,5 +180,5 @@ class Network:
                 raise NetworkError(f"the depth of FIFO {name} must be a whole number of at least 1, not {depth!r}")
 
     def storage_bits(self, depths: Mapping[str, int]) -> int:
-        """Bits of all FIFOs that can be sized."""
+        """Bits in the slots of all sizable FIFOs."""
         return sum(depths[fifo.name] * fifo.word_bits for fifo in self.sizable)

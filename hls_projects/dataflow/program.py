@@ -1,30 +1,30 @@
-"""What a process does for one image, as a hardware engineer would tell it: read, wait, write, repeat.
+"""The program of a process for one image: reads, waits, writes and loops.
 
-A process is sequential. It starts a step when the one before has ended:
+A process is sequential: it starts a step when the one before has ended.
 
 - ``Read(port)`` takes a word in the first cycle in which the FIFO has one, and ends with that cycle;
 - ``Write(port)`` gives a word in the first cycle in which the FIFO has a free slot, and ends with it;
-- ``Together(steps)`` is reads and writes of several FIFOs in one cycle: the first in which every FIFO that
+- ``Together(steps)`` does reads and writes of several FIFOs in one cycle: the first in which every FIFO that
   it reads has a word and every FIFO that it writes a free slot. Until then none of them moves;
-- ``Wait(cycles)`` lasts so many cycles;
+- ``Wait(cycles)`` lasts that many cycles;
 - ``Repeat(count, body)`` is a loop; loops themselves take no time.
 
-A pipelined loop of n iterations counts n cycles, as the headers of the kernels say; the registers of its
-pipeline are a latency of the FIFO that it writes.
+A pipelined loop (II = 1) of n iterations takes n cycles, as the headers of the kernels say; the depth of its
+pipeline is a latency of the FIFO that it writes.
 
-A block between two stages, as of ``hls::stream_of_blocks``, is two FIFOs of tokens without bits and of
-as many slots as there are buffers: the writer ``claim``s a buffer before its first word and ``fill``s it
-with the last, the reader ``take``s it before its first word and ``free``s it with the last.
+A block between two stages (``hls::stream_of_blocks``) is modelled by two FIFOs of tokens without bits that have
+as many slots as the block has buffers: the writer ``claim``s a buffer before its first word and ``fill``s it
+with its last, the reader ``take``s it before its first word and ``free``s it with its last.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 End = tuple[str, bool]
-"""A FIFO as a process sees it: its name, and whether the process writes it."""
+"""An end of a FIFO: its name, and whether it is the end that is written."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Together:
     """Reads and writes of one cycle.
 
     Raises:
-        ValueError: none at all, or two of the same end of a FIFO.
+        ValueError: no step, or two at the same end of a FIFO.
     """
 
     steps: tuple[Read | Write, ...]
@@ -69,59 +69,29 @@ Program = tuple[Step, ...]
 
 
 def claim(block: str) -> Write:
-    """The writer waits for an empty buffer of ``block``; its first step on it."""
+    """The writer's first step on a buffer of ``block``: wait until one is empty, and claim it."""
     return Write(f"{block}.claimed")
 
 
 def fill(block: str) -> Write:
-    """The writer gives its buffer of ``block`` to the reader; its last step on it."""
+    """The writer's last step on a buffer of ``block``: hand it to the reader."""
     return Write(f"{block}.filled")
 
 
 def take(block: str) -> Read:
-    """The reader waits for a full buffer of ``block``; its first step on it."""
+    """The reader's first step on a buffer of ``block``: wait until one is full, and take it."""
     return Read(f"{block}.filled")
 
 
 def free(block: str) -> Read:
-    """The reader gives its buffer of ``block`` back; its last step on it."""
+    """The reader's last step on a buffer of ``block``: hand it back to the writer."""
     return Read(f"{block}.claimed")
 
 
-@dataclass(frozen=True)
-class Instruction:
-    """Words that move in one cycle, and the cycles that the process waits before it tries."""
-
-    delay: int
-    ends: tuple[End, ...]
-
-
 def ends(step: Read | Write | Together) -> tuple[End, ...]:
-    """What ``step`` moves."""
+    """The ends of FIFOs at which ``step`` moves a word."""
     steps = step.steps if isinstance(step, Together) else (step,)
     return tuple((each.port, isinstance(each, Write)) for each in steps)
-
-
-def flatten(program: Program) -> Iterator[Read | Write | Together | Wait]:
-    """The steps of ``program`` with its loops unrolled."""
-    for step in program:
-        if isinstance(step, Repeat):
-            for _ in range(step.count):
-                yield from flatten(step.body)
-        else:
-            yield step
-
-
-def instructions(program: Program) -> tuple[list[Instruction], int]:
-    """Moves of one image with the waiting before each, and the waiting after the last."""
-    found, delay = [], 0
-    for step in flatten(program):
-        if isinstance(step, Wait):
-            delay += step.cycles
-        else:
-            found.append(Instruction(delay, ends(step)))
-            delay = 0
-    return found, delay
 
 
 def words(program: Program) -> Counter[End]:
@@ -143,7 +113,7 @@ def _count(program: Program, times: int, found: Counter[End]) -> None:
 
 
 def busy_cycles(program: Program) -> int:
-    """Cycles that one image keeps the process busy, a cycle for everything that moves in one among them."""
+    """Cycles of one image where no FIFO is ever empty or full: all waits, and one cycle for each step with words."""
     total = 0
     for step in program:
         if isinstance(step, Repeat):
@@ -154,7 +124,7 @@ def busy_cycles(program: Program) -> int:
 
 
 def cycles_with_words(program: Program) -> int:
-    """In how many cycles of an image a word moves, or several together."""
+    """The number of cycles of an image in which at least one word moves."""
     found = 0
     for step in program:
         if isinstance(step, Repeat):
@@ -165,7 +135,7 @@ def cycles_with_words(program: Program) -> int:
 
 
 def accompanied(program: Program, by: Read | Write) -> Program:
-    """``program`` with ``by`` in every cycle in which a word moves."""
+    """``program`` with the move ``by`` added to every cycle in which a word moves."""
 
     def changed(step: Step) -> Step:
         if isinstance(step, Wait):
@@ -178,7 +148,7 @@ def accompanied(program: Program, by: Read | Write) -> Program:
 
 
 def renamed(program: Program, ports: Mapping[str, str]) -> Program:
-    """``program`` with the FIFOs ``ports`` in the place of its own names; a name that is not there stays."""
+    """``program`` with its FIFOs renamed by ``ports``; a name that is not in it stays."""
     return tuple(_renamed(step, ports) for step in program)
 
 

@@ -1,4 +1,4 @@
-"""Simulations at a steady pace: of as many images as show it, and with sources that keep it."""
+"""Steady state: simulations of as many images as it takes to reach it, and sources that send at its pace."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ NO_BOUND = 1 << 40
 
 
 def settled(network: Network, depths: Mapping[str, int | None], *, record: bool = False) -> Trace:
-    """A simulation of as many images as it takes until the interval stays the same, or of one that stands still.
+    """A simulation of as many images as it takes until the interval stays the same, or of a deadlock.
 
-    That is not before the pipeline is full and no process is slower than images leave, and after at
-    most :data:`MOST_IMAGES`.
+    The interval can stay the same only after the pipeline is full and no process is slower than images leave; after
+    :data:`MOST_IMAGES` the simulation ends in any case.
     """
     images = FEWEST_IMAGES
     while True:
@@ -35,14 +35,14 @@ def settled(network: Network, depths: Mapping[str, int | None], *, record: bool 
 
 
 def in_flight(trace: Trace) -> int:
-    """How many images are in the pipeline at a time, as a whole number."""
+    """Number of images in the pipeline at a time, rounded down."""
     return trace.latency() // trace.interval()
 
 
 def paced(network: Network, interval: int) -> Network:
-    """``network`` with sources whose words come evenly, an image in ``interval`` cycles.
+    """``network`` with sources that spread their words evenly, an image every ``interval`` cycles.
 
-    What is late for a full FIFO may catch up: a source waits for the tokens of a process that waits for nobody.
+    A source that was late because of a full FIFO catches up: it waits for tokens of a pacer, which never waits.
     """
     processes, fifos = [], list(network.fifos)
     for process in network.processes:
@@ -58,4 +58,5 @@ def paced(network: Network, interval: int) -> Network:
 
 
 def _pace(fifo: str, count: int, each: int, rest: int) -> Program:
+    """``count`` tokens to ``fifo`` with ``each`` cycles after each, and ``rest`` cycles after the last."""
     return (Repeat(count, (Write(fifo), Wait(each))), Wait(rest))

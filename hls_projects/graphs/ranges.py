@@ -1,11 +1,11 @@
 """Range analysis of a tidied QONNX graph: proves that float32 computes every tensor exactly.
 
-Each tensor that crosses a node is one of three kinds:
+Each tensor is of one of three kinds:
 
 * *fixed*: integers times 2^step, bounded element by element from the real weights;
 * *floating*: integers of a few bits, each times its own power of two;
-* *real*: on no grid, as a non-linear function leaves it. It must meet a quantizer before it meets
-  anything that adds or multiplies tensors.
+* *real*: on no grid, such as the result of a non-linear function. It must pass a quantizer before anything adds or
+  multiplies it with another tensor.
 
 Fixed and floating tensors of at most :data:`MAX_BITS` bits are exact in float32, whatever the order
 of the additions, so that Brevitas, QONNX and integer C++ cannot disagree.
@@ -28,23 +28,21 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.general.floatquant import float_quant
 from qonnx.custom_op.general.quant import max_int, min_int, quant
 
+from hls_projects.errors import InputError
+
 MAX_BITS = 24
 METADATA_KEY = "tensor_ranges"
 PIXEL_MAX = 255.0
 
 # Normal float32 numbers; subnormal ones may be flushed to zero.
 MIN_STEP, MAX_MAGNITUDE = -126, 2.0**127
-# The step of an element that is always zero: it lies on every grid and refines none.
+# The step of an element that is always zero, which lies on every grid and makes none finer.
 FREE_STEP = 1 << 15
-
-
-class RangeError(Exception):
-    """A graph that is not exact in float32, or that the analysis does not understand."""
 
 
 @dataclass(frozen=True, eq=False)
 class TensorRange:
-    """What is known of one tensor in every image; build it with :meth:`fixed` or :meth:`floating`.
+    """Bounds and grid of a tensor that hold for every image; made by :meth:`fixed`, :meth:`floating`, :meth:`constant`.
 
     Args:
         kind: ``"fixed"``, ``"floating"`` or ``"real"``.
@@ -80,10 +78,12 @@ class TensorRange:
 
     @property
     def is_constant(self) -> bool:
+        """Whether all images have the same values."""
         return self.kind == "fixed" and np.array_equal(self.lo, self.hi)
 
     @property
     def magnitude(self) -> NDArray[np.float64]:
+        """Largest absolute values."""
         return np.maximum(np.abs(self.lo), np.abs(self.hi))
 
     @property
@@ -94,7 +94,7 @@ class TensorRange:
 
     @property
     def bits(self) -> int | None:
-        """Smallest b such that no integer code exceeds 2^b in magnitude; None off every grid."""
+        """Smallest b such that no integer code exceeds 2^b in magnitude; None for a real tensor."""
         if self.kind != "fixed":
             return self.significant_bits
         mantissa, exponent = np.frexp(np.max(np.ldexp(self.peak, -self.step)))
@@ -108,7 +108,7 @@ def analyse_ranges(model: ModelWrapper) -> dict[str, TensorRange]:
     """The range of the graph's input (uint8 values) and of every node's output, by tensor name.
 
     Raises:
-        RangeError: a tensor that float32 may not hold exactly, an unsupported operator or format,
+        InputError: a tensor that float32 may not hold exactly, an unsupported operator or format,
             or a graph that is not tidy (dynamic shapes, missing tensors).
     """
     graph = _Graph(model)
@@ -153,10 +153,14 @@ class _Graph:
                 self.consumers[tensor].append(node)
 
     def check(self, node: NodeProto) -> None:
-        """Refuse an unknown operator, a missing tensor, a dynamic shape, a constant that is not finite."""
+        """Check the operator, the inputs and the shapes of ``node``.
+
+        Raises:
+            RangeError: an unknown operator, a missing tensor, a dynamic shape, a constant that is not finite.
+        """
         if node.op_type not in HANDLERS:
             known = ", ".join(sorted(HANDLERS))
-            raise RangeError(f"operator {node.op_type} (node {node.name}) is not supported; known: {known}")
+            raise InputError(f"operator {node.op_type} (node {node.name}) is not supported; known: {known}")
         for tensor in filter(None, node.input):
             constant = self.constants.get(tensor)
             if constant is None and tensor not in self.ranges:
@@ -169,6 +173,7 @@ class _Graph:
                 raise _error(node, what, "export with fixed sizes and infer shapes")
 
     def range(self, node: NodeProto, index: int) -> TensorRange:
+        """The range of an input."""
         name = node.input[index]
         return self.ranges[name] if name in self.ranges else TensorRange.constant(self.constants[name])
 
@@ -192,6 +197,7 @@ class _Graph:
         return np.broadcast_to(array, self.shapes[node.input[index]])
 
     def feeds_functions_only(self, node: NodeProto) -> bool:
+        """Whether all that reads the output of ``node`` is an element-wise function."""
         consumers = self.consumers[node.output[0]]
         is_output = node.output[0] in self.outputs
         return bool(consumers) and not is_output and all(user.op_type in FUNCTIONS for user in consumers)
@@ -240,7 +246,7 @@ def _float_quant(graph: _Graph, node: NodeProto) -> TensorRange:
 
 
 def _arithmetic(graph: _Graph, node: NodeProto) -> TensorRange:
-    """Add, Sub and Mul of two tensors, of which a real or floating one may limit the other."""
+    """Range of Add, Sub and Mul; a real tensor, or a floating one in a sum, may only meet a constant."""
     a, b = graph.range(node, 0), graph.range(node, 1)
     with_constant = a.is_constant or b.is_constant
     off_grid = next((i for i, x in enumerate((a, b)) if x.kind == "real"), None)
@@ -251,7 +257,7 @@ def _arithmetic(graph: _Graph, node: NodeProto) -> TensorRange:
             raise _off_grid(node, (a, b)[off_grid], node.input[off_grid])
         return REAL
     result = _product(a, b, node) if node.op_type == "Mul" else _sum(a, b, graph, node)
-    # A function follows: the pair is one function of the codes before, like a factor 1/sqrt(d) and Exp.
+    # With a constant and a function after it, such as a factor 1/sqrt(d) before Exp, it is a part of that function.
     if with_constant and result.bits > MAX_BITS and graph.feeds_functions_only(node):
         return REAL
     return result
@@ -268,7 +274,7 @@ def _sum(a: TensorRange, b: TensorRange, graph: _Graph, node: NodeProto) -> Tens
 
 
 def _is_own_maximum(node: NodeProto | None, tensor: str) -> bool:
-    """Whether ``node`` gives the maxima of ``tensor``, each still in line with its own row."""
+    """Whether ``node`` gives the maxima of the rows of ``tensor``, with its axes kept for broadcasting."""
     is_maximum = node is not None and node.op_type == "ReduceMax" and node.input[0] == tensor
     return is_maximum and bool(_attribute(node, "keepdims", 1))
 
@@ -284,7 +290,7 @@ def _product(a: TensorRange, b: TensorRange, node: NodeProto) -> TensorRange:
 
 
 def _matmul(graph: _Graph, node: NodeProto) -> TensorRange:
-    """x (..., K) times w (K, N): bounds for every output channel where w is constant."""
+    """Range of x (..., K) times w (K, N); bounds are by output channel where w is constant."""
     x, w = graph.fixed(node, 0), graph.fixed(node, 1)
     depth, shape = graph.shapes[node.input[0]][-1], graph.shapes[node.input[1]]
     if not w.is_constant or len(shape) != 2:
@@ -300,6 +306,56 @@ def _matmul(graph: _Graph, node: NodeProto) -> TensorRange:
         (step[:, None] + weight_step).min(axis=0),
         magnitude @ np.abs(weights),
     )
+
+
+def _conv(graph: _Graph, node: NodeProto) -> TensorRange:
+    """x (1, C, H, W) under constant filters (O, C / groups, h, w): bounds for every output channel."""
+    x, w = graph.fixed(node, 0), graph.fixed(node, 1)
+    shape, filters = graph.shapes[node.input[0]], graph.shapes[node.input[1]]
+    _check_conv(node, w, shape)
+    groups = _attribute(node, "group", 1)
+    bounds = {name: graph.full(node, 0, getattr(x, name)) for name in ("lo", "hi", "magnitude", "step")}
+    lo, hi, magnitude, step = (
+        reduce(bounds[name], axis=(0, 2, 3))
+        for name, reduce in (("lo", np.min), ("hi", np.max), ("magnitude", np.max), ("step", np.min))
+    )
+    if any(_attribute(node, "pads", (0,))):
+        lo, hi = np.minimum(lo, 0.0), np.maximum(hi, 0.0)
+    # Channels that each output reads, (O, C / groups).
+    outputs = np.arange(filters[0])[:, None] // (filters[0] // groups)
+    read = outputs * filters[1] + np.arange(filters[1])
+    weights, weight_step = (np.broadcast_to(array, filters).reshape(*filters[:2], -1) for array in (w.lo, w.step))
+    positive, negative = np.maximum(weights, 0.0).sum(axis=2), np.minimum(weights, 0.0).sum(axis=2)
+    found = TensorRange.fixed(
+        *(
+            bound.reshape(1, -1, 1, 1)
+            for bound in (
+                (lo[read] * positive + hi[read] * negative).sum(axis=1),
+                (hi[read] * positive + lo[read] * negative).sum(axis=1),
+                (step[read] + weight_step.min(axis=2)).min(axis=1),
+                (magnitude[read] * (positive - negative)).sum(axis=1),
+            )
+        )
+    )
+    return found if len(node.input) < 3 else _with_bias(graph, node, found)
+
+
+def _check_conv(node: NodeProto, weights: TensorRange, shape: tuple[int, ...]) -> None:
+    if not weights.is_constant or len(shape) != 4:
+        raise _error(node, "it is no convolution of an image with constant filters", "use Conv of two dimensions")
+    if any(step != 1 for step in _attribute(node, "dilations", (1,))):
+        raise _error(node, "its filters are dilated", "use dilation 1")
+    if _attribute(node, "auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID"):
+        raise _error(node, "its padding is left to the reader", "write pads out")
+
+
+def _with_bias(graph: _Graph, node: NodeProto, x: TensorRange) -> TensorRange:
+    bias = graph.fixed(node, 2)
+    lo, hi, magnitude, step = (
+        np.broadcast_to(array, graph.shapes[node.input[2]]).reshape(1, -1, 1, 1)
+        for array in (bias.lo, bias.hi, bias.magnitude, bias.step)
+    )
+    return TensorRange.fixed(x.lo + lo, x.hi + hi, np.minimum(x.step, step), x.peak + magnitude)
 
 
 def _reduce_sum(graph: _Graph, node: NodeProto) -> TensorRange:
@@ -318,7 +374,7 @@ def _reduce_extreme(graph: _Graph, node: NodeProto) -> TensorRange:
 
 
 def _shape_op(graph: _Graph, node: NodeProto) -> TensorRange:
-    """Operators that only move elements: they move the bounds and the steps just so."""
+    """Range of an operator that only moves elements, which moves bounds and steps in the same way."""
     count = len(node.input) if node.op_type == "Concat" else 1
     tensors = [graph.range(node, index) for index in range(count)]
     for index, tensor in enumerate(tensors):
@@ -355,7 +411,7 @@ def _negate(graph: _Graph, node: NodeProto) -> TensorRange:
 
 
 def _function(graph: _Graph, node: NodeProto) -> TensorRange:
-    """Any element-wise function of one tensor; what else it takes must be constant."""
+    """Range of an element-wise function of one tensor, whose other inputs must be constant."""
     tensors = [(name, graph.range(node, index)) for index, name in enumerate(node.input) if name]
     dynamic = [(name, tensor) for name, tensor in tensors if not tensor.is_constant]
     if len(dynamic) > 1:
@@ -370,6 +426,7 @@ HANDLERS: dict[str, Callable[[_Graph, NodeProto], TensorRange]] = {
     **dict.fromkeys(FUNCTIONS, _function),
     **dict.fromkeys(("Add", "Sub", "Mul"), _arithmetic),
     **dict.fromkeys(("Concat", "Identity", "Reshape", "Slice", "Squeeze", "Transpose", "Unsqueeze"), _shape_op),
+    "Conv": _conv,
     "FloatQuant": _float_quant,
     "MatMul": _matmul,
     "Neg": _negate,
@@ -383,7 +440,7 @@ HANDLERS: dict[str, Callable[[_Graph, NodeProto], TensorRange]] = {
 
 
 def _like(x: TensorRange, lo: NDArray[Any], hi: NDArray[Any], step: NDArray[Any]) -> TensorRange:
-    """New bounds, the kind of ``x``."""
+    """A range of the kind of ``x`` with other bounds and steps."""
     return TensorRange.floating(x.bits, lo, hi, step) if x.kind == "floating" else TensorRange.fixed(lo, hi, step)
 
 
@@ -397,7 +454,7 @@ def _check_exact(node: NodeProto, result: TensorRange) -> None:
 
 
 def _scale(graph: _Graph, node: NodeProto) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """A quantizer's scale and its log2."""
+    """The scale of a quantizer, and its log2."""
     scale = graph.parameter(node, 1)
     mantissa, exponent = np.frexp(scale)
     if np.any(mantissa != 0.5):
@@ -412,7 +469,7 @@ def _rounds_to_nearest(node: NodeProto) -> None:
 
 
 def _axes(graph: _Graph, node: NodeProto) -> dict[str, Any]:
-    """A reduction's numpy options, from its attribute (old opsets) or its second input."""
+    """numpy's arguments for a reduction; old opsets store its axes in an attribute, newer ones in an input."""
     axes = graph.parameter(node, 1, _attribute(node, "axes", ()))
     axes = tuple(int(axis) for axis in np.ravel(axes))
     if not axes and _attribute(node, "noop_with_empty_axes", 0):
@@ -421,7 +478,7 @@ def _axes(graph: _Graph, node: NodeProto) -> dict[str, Any]:
 
 
 def _static_shape(port: ValueInfoProto) -> tuple[int, ...] | None:
-    """A declared shape, None unless every size is a positive number."""
+    """The declared shape; None unless every size is a positive number."""
     if not port.type.tensor_type.HasField("shape"):
         return None
     shape = tuple(size.dim_value for size in port.type.tensor_type.shape.dim)
@@ -433,20 +490,20 @@ def _attribute(node: NodeProto, name: str, default: Any) -> Any:
 
 
 def lowest_bit_log2(values: NDArray[Any]) -> NDArray[np.int64]:
-    """log2 of the lowest set bit of each element; of zero, nothing to rely on."""
+    """log2 of the lowest set bit of each element; undefined for zero."""
     mantissa, exponent = np.frexp(np.float64(values))
     integer = np.ldexp(mantissa, 53).astype(np.int64)
     return exponent - 54 + np.frexp((integer & -integer).astype(np.float64))[1].astype(np.int64)
 
 
 def _shrink(array: NDArray[Any]) -> NDArray[Any]:
-    """A scalar where all elements are equal."""
+    """``array``, or a scalar where all of its elements are equal."""
     array = array.astype(np.int64 if array.dtype.kind in "iu" else np.float64)
     return array.reshape(-1)[0] if array.size and np.all(array == array.flat[0]) else array
 
 
 def _plain(tensor: TensorRange) -> dict[str, Any]:
-    """A range as JSON holds it; a real tensor has no bounds."""
+    """The JSON form of a range; that of a real tensor has no bounds."""
     if tensor.kind == "real":
         return {"kind": "real", "bits": None, "step_log2": None, "lo": None, "hi": None}
     lo, hi = float(np.min(tensor.lo)), float(np.max(tensor.hi))
@@ -457,10 +514,10 @@ def _brief(values: NDArray[Any]) -> str:
     return np.array2string(np.ravel(values), threshold=4, edgeitems=2)
 
 
-def _error(node: NodeProto, what: str, remedy: str) -> RangeError:
-    return RangeError(f"{node.op_type} node {node.name!r}: {what}; {remedy}")
+def _error(node: NodeProto, what: str, remedy: str) -> InputError:
+    return InputError(f"{node.op_type} node {node.name!r}: {what}; {remedy}")
 
 
-def _off_grid(node: NodeProto, tensor: TensorRange, name: str) -> RangeError:
+def _off_grid(node: NodeProto, tensor: TensorRange, name: str) -> InputError:
     what = "value off every grid" if tensor.kind == "real" else "value of varying grid (FloatQuant)"
     return _error(node, f"{what} reaches {node.op_type} by input {name!r}", "put a Quant node before it")

@@ -1,4 +1,4 @@
-"""Reading a QONNX graph: producers, constants, quantizer formats, subgraphs run on chosen values."""
+"""Queries on a QONNX graph: producers, constants, formats of quantizers, results of subgraphs; and replacing nodes."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from qonnx.core.onnx_exec import execute_onnx
 from qonnx.transformation.infer_shapes import InferShapes
 from qonnx.util.basic import get_by_name, qonnx_make_model
 
+from hls_projects.errors import InputError
 from hls_projects.graphs.ranges import lowest_bit_log2
 from hls_projects.operators import DOMAIN
 
 
-class LoweringError(Exception):
-    """A graph that the hardware operators cannot carry out."""
+class LoweringError(InputError):
+    """A graph that hardware operators cannot implement."""
 
 
 class NoMatch(Exception):
-    """The pattern that a transformation looks for is not at this node."""
+    """Control flow of :class:`LowerAt`: the pattern does not end at this node."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,18 @@ def exact_log2(value: float, what: str) -> int:
 
 
 def grid_log2(values: np.ndarray) -> np.ndarray:
-    """log2 of the coarsest grid that holds each element; zero, which every grid holds, gives 127."""
+    """log2 of the coarsest grid that holds each element; 127 for zero, which lies on every grid."""
     return np.where(np.asarray(values) == 0, 127, lowest_bit_log2(values))
 
 
 class GraphView:
-    """Queries on a model whose quantizer formats were read before any of it was lowered."""
+    """Queries on a model of which parts may already be lowered.
+
+    A query that finds something else than asked for raises :class:`NoMatch`.
+
+    Args:
+        formats: code formats by tensor, read before anything was lowered.
+    """
 
     def __init__(self, model: ModelWrapper, formats: dict[str, CodeFormat]) -> None:
         self.model = model
@@ -63,19 +70,27 @@ class GraphView:
         self.refresh()
 
     def refresh(self) -> None:
-        """See the nodes that the model has now."""
+        """Read the nodes again after the model was changed."""
         self.producers = {output: node for node in self.model.graph.node for output in node.output}
-        self.known_constant: dict[str, bool] = {}
+        self.constness: dict[str, bool] = {}
 
     def producer(self, tensor: str, *op_types: str) -> NodeProto:
-        """The node that makes ``tensor``, if it is one of ``op_types`` (any, if none is given)."""
+        """The node that makes ``tensor``, of one of ``op_types`` or, without them, of any type."""
         node = self.producers.get(tensor)
         if node is None or (op_types and node.op_type not in op_types):
             raise NoMatch
         return node
 
     def shape(self, tensor: str) -> list[int]:
+        """Shape with the batch."""
         return self.shapes.get(tensor)
+
+    def tokens(self, tensor: str) -> tuple[int, int]:
+        """Number of tokens and width of a tensor of tokens, (1, n_tokens, n_in)."""
+        shape = self.shape(tensor)
+        if shape is None or len(shape) != 3:
+            raise NoMatch
+        return shape[1], shape[2]
 
     def codes(self, tensor: str) -> CodeFormat:
         """The format of a tensor of activation codes."""
@@ -84,14 +99,15 @@ class GraphView:
         return self.formats[tensor]
 
     def is_constant(self, tensor: str) -> bool:
-        if tensor not in self.known_constant:
+        """Whether ``tensor`` is stored in the model or computed from stored tensors only."""
+        if tensor not in self.constness:
             node = self.producers.get(tensor)
             computed = node is not None and node.domain != DOMAIN and all(self.is_constant(i) for i in node.input if i)
-            self.known_constant[tensor] = tensor in self.stored or computed
-        return self.known_constant[tensor]
+            self.constness[tensor] = tensor in self.stored or computed
+        return self.constness[tensor]
 
     def constant(self, tensor: str) -> np.ndarray:
-        """Value of a constant, computed through its quantizer where it has one."""
+        """Value of a constant, stored or computed by qonnx."""
         if not self.is_constant(tensor):
             raise NoMatch
         if tensor not in self.constants:
@@ -100,13 +116,14 @@ class GraphView:
         return self.constants[tensor]
 
     def scalar(self, tensor: str) -> float:
+        """Value of a constant of one element."""
         value = self.constant(tensor)
         if value.size != 1:
             raise NoMatch
         return float(value.reshape(-1)[0])
 
     def split_constant(self, node: NodeProto) -> tuple[str, str]:
-        """(dynamic input, constant input) of a two-input node."""
+        """The dynamic and the constant input of a node with one of each."""
         first, second = node.input
         if self.is_constant(second) and not self.is_constant(first):
             return first, second
@@ -115,14 +132,14 @@ class GraphView:
         raise NoMatch
 
     def axes(self, node: NodeProto) -> list[int]:
-        """Axes of a reduction, as an input or an attribute, counted from the end."""
+        """Axes of a reduction, counted from the end; old opsets store them in an attribute, newer ones in an input."""
         attribute = get_by_name(node.attribute, "axes")
         axes = attribute.ints if attribute else self.constant(node.input[1]).reshape(-1)
         rank = len(self.shape(node.input[0]))
         return [int(axis) % rank - rank for axis in axes]
 
     def ancestors(self, start: list[str], end: str) -> list[NodeProto]:
-        """Nodes between the tensors ``start`` and ``end``, in the graph's order."""
+        """Nodes that compute ``end`` from ``start`` and constants, in the graph's order."""
         needed, found = [end], set()
         while needed:
             tensor = needed.pop()
@@ -134,7 +151,7 @@ class GraphView:
         return [node for node in self.model.graph.node if node.name in found]
 
     def run(self, start: list[str], end: str, values: dict[str, np.ndarray]) -> np.ndarray:
-        """Execute, by qonnx, the nodes between ``start`` and ``end`` on ``values`` of any shape."""
+        """The tensor ``end``, computed by qonnx from ``values`` of the tensors ``start``; these may have any shape."""
         nodes = self.ancestors(start, end)
         made = {output for node in nodes for output in node.output}
         outside = {i for node in nodes for i in node.input if i} - made - set(start)
@@ -175,7 +192,7 @@ def _read_format(model: ModelWrapper, node: NodeProto) -> CodeFormat:
 
 
 def insert(model: ModelWrapper, nodes: list[NodeProto]) -> None:
-    """Let ``nodes`` make their outputs instead of the nodes that make them now, and drop what is dead."""
+    """Replace the nodes that make the outputs of ``nodes`` by these, and remove nodes that became dead."""
     made = {output for node in nodes for output in node.output}
     _drop(model, [bool(made & set(node.output)) for node in model.graph.node])
     model.graph.node.extend(nodes)
@@ -183,22 +200,23 @@ def insert(model: ModelWrapper, nodes: list[NodeProto]) -> None:
 
 
 def remove_dead_nodes(model: ModelWrapper) -> None:
-    makers = {output: place for place, node in enumerate(model.graph.node) for output in node.output}
+    """Remove nodes on which no output of the graph depends."""
+    makers = {output: index for index, node in enumerate(model.graph.node) for output in node.output}
     needed, live = [port.name for port in model.graph.output], set()
     while needed:
-        place = makers.get(needed.pop())
-        if place is not None and place not in live:
-            live.add(place)
-            needed += model.graph.node[place].input
-    _drop(model, [place not in live for place in range(len(model.graph.node))])
+        index = makers.get(needed.pop())
+        if index is not None and index not in live:
+            live.add(index)
+            needed += model.graph.node[index].input
+    _drop(model, [index not in live for index in range(len(model.graph.node))])
 
 
 def _drop(model: ModelWrapper, dropped: list[bool]) -> None:
-    """Remove the nodes that ``dropped`` says, by place: to look for them qonnx would compare whole nodes."""
-    for place in reversed([place for place, drop in enumerate(dropped) if drop]):
-        del model.graph.node[place]
+    """Remove nodes by index; ``remove`` of the container would compare whole nodes, weights included."""
+    for index in reversed([index for index, drop in enumerate(dropped) if drop]):
+        del model.graph.node[index]
 
 
 def operator_name(node: NodeProto, suffix: str) -> str:
-    """The module path in a node's name without the exporter's last part: ``blocks_0_attn_q``."""
+    """The module path in a node's name, such as ``blocks_0_attn_q``: the name without the exporter's ``suffix``."""
     return node.name.removesuffix(suffix).rstrip("_") or suffix.strip("_").lower()

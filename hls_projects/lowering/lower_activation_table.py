@@ -1,4 +1,4 @@
-"""Any element-wise function between two ``Quant`` nodes -> :class:`ActivationTable`."""
+"""Lowering of any element-wise function between two ``Quant`` nodes to :class:`ActivationTable`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class LowerActivationTable(LowerAt):
         out = view.codes(node.output[0])
         x = _source(view, node)
         fmt = view.codes(x)
-        _, n_tokens, n_in = view.shape(x)
+        n_tokens, n_in = view.tokens(x)
         codes = all_codes(fmt)
         return ActivationTable.make(
             operator_name(node, "_quant_Quant"),
@@ -38,7 +38,7 @@ class LowerActivationTable(LowerAt):
 
 
 def _source(view: GraphView, quant: NodeProto) -> str:
-    """The one tensor of codes that decides ``quant`` element by element."""
+    """The one tensor of codes that ``quant`` is an element-wise function of."""
     pending, sources = [quant.input[0]], set()
     while pending:
         tensor = pending.pop()

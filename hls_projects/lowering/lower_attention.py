@@ -1,7 +1,7 @@
-"""Scores, softmax and weighted values -> :class:`AttentionScores`, :class:`IntegerSoftmax`, :class:`AttentionValues`.
+"""Lowering of attention to :class:`AttentionScores`, :class:`IntegerSoftmax` and :class:`AttentionValues`.
 
-In QONNX a head is an axis of the tensor, (B, H, T, C); in the stream it is a stretch of the token's
-word, (B, T, H * C).
+In QONNX a head is an axis of the tensor, (B, H, T, C). In a stream the heads of a token follow each
+other, (B, T, H * C).
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from hls_projects.lowering.graph import GraphView, LoweringError, NoMatch, opera
 from hls_projects.lowering.tables import code_table, significand_table, sum_behind
 from hls_projects.lowering.transformation import LowerAt
 from hls_projects.operators import AttentionScores, AttentionValues, IntegerSoftmax
-from hls_projects.operators.window import Window
+from hls_projects.operators.attention.window import Window
 
 SPLIT_QUERY = [0, 2, 1, 3]
 SPLIT_KEY = [0, 2, 3, 1]
-# Where the file says how many queries are to be served together; it matters in global attention only,
-# in which no tensor of the graph tells.
+# Metadata of the file with the number of queries that share their keys. Only global attention needs it: in windowed
+# attention the mask shows it.
 TILE_SIZE_KEY, DEFAULT_TILE_SIZE = "tile_size", 8
 
 
 @dataclass(frozen=True)
 class SoftmaxTensors:
-    """The tensors of a softmax by role, and the window of a masked one."""
+    """The tensors of a softmax by role; ``window`` is that of its mask, None without one."""
 
     scores: str
     distance: str
@@ -111,7 +111,7 @@ def _softmax(view: GraphView, name: str, tensors: SoftmaxTensors, heads: int, wi
 
 
 def tile_size(view: GraphView, tokens: int) -> int:
-    """Queries that are served together in global attention: the file's, or a default, but no more than there are."""
+    """Queries of a tile in global attention: from the file or the default, at most the number of tokens."""
     stored = view.model.get_metadata_prop(TILE_SIZE_KEY) or str(DEFAULT_TILE_SIZE)
     if not stored.isdecimal() or int(stored) < 1:
         raise LoweringError(f"metadata {TILE_SIZE_KEY} is {stored!r}, not a positive integer")
@@ -119,62 +119,65 @@ def tile_size(view: GraphView, tokens: int) -> int:
 
 
 def match_softmax(view: GraphView, probs: str) -> SoftmaxTensors:
-    """From the quantized probabilities back to the scores.
+    """Match a softmax, from the quantized probabilities back to the scores.
 
     Raises:
-        LoweringError: a mask that is not of windows, or one that does not hold for both the maximum
-            and the sum.
+        LoweringError: a mask that is not that of windows, or that does not apply to both the maximum and the sum.
+        NoMatch: no softmax.
     """
-    counted, reciprocal = view.producer(view.producer(probs, "Quant").input[0], "Mul").input
+    masked_exp, reciprocal = view.producer(view.producer(probs, "Quant").input[0], "Mul").input
     if view.producer(reciprocal).op_type != "FloatQuant":
-        counted, reciprocal = reciprocal, counted
-    exp, seen = _without_mask(view, counted)
+        masked_exp, reciprocal = reciprocal, masked_exp
+    exp, exp_mask = _match_exp_mask(view, masked_exp)
     total = sum_behind(view, reciprocal)
     reduction = view.producer(total, "ReduceSum")
     distance = _distance(view, exp)
-    shown, highest = view.producer(distance, "Sub").input
+    masked_scores, highest = view.producer(distance, "Sub").input
     maximum = view.producer(highest, "ReduceMax")
-    if reduction.input[0] != counted or maximum.input[0] != shown:
+    if reduction.input[0] != masked_exp or maximum.input[0] != masked_scores:
         raise NoMatch
     if view.axes(reduction) != [-1] or view.axes(maximum) != [-1]:
         raise NoMatch
-    scores, window = _without_hiding(view, shown, seen)
+    scores, window = _match_score_mask(view, masked_scores, exp_mask)
     return SoftmaxTensors(scores, distance, exp, window, total, reciprocal, probs)
 
 
-def _without_mask(view: GraphView, counted: str) -> tuple[str, NodeProto | None]:
-    """The exponentials, and the node that multiplies those of unseen keys by 0, where there is one."""
-    node = view.producer(counted, "Mul", "Quant")
-    return (counted, None) if node.op_type == "Quant" else (view.split_constant(node)[0], node)
+def _match_exp_mask(view: GraphView, masked_exp: str) -> tuple[str, NodeProto | None]:
+    """The exponentials, and the ``Mul`` that sets those outside the window to 0; None without one."""
+    node = view.producer(masked_exp, "Mul", "Quant")
+    return (masked_exp, None) if node.op_type == "Quant" else (view.split_constant(node)[0], node)
 
 
-def _without_hiding(view: GraphView, shown: str, seen: NodeProto | None) -> tuple[str, Window | None]:
-    """The scores before those of unseen keys became the row's lowest: ``scores * seen + lowest * (1 - seen)``.
+def _match_score_mask(view: GraphView, masked_scores: str, exp_mask: NodeProto | None) -> tuple[str, Window | None]:
+    """The scores before masking, and the window of the mask.
+
+    The masked scores are ``scores * mask + lowest * (1 - mask)``: outside the window they are the row's lowest score,
+    which is never above the maximum of the window.
 
     Args:
-        seen: the node that masks the exponentials, None where none does.
+        exp_mask: the node that masks the exponentials; None without one.
     """
-    if view.producer(shown).op_type == "Quant":
-        if seen is not None:
-            raise LoweringError(f"Mul node {seen.name}: a key that it masks may be the row's maximum")
-        return shown, None
-    kept, filled = (view.producer(name, "Mul") for name in view.producer(shown, "Add").input)
-    if view.split_constant(kept)[0] not in view.formats:
-        kept, filled = filled, kept
-    scores, lowest = view.split_constant(kept)[0], view.producer(view.split_constant(filled)[0], "ReduceMin")
+    if view.producer(masked_scores).op_type == "Quant":
+        if exp_mask is not None:
+            raise LoweringError(f"Mul node {exp_mask.name}: a key that it masks may be the row's maximum")
+        return masked_scores, None
+    inside, outside = (view.producer(name, "Mul") for name in view.producer(masked_scores, "Add").input)
+    if view.split_constant(inside)[0] not in view.formats:
+        inside, outside = outside, inside
+    scores, lowest = view.split_constant(inside)[0], view.producer(view.split_constant(outside)[0], "ReduceMin")
     if lowest.input[0] != scores or view.axes(lowest) != [-1]:
         raise NoMatch
-    if seen is None:
-        raise LoweringError(f"Mul node {kept.name}: the keys that it hides still count in the sum")
-    window = _window(view, kept)
-    for node, expected in ((seen, window.mask()), (filled, 1 - window.mask())):
+    if exp_mask is None:
+        raise LoweringError(f"Mul node {inside.name}: the keys that it masks still count in the sum")
+    window = _window(view, inside)
+    for node, expected in ((exp_mask, window.mask()), (outside, 1 - window.mask())):
         if not np.array_equal(_mask(view, node), expected):
-            raise LoweringError(f"Mul node {node.name}: its constant does not fit the mask of {kept.name}")
+            raise LoweringError(f"Mul node {node.name}: its constant does not fit the mask of {inside.name}")
     return scores, window
 
 
 def _window(view: GraphView, node: NodeProto) -> Window:
-    """The window whose mask the constant of ``node`` is."""
+    """The window that has the constant of ``node`` as its mask."""
     mask = _mask(view, node)
     window = Window.of_mask(mask) if mask.ndim == 2 and len(set(mask.shape)) == 1 else None
     if window is None:
@@ -183,13 +186,13 @@ def _window(view: GraphView, node: NodeProto) -> Window:
 
 
 def _mask(view: GraphView, node: NodeProto) -> np.ndarray:
-    """The constant of a ``Mul``, without leading axes of one element."""
+    """The constant of a ``Mul`` without leading axes of one element."""
     constant = view.constant(view.split_constant(node)[1])
     return constant.reshape(constant.shape[-2:]) if constant.size == np.prod(constant.shape[-2:]) else constant
 
 
 def _distance(view: GraphView, exp: str) -> str:
-    """The distance to the row's maximum that the exponential is a function of."""
+    """The tensor of distances to the row's maximum, which the exponential is a function of."""
     tensor = view.producer(exp, "Quant").input[0]
     while view.producer(tensor).op_type != "Sub":
         dynamic = [name for name in view.producer(tensor).input if name and not view.is_constant(name)]
@@ -200,7 +203,7 @@ def _distance(view: GraphView, exp: str) -> str:
 
 
 def _split(view: GraphView, tensor: str, order: list[int]) -> str:
-    """The stream of codes behind the split into heads."""
+    """The tensor of codes before it was split into heads, by a reshape and a transposition in ``order``."""
     transpose = view.producer(tensor, "Transpose")
     if _permutation(transpose) != order:
         raise NoMatch

@@ -1,4 +1,4 @@
-"""The last linear layer and the reshape to (1, classes) -> :class:`Head`."""
+"""Lowering of the last linear layer and the reshape to (1, classes) to :class:`Head`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Mean, centring, variance, inverse root and product between quantizers -> :class:`IntegerLayerNorm`."""
+"""Lowering of mean, centring, variance, inverse root and product to :class:`IntegerLayerNorm`.
+
+All of them end in quantizers. The affine weights of LayerNorm are part of the linear layer that follows it.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,14 @@ from dataclasses import dataclass
 
 from onnx import NodeProto
 
+from hls_projects.integer import magnitude
 from hls_projects.lowering.graph import GraphView, LoweringError, NoMatch, operator_name
 from hls_projects.lowering.multiplier import integer_factor
 from hls_projects.lowering.tables import significand_table, sum_behind
 from hls_projects.lowering.transformation import LowerAt
 from hls_projects.operators import IntegerLayerNorm
-from hls_projects.operators.base import magnitude
 
-# floor(exponent / 2) of the smallest sum of squares, 1 = 128 * 2^-7.
+# floor(exponent / 2) of the smallest sum of squares, which is 1 = 128 * 2^-7.
 LOWEST_HALF_EXPONENT = -4
 
 
@@ -38,7 +41,7 @@ class LowerLayerNorm(LowerAt):
         x, mean, centred = (view.codes(name) for name in (tensors.x, tensors.mean, tensors.centred))
         if not (mean.dtype.signed() and centred.dtype.signed()):
             raise LoweringError(f"{node.name}: mean and centred codes must be signed")
-        _, n_tokens, n_in = view.shape(tensors.x)
+        n_tokens, n_in = view.tokens(tensors.x)
         multiplier, mean_shift = integer_factor(view.scalar(tensors.factor), x.step, mean.step, node.name)
         grid = min(x.step, mean.step, centred.step)
         table, c = significand_table(
@@ -73,7 +76,11 @@ class LowerLayerNorm(LowerAt):
 
 
 def match(view: GraphView, quant: NodeProto) -> Tensors:
-    """From the last ``Quant`` back to the input."""
+    """Match a LayerNorm, from the last ``Quant`` back to the input.
+
+    Raises:
+        NoMatch: no LayerNorm.
+    """
     product = view.producer(quant.input[0], "Mul")
     centred, inverse = _sides(view, product)
     squares = sum_behind(view, inverse)
@@ -89,7 +96,7 @@ def match(view: GraphView, quant: NodeProto) -> Tensors:
 
 
 def _sides(view: GraphView, product: NodeProto) -> tuple[str, str]:
-    """(codes, floating factor) of the last product."""
+    """The codes and the floating-point factor of the last product."""
     for codes, factor in (tuple(product.input), tuple(reversed(product.input))):
         if codes in view.formats and view.producer(factor).op_type == "FloatQuant":
             return codes, factor

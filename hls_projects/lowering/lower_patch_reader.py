@@ -1,4 +1,4 @@
-"""Pixel normalization, ``Quant`` and the cut into patches -> :class:`PatchReader`."""
+"""Lowering of pixel normalization, ``Quant`` and the split into patches to :class:`PatchReader`."""
 
 from __future__ import annotations
 
@@ -47,31 +47,35 @@ class LowerPatchReader(LowerAt):
 
 
 def pixel_table(view: GraphView, source: str, end: str) -> np.ndarray:
-    """Codes of all 256 values of each channel, (channels * 256,), channel by channel."""
+    """Codes of all 256 values of each channel, int64 (channels * 256,), channel by channel.
+
+    Raises:
+        LoweringError: a normalization that is not the same for every pixel.
+    """
     _, height, width, channels = view.shape(source)
     values = np.broadcast_to((np.arange(height * width) % 256).reshape(1, height, width, 1), view.shape(source))
     codes = to_codes(view.run([source], end, {source: values}), view.formats[end], end).reshape(-1, channels)
     table = codes[:256]
     if not np.array_equal(codes, np.tile(table, (height * width // 256, 1))):
-        raise LoweringError(f"{end}: the normalization of a pixel depends on its place")
+        raise LoweringError(f"{end}: the normalization of a pixel depends on its position")
     return table.T.reshape(-1)
 
 
 def _block_shape(view: GraphView, start: str, end: str, patch: int) -> tuple[int, int]:
-    """Rows and columns of the blocks that patches are cut in; running reshape and transpose on places shows them."""
+    """Rows and columns of the blocks in which patches are ordered, found by running the graph on indices of pixels."""
     shape = view.shape(start)
-    places = np.arange(np.prod(shape)).reshape(shape)
-    found = view.run([start], end, {start: places}).reshape(-1)
+    indices = np.arange(np.prod(shape)).reshape(shape)
+    found = view.run([start], end, {start: indices}).reshape(-1)
     for height, width in _block_shapes(shape[1] // patch):
         axes = (shape[1] // patch // height, height, patch, shape[2] // patch // width, width, patch, shape[3])
-        if places.size == math.prod(axes):
-            expected = places.reshape(axes).transpose(0, 3, 1, 4, 2, 5, 6)
+        if indices.size == math.prod(axes):
+            expected = indices.reshape(axes).transpose(0, 3, 1, 4, 2, 5, 6)
             if np.array_equal(found, expected.reshape(-1)):
                 return height, width
-    raise LoweringError(f"{end}: the image is not cut into patches row by row, nor into blocks of them")
+    raise LoweringError(f"{end}: the patches of the image are ordered neither row by row nor in blocks")
 
 
 def _block_shapes(grid: int) -> Iterator[tuple[int, int]]:
-    """One row of patches, and every other block whose sides divide the grid."""
+    """Blocks whose sides divide ``grid``, beginning with a whole row of patches."""
     sides = [side for side in range(1, grid + 1) if grid % side == 0]
     yield from ((height, width) for height in sides for width in reversed(sides))

@@ -1,4 +1,4 @@
-"""Padding for the class token, stored rows, ``Quant`` -> :class:`PositionEmbedding`."""
+"""Lowering of padding for the class token, added embeddings and ``Quant`` to :class:`PositionEmbedding`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class LowerPositionEmbedding(LowerAt):
         x, prefix = _without_padding(view, tokens)
         fmt = view.codes(x)
         table = view.constant(rows).astype(np.float64)
-        _, n_tokens, n_in = view.shape(tokens)
+        n_tokens, n_in = view.tokens(tokens)
         if table.shape != (1, n_tokens, n_in):
             raise NoMatch
         grid = min(int(grid_log2(table).min()), fmt.step, out.step)
@@ -40,7 +40,7 @@ class LowerPositionEmbedding(LowerAt):
 
 
 def _without_padding(view: GraphView, tokens: str) -> tuple[str, int]:
-    """The tensor before a ``Pad`` that prepends zero tokens, and how many it prepends."""
+    """The tensor before a ``Pad`` that prepends tokens of zeros, and their number."""
     node = view.producer(tokens)
     if node.op_type != "Pad":
         return tokens, 0

@@ -1,4 +1,4 @@
-"""``MatMul`` with ``FloatQuant`` weights, bias, ``Quant`` -> :class:`PotLinear`."""
+"""Lowering of ``MatMul`` with ``FloatQuant`` weights, bias and ``Quant`` to :class:`PotLinear`."""
 
 from __future__ import annotations
 
@@ -12,16 +12,7 @@ from hls_projects.integer import encode_pot
 from hls_projects.lowering.graph import CodeFormat, GraphView, LoweringError, NoMatch, grid_log2, operator_name
 from hls_projects.lowering.transformation import LowerAt
 from hls_projects.operators import PotLinear
-
-
-@dataclass(frozen=True)
-class PotWeights:
-    """``codes`` (n_out, n_in) of values in units of 2**step, ``step`` (n_out,)."""
-
-    codes: np.ndarray
-    step: np.ndarray
-    exponent_bits: int
-    mantissa_bits: int
+from hls_projects.operators.pot_linear.weights import PotWeights
 
 
 class LowerPotLinear(LowerAt):
@@ -36,6 +27,8 @@ class LowerPotLinear(LowerAt):
 
 @dataclass(frozen=True)
 class Linear:
+    """A linear layer in the graph: its ``MatMul``, its input ``x``, and what :class:`PotLinear` takes."""
+
     matmul: NodeProto
     x: str
     dtypes: dict[str, Any]
@@ -43,7 +36,12 @@ class Linear:
 
 
 def match_linear(view: GraphView, quant: NodeProto) -> Linear:
-    """The linear layer that ends in ``quant``."""
+    """Match the linear layer that ends in ``quant``.
+
+    Raises:
+        NoMatch: no linear layer.
+        LoweringError: weights that are not power-of-two codes.
+    """
     out = view.codes(quant.output[0])
     tail = view.producer(quant.input[0], "Add", "MatMul")
     bias_tensor = None
@@ -53,24 +51,31 @@ def match_linear(view: GraphView, quant: NodeProto) -> Linear:
         matmul = view.producer(product, "MatMul")
     x, weight = matmul.input
     fmt = view.codes(x)
-    weights = read_weights(view, weight)
+    weights, step = read_weights(view, weight)
     n_out, n_in = weights.codes.shape
     bias = np.zeros(n_out) if bias_tensor is None else view.constant(bias_tensor).astype(np.float64)
     attributes = {
-        "n_tokens": view.shape(x)[1],
+        "n_tokens": view.tokens(x)[0],
         "n_in": n_in,
         "n_out": n_out,
         "exponent_bits": weights.exponent_bits,
         "mantissa_bits": weights.mantissa_bits,
         "codes": weights.codes,
-        **align(weights, fmt, np.broadcast_to(bias.reshape(-1), (n_out,)), out),
+        **align(weights, step, fmt, np.broadcast_to(bias.reshape(-1), (n_out,)), out),
     }
     return Linear(matmul, x, {"in_dtypes": [fmt.dtype], "out_dtype": out.dtype}, attributes)
 
 
-def align(weights: PotWeights, x: CodeFormat, bias: np.ndarray, out: CodeFormat) -> dict[str, np.ndarray]:
-    """Bias and shifts of each channel on the coarsest grid that holds products, bias and output."""
-    products = np.where(weights.codes.any(axis=1), weights.step + x.step, out.step)
+def align(
+    weights: PotWeights, step: np.ndarray, x: CodeFormat, bias: np.ndarray, out: CodeFormat
+) -> dict[str, np.ndarray]:
+    """Bias and shifts of each output on the coarsest grid that holds products, bias and result.
+
+    Args:
+        step: as :func:`read_weights` gives it.
+        bias: in real units, (n_out,).
+    """
+    products = np.where(weights.used.any(axis=1), step + x.step, out.step)
     grid = np.minimum(np.minimum(products, grid_log2(bias)), out.step)
     return {
         "bias": np.ldexp(bias, -grid).astype(np.int64),
@@ -79,8 +84,17 @@ def align(weights: PotWeights, x: CodeFormat, bias: np.ndarray, out: CodeFormat)
     }
 
 
-def read_weights(view: GraphView, tensor: str) -> PotWeights:
-    """Codes of a weight matrix that a ``FloatQuant`` node made, (n_in, n_out) in the graph."""
+def read_weights(view: GraphView, tensor: str) -> tuple[PotWeights, np.ndarray]:
+    """The weights that a ``FloatQuant`` node made, whose tensor in the graph is (n_in, n_out).
+
+    QONNX has no codes, only the values of ``FloatQuant``, so they are encoded here; every later module takes the codes.
+
+    Returns:
+        The weights and the exponent of the power of two that is the unit of each row's values, (n_out,).
+
+    Raises:
+        LoweringError: a scale that is no power of two, or a value that the format does not hold.
+    """
     values = view.constant(tensor).astype(np.float64).T
     node = view.producer(tensor, "Transpose", "FloatQuant")
     quant = node if node.op_type == "FloatQuant" else view.producer(node.input[0], "FloatQuant")
@@ -96,4 +110,4 @@ def read_weights(view: GraphView, tensor: str) -> PotWeights:
         codes = encode_pot(np.ldexp(values, -step[:, None]).astype(np.int64), exponent_bits, mantissa_bits)
     except ValueError as error:
         raise LoweringError(f"FloatQuant node {quant.name}: {error}") from error
-    return PotWeights(codes, step, exponent_bits, mantissa_bits)
+    return PotWeights(codes, exponent_bits, mantissa_bits), step

@@ -1,4 +1,4 @@
-"""``Add`` of two tensors of codes, ``Quant`` -> :class:`ResidualAdd`."""
+"""Lowering of ``Add`` of two tensors of codes and ``Quant`` to :class:`ResidualAdd`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class LowerResidualAdd(LowerAt):
         if view.shape(a) != view.shape(b):
             raise NoMatch
         grid = min(first.step, second.step, out.step)
-        _, n_tokens, n_in = view.shape(a)
+        n_tokens, n_in = view.tokens(a)
         return ResidualAdd.make(
             operator_name(node, "_quant_Quant"),
             [a, b],

@@ -1,4 +1,4 @@
-"""Mean over tokens with its ``Quant``, or the slice of the class token -> :class:`TokenPooling`."""
+"""Lowering of the mean over tokens with its ``Quant``, or of the slice of the class token, to :class:`TokenPooling`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class LowerMeanPooling(LowerAt):
         if view.axes(reduction) != [TOKEN_AXIS] or len(view.shape(total)) != 3:
             raise NoMatch
         multiplier, shift = integer_factor(view.scalar(factor), fmt.step, out.step, node.name)
-        _, n_tokens, n_in = view.shape(x)
+        n_tokens, n_in = view.tokens(x)
         return TokenPooling.make(
             operator_name(node, "_quant_Quant"),
             [x],
@@ -48,7 +48,7 @@ class LowerTokenSelection(LowerAt):
         starts, ends, axes = (view.constant(name).reshape(-1).tolist() for name in node.input[1:4])
         if (starts, ends, axes) != ([0], [1], [1]):
             raise NoMatch
-        _, n_tokens, n_in = view.shape(x)
+        n_tokens, n_in = view.tokens(x)
         self.formats[node.output[0]] = fmt
         return TokenPooling.make(
             "token_pooling",

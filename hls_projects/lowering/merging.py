@@ -1,8 +1,8 @@
-"""Linear layers that read the same stream as one, or apart: two forms of a lowered graph with the same tensors.
+"""Merging of linear layers that read the same tensor into one layer, and the inverse.
 
-Every output of a linear layer has its own weights and shifts, so layers side by side are a layer. As one, they keep
-the token that comes in, and what counts its cycles and rounds its sums, only once; but their outputs share a stream,
-which carries one code a cycle.
+Every output of a linear layer has its own weights and shifts, so several layers of one input are one layer with more
+outputs. Merged, they need only one buffer for the token, one sequencer and one requantizer; but their outputs share a
+stream, which carries one code a cycle. :mod:`hls_projects.folding.search` tries both forms.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from onnx import NodeProto
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
+from hls_projects.names import identifier
 from hls_projects.operators import ChannelSlice, PotLinear
 
 
 def merged(model: ModelWrapper) -> ModelWrapper:
-    """A copy in which linear layers are one where they read the same tensor with the same sizes and types.
+    """A copy of ``model`` in which linear layers are merged that read the same tensor with the same sizes and types.
 
-    The layer has the names of those that it replaces, ``attn_qkv`` for ``attn_q``, ``attn_k`` and ``attn_v``. Of each
-    of them a :class:`ChannelSlice` is left, which has its name and makes its tensor. The foldings of these are gone.
+    A merged layer is named after the layers that it replaces, ``attn_qkv`` for ``attn_q``, ``attn_k`` and ``attn_v``. A
+    :class:`ChannelSlice` takes the place of each of these, with its name and its output. Their foldings are lost.
     """
     made = ModelWrapper(model.model, make_deepcopy=True)
     layers: dict[Hashable, list[PotLinear]] = {}
     for layer in _layers(made):
-        layers.setdefault(_alike(layer), []).append(layer)
+        layers.setdefault(_merge_key(layer), []).append(layer)
     names = {node.name for node in made.graph.node} | set(made.get_all_tensor_names())
     for several in layers.values():
         if len(several) > 1:
-            name = _free(joined([layer.onnx_node.name for layer in several]), names)
-            names.add(name)
+            name = identifier(joined([layer.onnx_node.name for layer in several]), names)
             _merge(made, several, name)
     return made
 
 
 def separated(model: ModelWrapper) -> ModelWrapper:
-    """A copy in which a layer is several where only :class:`ChannelSlice` reads it; undoes :func:`merged`."""
+    """A copy of ``model`` in which every merged layer is split again; the inverse of :func:`merged`."""
     made = ModelWrapper(model.model, make_deepcopy=True)
     for layer in list(_layers(made)):
         slices = slices_of(made, layer)
@@ -48,7 +48,7 @@ def separated(model: ModelWrapper) -> ModelWrapper:
 
 
 def slices_of(model: ModelWrapper, layer: PotLinear) -> list[ChannelSlice]:
-    """The slices that take all outputs of ``layer``, each once, in their order; none where something else reads it."""
+    """The slices that partition the outputs of ``layer``, ascending; empty where anything else reads it."""
     readers = model.find_consumers(layer.onnx_node.output[0])
     if not readers or any(node.op_type != ChannelSlice.__name__ for node in readers):
         return []
@@ -59,14 +59,14 @@ def slices_of(model: ModelWrapper, layer: PotLinear) -> list[ChannelSlice]:
 
 
 def joined(names: Sequence[str]) -> str:
-    """What they begin with, then the rest of each."""
+    """The common prefix of ``names``, then the rest of each."""
     letters = zip(*names, strict=False)
     common = len(list(itertools.takewhile(lambda found: len(set(found)) == 1, letters)))
     return names[0][:common] + "".join(name[common:] for name in names)
 
 
 def merged_layers(model: ModelWrapper) -> set[str]:
-    """Names of the layers whose outputs are taken by slices only."""
+    """Names of the merged layers: those whose outputs are partitioned by slices."""
     return {layer.onnx_node.name for layer in _layers(model) if slices_of(model, layer)}
 
 
@@ -74,17 +74,14 @@ def _layers(model: ModelWrapper) -> Iterable[PotLinear]:
     return map(getCustomOp, model.get_nodes_by_op_type(PotLinear.__name__))
 
 
-def _alike(layer: PotLinear) -> Hashable:
+def _merge_key(layer: PotLinear) -> Hashable:
+    """Equal for layers that can be merged."""
     sizes = (layer.size(name) for name in PotLinear.sizes if name != "n_out")
     return (layer.onnx_node.input[0], *sizes, layer.in_dtype().name, layer.out_dtype.name)
 
 
-def _free(name: str, names: set[str]) -> str:
-    return name if name not in names else _free(f"{name}_", names)
-
-
 def _merge(model: ModelWrapper, layers: Sequence[PotLinear], name: str) -> None:
-    """``name``: of the layer and of its tensor."""
+    """Replace ``layers`` by one layer and slices; the layer and its output are called ``name``."""
     arrays = {key: np.concatenate([layer.array(key) for layer in layers]) for key in PotLinear.arrays}
     ends = np.cumsum([layer.size("n_out") for layer in layers]).tolist()
     made = [_layer(layers[0], name, name, arrays)]
@@ -103,20 +100,21 @@ def _merge(model: ModelWrapper, layers: Sequence[PotLinear], name: str) -> None:
 
 
 def _separate(model: ModelWrapper, layer: PotLinear, slices: Sequence[ChannelSlice]) -> None:
+    """Replace a merged layer and its slices by layers."""
     made = []
     for part in slices:
-        kept = slice(part.size("first"), part.size("first") + part.size("n_out"))
-        arrays = {key: layer.array(key)[kept] for key in PotLinear.arrays}
+        outputs = slice(part.size("first"), part.size("first") + part.size("n_out"))
+        arrays = {key: layer.array(key)[outputs] for key in PotLinear.arrays}
         made.append(_layer(layer, part.onnx_node.name, part.onnx_node.output[0], arrays))
     tensor = layer.onnx_node.output[0]
     _replace(model, [layer.onnx_node, *(part.onnx_node for part in slices)], made)
-    for kept, name in ((model.graph.value_info, "name"), (model.graph.quantization_annotation, "tensor_name")):
-        for entry in [entry for entry in kept if getattr(entry, name) == tensor]:
-            kept.remove(entry)
+    for entries, name in ((model.graph.value_info, "name"), (model.graph.quantization_annotation, "tensor_name")):
+        for entry in [entry for entry in entries if getattr(entry, name) == tensor]:
+            entries.remove(entry)
 
 
 def _layer(like: PotLinear, name: str, tensor: str, arrays: Mapping[str, np.ndarray]) -> NodeProto:
-    """A layer of other outputs, not folded."""
+    """An unfolded layer with the sizes and types of ``like`` and with other outputs."""
     sizes = {key: like.size(key) for key in PotLinear.sizes} | {"n_out": len(arrays["codes"])}
     return PotLinear.make(
         name, [like.onnx_node.input[0]], tensor, in_dtypes=[like.in_dtype()], out_dtype=like.out_dtype, **sizes,
@@ -125,9 +123,12 @@ def _layer(like: PotLinear, name: str, tensor: str, arrays: Mapping[str, np.ndar
 
 
 def _replace(model: ModelWrapper, old: Sequence[NodeProto], new: Sequence[NodeProto]) -> None:
-    """Put nodes in the place of the first of others that all read what is there before it, or each other."""
-    place = list(model.graph.node).index(old[0])
+    """Replace ``old`` nodes by ``new`` ones at the index of the first of them.
+
+    That keeps the graph sorted, because all of ``old`` read tensors made before that node, or made by each other.
+    """
+    first = list(model.graph.node).index(old[0])
     for node in old:
         model.graph.node.remove(node)
     for offset, node in enumerate(new):
-        model.graph.node.insert(place + offset, node)
+        model.graph.node.insert(first + offset, node)

@@ -1,4 +1,4 @@
-"""A real constant as an integer factor and a shift."""
+"""Conversion of a real constant into an integer factor and a shift."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables of non-linear functions, computed by running the QONNX subgraph itself on all codes."""
+"""Tables of non-linear functions, computed by running their QONNX subgraph on all codes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,19 @@ from hls_projects.lowering.graph import CodeFormat, GraphView, LoweringError, No
 
 
 def all_codes(fmt: CodeFormat) -> np.ndarray:
+    """All codes of a format, ascending."""
     return np.arange(int(fmt.dtype.min()), int(fmt.dtype.max()) + 1)
 
 
 def to_codes(values: np.ndarray, fmt: CodeFormat, what: str) -> np.ndarray:
-    """Real values back to codes, which must be exact."""
+    """Codes of real values.
+
+    Raises:
+        LoweringError: a value between two codes.
+    """
     codes = np.ldexp(values.astype(np.float64), -fmt.step)
     if not np.array_equal(codes, np.rint(codes)):
-        raise LoweringError(f"{what}: the table leaves its grid of 2^{fmt.step}")
+        raise LoweringError(f"{what}: a value of its table is not on the grid of 2^{fmt.step}")
     return codes.astype(np.int64)
 
 
@@ -32,17 +37,18 @@ def significand_table(
     """Table of a function of a sum that was rounded to eight significant bits.
 
     Args:
-        start, end: the sum, before its ``FloatQuant``; the function's value, after its own.
-        step: grid of the sum. bounds: smallest and largest sum other than zero, in steps.
-        period: the function of ``m * 2**k`` repeats, halved, every ``period`` of k: 1 for the
-            reciprocal, 2 for the inverse root.
+        start: the sum, before its ``FloatQuant``.
+        end: the value of the function, after its ``FloatQuant``.
+        step: log2 of the grid of the sum.
+        bounds: smallest and largest sum other than zero, in units of the grid.
+        period: f(m * 2**(k + period)) must be f(m * 2**k) / 2: 1 for the reciprocal, 2 for the inverse root.
 
     Returns:
         ``table`` (period * 128,) and ``c`` with
         f(m * 2**k * 2**step) = table[(k % period) * 128 + m - 128] * 2**(c - k // period).
 
     Raises:
-        LoweringError: the function does not repeat like that on every code.
+        LoweringError: a function that does not have this period on every code.
     """
     _check_rounding(view, start, end, step)
     mantissa = np.arange(128, 256)
@@ -60,7 +66,7 @@ def significand_table(
     whole = len(exponent) // period * period
     expected = np.ldexp(np.tile(table, (whole // period, 1)), c - exponent[:whole, None] // period)
     if not (np.array_equal(table, np.rint(table)) and np.array_equal(result[:whole], expected)):
-        raise LoweringError(f"{end}: the function of {start} does not repeat with its exponent, as a small table needs")
+        raise LoweringError(f"{end}: the function of {start} does not have the period that its table needs")
     return table.astype(np.int64).reshape(-1), c
 
 
@@ -70,7 +76,11 @@ def _rounding(view: GraphView, start: str, end: str) -> str:
 
 
 def _check_rounding(view: GraphView, start: str, end: str, step: int) -> None:
-    """The quantizer must keep as many significant bits as the kernels do, half to even."""
+    """Check that the quantizer of the sum rounds like the kernels: to eight significant bits, half to even.
+
+    Raises:
+        LoweringError: it does not.
+    """
     sums = np.arange(1, 1 << (SIGNIFICANT_BITS + 2))
     mantissa, exponent = significand(sums)
     rounded = view.run([start], _rounding(view, start, end), {start: np.ldexp(sums.astype(np.float64), step)})
@@ -79,7 +89,7 @@ def _check_rounding(view: GraphView, start: str, end: str, step: int) -> None:
 
 
 def sum_behind(view: GraphView, factor: str) -> str:
-    """The sum that a floating ``factor`` is a function of: what the first ``FloatQuant`` rounds."""
+    """The sum that a floating-point ``factor`` is a function of: the input of the first ``FloatQuant`` before it."""
     tensor = view.producer(factor, "FloatQuant").input[0]
     while view.producer(tensor).op_type != "FloatQuant":
         node = view.producer(tensor)

@@ -1,4 +1,4 @@
-"""The frame of a lowering transformation."""
+"""Base class of the lowering transformations."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from hls_projects.lowering.graph import CodeFormat, GraphView, NoMatch, insert
 
 
 class LowerAt(Transformation):
-    """Try :meth:`lower` at every node of ``op_type``, which ends a pattern.
+    """A transformation that tries :meth:`lower` at every node of ``op_type``, with which its pattern ends.
 
     Args:
-        formats: code formats of the QONNX graph before lowering. Operators keep the names of the
-            tensors that they make, so the formats stay valid; one that makes codes where the graph
-            had only a change of shape adds its own.
+        formats: code formats by tensor, read before lowering. They stay valid, because operators make tensors of the
+            same names. An operator that ends in a change of shape, whose output has no quantizer, adds its own.
     """
 
     op_type: ClassVar[str]
@@ -29,7 +28,12 @@ class LowerAt(Transformation):
 
     @abstractmethod
     def lower(self, view: GraphView, node: NodeProto) -> NodeProto | list[NodeProto]:
-        """The operator, or chain of operators, that makes the same output; raises NoMatch."""
+        """The operator, or chain of operators, that makes the same output as ``node``.
+
+        Raises:
+            NoMatch: the pattern does not end at ``node``.
+            LoweringError: it does, but no operator implements it.
+        """
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
         view = GraphView(model, self.formats)

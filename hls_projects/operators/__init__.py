@@ -1,8 +1,7 @@
 """The hardware operators. qonnx finds them here by the name of this package, their ONNX domain."""
 
 from hls_projects.operators.activation_table import ActivationTable
-from hls_projects.operators.attention_scores import AttentionScores
-from hls_projects.operators.attention_values import AttentionValues
+from hls_projects.operators.attention import AttentionScores, AttentionValues
 from hls_projects.operators.base import DOMAIN, HardwareOperator
 from hls_projects.operators.channel_slice import ChannelSlice
 from hls_projects.operators.head import Head

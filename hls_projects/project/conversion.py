@@ -1,7 +1,7 @@
-"""From the graph of hardware operators to an hls4ml project, through hls4ml's extension interface.
+"""Conversion of a graph of hardware operators to an HLS project through hls4ml's extension interface.
 
-Nothing of hls4ml is patched: every operator is registered as an ONNX handler, a layer, two
-templates and a source, all derived from what the operator declares of itself.
+hls4ml is not patched: every operator is registered as an ONNX handler, a layer, two templates and a source, all of them
+derived from the declarations in the operator's class.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import hls4ml
-from google.protobuf.json_format import ParseError
-from google.protobuf.message import DecodeError
 from hls4ml.backends.template import FunctionCallTemplate, LayerConfigTemplate
 from hls4ml.converters.onnx_to_hls import get_supported_onnx_layers, register_onnx_layer_handler
 from hls4ml.model.graph import ModelGraph
@@ -31,16 +29,16 @@ from qonnx.custom_op.registry import getCustomOp
 
 from hls_projects import PROJECT, SHARED_HEADERS
 from hls_projects.dataflow.sizing import Depths
-from hls_projects.operators import OPERATORS, HardwareOperator
+from hls_projects.errors import InputError
+from hls_projects.graphs.onnx_file import check_attributes, read_onnx
+from hls_projects.names import IMAGE_PORT, LOGIT_PORT, is_identifier, shown
+from hls_projects.operators import DOMAIN, OPERATORS, HardwareOperator
+from hls_projects.operators.base import stream_shape
 from hls_projects.project.pipeline import set_depths
 from hls_projects.simulation.compiler import BLOCKS_HEADER
 from hls_projects.targets import Target
 
 BACKEND = "Vitis"
-
-
-class ConversionError(Exception):
-    """hls4ml lost or refused an operator."""
 
 
 def cpp_type(dtype: BaseDataType) -> str:
@@ -49,7 +47,7 @@ def cpp_type(dtype: BaseDataType) -> str:
 
 
 def config_struct(operator: HardwareOperator, name: str) -> str:
-    """The kernel's configuration: sizes as constants, then the types of arrays and internals."""
+    """The C++ struct that configures a kernel: constants for sizes, and types of arrays and of internal values."""
     constants = {size: operator.size(size) for size in (*operator.sizes, *operator.folding)} | operator.constants()
     sizes = [f"    static const unsigned {constant} = {value};" for constant, value in constants.items()]
     types = {f"{array}_t": operator.array_dtype(array) for array in operator.arrays} | operator.types()
@@ -58,15 +56,16 @@ def config_struct(operator: HardwareOperator, name: str) -> str:
 
 
 def precision(dtype: BaseDataType) -> IntegerPrecisionType:
+    """hls4ml's type for a qonnx integer type."""
     return IntegerPrecisionType(width=dtype.bitwidth(), signed=dtype.signed())
 
 
 class HardwareLayer(Layer):
-    """hls4ml's view of a :class:`HardwareOperator`, kept as the attribute ``operator``."""
+    """hls4ml's layer for a :class:`HardwareOperator`, which is its attribute ``operator``."""
 
     def initialize(self) -> None:
         operator = self.get_attr("operator")
-        words = operator.stream_shape(operator.output_shape(), operator.out_word())
+        words = stream_shape(operator.output_shape(), operator.out_word())
         self.add_output_variable(words, precision=precision(operator.out_dtype))
         for name in operator.arrays:
             self.add_weights_variable(
@@ -81,6 +80,8 @@ LAYERS = {operator.__name__: type(operator.__name__, (HardwareLayer,), {}) for o
 
 
 class HardwareConfigTemplate(LayerConfigTemplate):
+    """Writes the configuration of a kernel."""
+
     def __init__(self) -> None:
         super().__init__(list(LAYERS.values()))
 
@@ -89,6 +90,8 @@ class HardwareConfigTemplate(LayerConfigTemplate):
 
 
 class HardwareFunctionTemplate(FunctionCallTemplate):
+    """Writes the call of a kernel, and includes its header."""
+
     def __init__(self) -> None:
         super().__init__(list(LAYERS.values()))
 
@@ -107,7 +110,7 @@ class HardwareFunctionTemplate(FunctionCallTemplate):
 
 
 def parse_operator(node: NodeProto, inputs: list[str], shapes: list[list[int]], graph: GraphProto) -> dict[str, Any]:
-    """hls4ml's ONNX handler of every hardware operator."""
+    """Parse a hardware operator; hls4ml's ONNX handler for all of them."""
     return {
         "name": node.name,
         "class_name": node.op_type,
@@ -118,7 +121,7 @@ def parse_operator(node: NodeProto, inputs: list[str], shapes: list[list[int]], 
 
 
 def register() -> None:
-    """Make the hardware operators known to hls4ml; calling it again changes nothing."""
+    """Register the hardware operators with hls4ml, once a process."""
     if OPERATORS[0].__name__ in get_supported_onnx_layers():
         return
     backend = hls4ml.backends.get_backend(BACKEND)
@@ -138,12 +141,12 @@ def convert(
     """Write the HLS project of the lowered graph in the file ``lowered`` to ``out_dir``.
 
     Args:
-        trace: the test bench also writes every operator's output.
+        trace: whether the test bench also writes every operator's output.
         depths: of the FIFOs; by default each holds all words of an image.
 
     Raises:
-        ConversionError: a node that is no hardware operator, folding or shifts that its kernel has not, or
-            an operator that left no call in the generated C++.
+        InputError: a node that is no hardware operator, a folding or a shift that its kernel does not support, or
+            an operator without a call in the generated C++.
     """
     graph = make_graph(lowered, target, out_dir, trace=trace)
     write_project(graph, out_dir, depths or {})
@@ -151,21 +154,33 @@ def convert(
 
 
 def read_lowered(path: Path) -> ModelWrapper:
-    """The lowered graph in a file.
+    """Read the lowered graph in a file.
 
     Raises:
-        ConversionError: no such file, or not an ONNX file.
+        InputError: no such file, not an ONNX file, or not a graph of hardware operators.
     """
-    if not path.is_file():
-        raise ConversionError(f"{path} does not exist")
+    model = ModelWrapper(read_onnx(path, {DOMAIN: [operator.__name__ for operator in OPERATORS]}, standard=False))
     try:
-        return ModelWrapper(str(path))
-    except (DecodeError, ParseError) as error:
-        raise ConversionError(f"{path} is not an ONNX file") from error
+        _check_graph(model)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    return model
+
+
+def _check_graph(model: ModelWrapper) -> None:
+    """Check that names can stand in generated code, and that attributes have the operators' types."""
+    ports = [port.name for port in (*model.graph.input, *model.graph.output)]
+    names = [node.name for node in model.graph.node]
+    wrong = [name for name in names if not is_identifier(name) or names.count(name) > 1]
+    wrong += [name for name in ports if not is_identifier(name) and name not in (IMAGE_PORT, LOGIT_PORT)]
+    if wrong or len(ports) != 2:
+        raise InputError(f"the name {shown(wrong[0]) if wrong else ports} is not one of a lowered graph")
+    for node in model.graph.node:
+        check_attributes(node)
 
 
 def make_graph(lowered: Path, target: Target, out_dir: Path, *, trace: bool = False) -> ModelGraph:
-    """The project as hls4ml has it in memory; arguments and errors as of :func:`convert`."""
+    """Make the project in memory; arguments and errors are those of :func:`convert`."""
     register()
     model = read_lowered(lowered)
     _check_operators(model)
@@ -176,7 +191,7 @@ def make_graph(lowered: Path, target: Target, out_dir: Path, *, trace: bool = Fa
     }
     out_dir.parent.mkdir(parents=True, exist_ok=True)
     source = os.path.relpath(lowered, out_dir.parent)
-    # hls4ml writes the paths that it is given into the project; relative ones survive a move.
+    # hls4ml writes its arguments into the project; relative paths stay valid where the folder is moved.
     with _quiet_hls4ml(), contextlib.chdir(out_dir.parent):
         graph = hls4ml.converters.convert_from_onnx_model(
             source,
@@ -198,7 +213,7 @@ def write_project(graph: ModelGraph, out_dir: Path, depths: Depths) -> None:
     """Write the project of ``graph``, which was made for ``out_dir``.
 
     Args:
-        depths: of FIFOs; one that it does not name keeps the depth that it has.
+        depths: of FIFOs; one without an entry holds all words of an image.
     """
     set_depths(graph, depths)
     for layer in graph.get_layers():
@@ -210,42 +225,45 @@ def write_project(graph: ModelGraph, out_dir: Path, depths: Depths) -> None:
 
 
 def _set_stamp(project: Path, drawn: str) -> None:
-    """hls4ml draws at random the name of the library that ``build_lib.sh`` makes; the source decides it here."""
+    """Name hls4ml's shared library after a digest of the sources instead of a random one: builds are reproducible."""
     firmware = project / "firmware"
     digest = hashlib.sha256()
     for path in sorted(path for path in firmware.rglob("*") if path.is_file()):
         digest.update(f"{path.relative_to(firmware)} {path.stat().st_size}\n".encode() + path.read_bytes())
-    stamp = f"p{digest.hexdigest()[:7]}"  # no number, which YAML would quote
+    stamp = f"p{digest.hexdigest()[:7]}"  # begins with a letter, or YAML might read it as a number
     script, config = project / "build_lib.sh", project / "hls4ml_config.yml"
     script.write_text(script.read_text().replace(drawn, stamp))
     config.write_text(re.sub("^Stamp: .*$", f"Stamp: {stamp}", config.read_text(), flags=re.MULTILINE))
 
 
 def _check_calls(graph: ModelGraph) -> None:
-    """hls4ml skips a layer that has no template without a word."""
+    """Check that every layer has a call: hls4ml silently drops layers without a template."""
     for layer in graph.get_layers():
         if not isinstance(layer, Input) and not layer.get_attr("function_cpp"):
-            raise ConversionError(f"hls4ml made no call of {layer.class_name} (node {layer.name})")
+            raise InputError(f"hls4ml made no call of {layer.class_name} (node {layer.name})")
 
 
 def _check_operators(model: ModelWrapper) -> None:
+    """Check that every node is an operator with a kernel for its folding and shifts."""
     known = {operator.__name__ for operator in OPERATORS}
     for node in model.graph.node:
         if node.op_type not in known:
-            raise ConversionError(f"node {node.name}: {node.op_type} is not a hardware operator")
+            raise InputError(f"node {node.name}: {node.op_type} is not a hardware operator")
         try:
             getCustomOp(node).check_folding()
         except ValueError as error:
-            raise ConversionError(str(error)) from error
+            raise InputError(str(error)) from error
         try:
             getCustomOp(node).types()
         except ValueError as error:
-            raise ConversionError(f"node {node.name}: no kernel holds its shifts: {error}") from error
+            raise InputError(
+                f"node {node.name}: no integer type of a kernel is wide enough for its shifts: {error}"
+            ) from error
 
 
 @contextlib.contextmanager
 def _quiet_hls4ml():  # noqa: ANN202
-    """hls4ml prints its progress; errors still raise."""
+    """Silence hls4ml's output; errors are still raised."""
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.getLogger("hls4ml").setLevel(logging.ERROR)

@@ -1,7 +1,7 @@
-"""Holds the kernels to a small synthesizable subset of C++.
+"""Lint of the kernels: they may use a small synthesizable subset of C++ only.
 
-A lint of lines and words, no parser: it knows the style of the kernels in this project and refuses
-what it does not know. ``python -m hls_projects.project.lint`` checks them all.
+It matches lines and words and is no parser: it knows the style of the kernels in this project, and reports what it does
+not know. ``python -m hls_projects.project.lint`` checks all kernels.
 """
 
 from __future__ import annotations
@@ -65,12 +65,12 @@ REGION_STATEMENT = re.compile(rf"typedef\b.*|const unsigned\b.*|hls::stream(?:_o
 
 
 def kernels() -> list[Path]:
-    """The headers that are synthesized."""
+    """Headers of all kernels."""
     return sorted([*ROOT.glob("operators/*/*.h"), *SHARED_HEADERS])
 
 
 def lint_kernel(path: Path) -> list[str]:
-    """Findings as ``file:line: what``."""
+    """Findings in a header as ``file:line: what``."""
     text = path.read_text()
     code = strip_comments(text)
     findings = [(1, "no include guard")] if not has_guard(code) else []
@@ -80,7 +80,7 @@ def lint_kernel(path: Path) -> list[str]:
 
 
 def strip_comments(text: str) -> str:
-    """Blanks for comments and, outside includes, strings; every line stays where it was."""
+    """``text`` with blanks instead of comments and, outside includes, of strings; line numbers stay the same."""
 
     def blank(match: re.Match[str]) -> str:
         return re.sub(r"[^\n]", " ", match.group())
@@ -94,7 +94,7 @@ def blank_strings(match: re.Match[str]) -> str:
 
 
 def has_guard(code: str) -> bool:
-    """``#ifndef X``, ``#define X`` first and ``#endif`` last."""
+    """Whether ``#ifndef X`` and ``#define X`` come first and ``#endif`` last."""
     lines = [line.strip() for line in code.splitlines() if line.strip()]
     if len(lines) < 3 or not lines[0].startswith("#ifndef "):
         return False
@@ -117,7 +117,7 @@ def _words(code: str) -> Iterator[Finding]:
 
 
 def _library(code: str) -> Iterator[Finding]:
-    """Streams and blocks of constant size are all of ``hls``."""
+    """Find parts of ``hls`` other than streams, and blocks of a size that is not constant."""
     constants = _constants(code)
     for match in re.finditer(r"\bhls\s*::\s*(\w+)", code):
         if match[1] not in LIBRARY:
@@ -129,7 +129,7 @@ def _library(code: str) -> Iterator[Finding]:
 
 
 def _pointers(code: str) -> Iterator[Finding]:
-    """Array parameters and references to streams are the only way in and out."""
+    """Find pointers, and references to anything but streams; parameters are arrays and streams."""
     for match in (*POINTER.finditer(code), *ADDRESS_OF.finditer(code)):
         yield _line(code, match.start()), f"pointer: {match.group().strip()!r}"
     for match in REFERENCE.finditer(code):
@@ -138,6 +138,7 @@ def _pointers(code: str) -> Iterator[Finding]:
 
 
 def _loops(code: str) -> Iterator[Finding]:
+    """Find loops without a label, of another form, or with a bound that is not constant."""
     constants = _constants(code)
     for match in FOR.finditer(code):
         line = _line(code, match.start())
@@ -154,10 +155,10 @@ def _loops(code: str) -> Iterator[Finding]:
 
 
 def _constants(code: str) -> set[str]:
-    """Names that are constants wherever they are declared, in the order of the text.
+    """Names that are constants wherever they are declared.
 
-    Local ones made of constants, parameters of templates, and members of the templates in the shared
-    headers and in ``code``.
+    They are local constants made of constants, parameters of templates, and members of the templates in the shared
+    headers and in ``code``. A name that is anywhere a variable is not one.
     """
     names = _members("\n".join([*(strip_comments(path.read_text()) for path in SHARED_HEADERS), code]))
     for match in TEMPLATE.finditer(code):
@@ -170,7 +171,7 @@ def _constants(code: str) -> set[str]:
 
 
 def _members(code: str) -> set[str]:
-    """``name<CONFIG_T>::member`` of the templates in ``code``."""
+    """Constant members of the templates in ``code``, as ``name<CONFIG_T>::member``."""
     found: set[str] = set()
     for match in STRUCT.finditer(code):
         own: set[str] = set()
@@ -182,8 +183,9 @@ def _members(code: str) -> set[str]:
 
 
 def _is_constant(expression: str, names: set[str]) -> bool:
-    known = MEMBER.sub(lambda match: " " if match[0] in names else "$", expression)
-    rest = TRAIT.sub(" ", known)
+    """Whether ``expression`` is made of literals, operators, ``CONFIG_T`` and ``names`` only."""
+    without_members = MEMBER.sub(lambda match: " " if match[0] in names else "$", expression)
+    rest = TRAIT.sub(" ", without_members)
     return set(rest.split()) <= names
 
 
@@ -203,22 +205,22 @@ def _pragmas(code: str) -> Iterator[Finding]:
 
 
 def _regions(code: str) -> Iterator[Finding]:
-    """Declarations and calls of processes are all of a dataflow region, and calls of processes are nowhere else."""
+    """Find statements in dataflow regions other than declarations and process calls, and such calls elsewhere."""
     regions = [(match.end(), _end(code, match.end())) for match in DATAFLOW.finditer(code)]
     for start, end in regions:
-        place = start
+        position = start
         for statement in code[start:end].split(";"):
             if statement.strip() and not REGION_STATEMENT.fullmatch(statement.strip()):
-                line = _line(code, place + len(statement) - len(statement.lstrip()))
+                line = _line(code, position + len(statement) - len(statement.lstrip()))
                 yield line, f"{statement.strip()!r} is no declaration and no {CALL} in a dataflow region"
-            place += len(statement) + 1
+            position += len(statement) + 1
     for match in re.finditer(rf"^[^#\n]*\b{CALL}\b", code, flags=re.MULTILINE):
         if not any(start <= match.start() < end for start, end in regions):
             yield _line(code, match.start()), f"{CALL} outside a dataflow region"
 
 
 def _recursion(code: str) -> Iterator[Finding]:
-    """A function that calls itself by name."""
+    """Find functions that call themselves by name."""
     for match in FUNCTION.finditer(code):
         name = match[1]
         body = _braces(code, match.end() - 1)
@@ -236,7 +238,7 @@ def _braces(code: str, start: int) -> str:
 
 
 def _enclosed(code: str, start: int, pair: str) -> str:
-    """Text between the bracket at ``start`` and its partner."""
+    """Text between the bracket at ``start`` and the one that closes it."""
     depth = 0
     for index in range(start, len(code)):
         depth += (code[index] == pair[0]) - (code[index] == pair[1])
@@ -246,7 +248,7 @@ def _enclosed(code: str, start: int, pair: str) -> str:
 
 
 def _end(code: str, start: int) -> int:
-    """Where the block ends that ``start`` is in."""
+    """Index of the brace that closes the block around ``start``."""
     depth = 1
     for index in range(start, len(code)):
         depth += (code[index] == "{") - (code[index] == "}")
@@ -266,6 +268,7 @@ def _line_before(code: str, line: int) -> str:
 
 
 def main() -> int:
+    """Print findings; returns the exit status."""
     findings = [finding for path in kernels() for finding in lint_kernel(path)]
     print("\n".join(findings) or f"{len(kernels())} kernels are clean")
     return int(bool(findings))

@@ -1,7 +1,7 @@
 """The generated project as a network of processes and FIFOs, and the file of its FIFOs' depths.
 
 ``fifo_depths.json`` is an object: for every FIFO by its name in the generated C++ its ``depth``, and for
-the reader its ``word_bits``, the process that writes it (``from``) and the one that reads it (``to``).
+a person its ``word_bits``, the process that writes it (``from``) and the one that reads it (``to``).
 """
 
 from __future__ import annotations
@@ -19,29 +19,31 @@ from hls4ml.model.layers import Input, Layer
 from hls_projects.dataflow import Fifo, Network, NetworkError, Process, Program, Read, Repeat, Together, Write
 from hls_projects.dataflow.program import renamed, words
 from hls_projects.dataflow.sizing import Depths
+from hls_projects.files import parse_json, read_text
 from hls_projects.operators import HardwareOperator
 
-# Slots of the core's own ports: what a register slice of AXI4-Stream holds.
+# Slots of the FIFOs at the core's ports: an AXI4-Stream register slice holds two words.
 PORT_DEPTH = 2
-# Cycles from a write to the first one in which the word can be read: a FIFO's storage and its output register. One of a
-# single word has neither.
-FIFO_CLOCKS = 2
-# Of a hls::stream_of_blocks.
+# Cycles from a write to a FIFO to the first cycle in which the word can be read: one for its storage, one for its
+# output register. A FIFO of one word has neither.
+FIFO_LATENCY = 2
+# Buffers of a hls::stream_of_blocks.
 BUFFERS = 2
-# Of the register in a copy of a stream.
-CLONE_CLOCKS = 1
+# Cycles of the register in a copy of a stream.
+CLONE_LATENCY = 1
 SOURCE, SINK = "source", "sink"
 # hls4ml's layer that copies a stream.
 CLONE = "Clone"
 
 
 def network(graph: ModelGraph, *, kernels: bool = False) -> Network:
-    """Processes and FIFOs of ``graph``, in the order of the calls in the generated C++.
+    """The processes and FIFOs of ``graph``, in the order of the calls in the generated C++.
+
+    The source has a pixel ready in every cycle, and the sink takes logits in every cycle.
 
     Args:
-        kernels: the C++ kernels instead of the twins; of these the order of the words counts, not the cycles.
-
-    Pixels come from a source that has one ready in every cycle, logits go to a sink that always takes them.
+        kernels: whether processes are those of the C++ kernels instead of the Verilog twins. Only the order of their
+            words is true, which decides about deadlocks; their cycles are not.
 
     Raises:
         NetworkError: a layer that is neither a hardware operator nor a copy of a stream.
@@ -54,7 +56,7 @@ def network(graph: ModelGraph, *, kernels: bool = False) -> Network:
             bits = int(variable.shape[-1]) * variable.type.precision.width
             depth = PORT_DEPTH if variable.name in ports else None
             latency = _latency(layer)
-            fifos.append(Fifo(variable.name, bits, depth, FIFO_CLOCKS + latency, direct=latency or None))
+            fifos.append(Fifo(variable.name, bits, depth, FIFO_LATENCY + latency, direct=latency or None))
         if isinstance(layer, Input):
             processes.append(Process(SOURCE, SOURCE, _end(layer, Write)))
         else:
@@ -67,12 +69,12 @@ def network(graph: ModelGraph, *, kernels: bool = False) -> Network:
 
 
 def layer_of(process: str) -> str:
-    """The name of the layer that has this process."""
+    """Name of the layer that the process is a part of."""
     return process.partition(".")[0]
 
 
 def _parts(layer: Layer, kernels: bool) -> tuple[list[Process], list[Fifo]]:
-    """The processes of a layer's stages, and what hands blocks from one to the next."""
+    """The processes of a layer's stages, and the FIFOs of tokens for the blocks between them."""
     inputs = [layer.get_input_variable(name).name for name in layer.inputs]
     if layer.class_name == CLONE:
         copies = (Write(variable.name) for variable in layer.variables.values())
@@ -88,12 +90,12 @@ def _parts(layer: Layer, kernels: bool) -> tuple[list[Process], list[Fifo]]:
 def operator_parts(
     layer: str, operator: HardwareOperator, ports: Mapping[str, str], *, kernels: bool = False
 ) -> tuple[list[Process], list[Fifo]]:
-    """The processes of an operator's stages, and what hands blocks from one to the next.
+    """The processes of an operator's stages, and the FIFOs of tokens for the blocks between them.
 
     Args:
-        layer: its name.
-        ports: FIFO by the name that the stages have for it.
-        kernels: the stages of the C++ kernel instead of the twin's.
+        layer: name of the operator's layer.
+        ports: names of FIFOs by the names of ports in the stages.
+        kernels: whether the stages are those of the C++ kernel instead of the twin's.
     """
     processes, inner = [], {}
     for stage in operator.kernel_stages() if kernels else operator.stages():
@@ -101,26 +103,28 @@ def operator_parts(
         own = {port: f"{layer}.{port}" for port, _ in words(stage.program) if port not in ports}
         inner |= {full: port for port, full in own.items()}
         processes.append(Process(name, type(operator).__name__, renamed(stage.program, own | dict(ports))))
-    # The memory of a block is the operator's, so no words are stored here.
+    # Tokens have no bits: the memory of a block is counted with the operator.
     if kernels:
         return processes, [Fifo(name, 0, BUFFERS) for name in inner]
     return processes, [_block_fifo(operator, name, port) for name, port in inner.items()]
 
 
 def _block_fifo(operator: HardwareOperator, name: str, port: str) -> Fifo:
+    """One of the two FIFOs of a block; ``port`` is its name in the stages."""
     block, end = port.split(".")
     return Fifo(name, 0, operator.buffers(block), 1 + (operator.block_latency(block) if end == "filled" else 0))
 
 
 def _latency(layer: Layer) -> int:
-    """Cycles from the write of a process to its word at the FIFO."""
+    """Cycles that registers add between the write of a process and the FIFO."""
     if layer.class_name == CLONE:
-        return CLONE_CLOCKS
+        return CLONE_LATENCY
     operator = layer.get_attr("operator")
     return 0 if operator is None else operator.output_latency()
 
 
 def _end(layer: Layer, step: type[Read] | type[Write]) -> Program:
+    """The program of a source or sink at a layer's output."""
     return (Repeat(_words(layer), (step(layer.get_output_variable().name),)),)
 
 
@@ -130,7 +134,7 @@ def _words(layer: Layer) -> int:
 
 
 def set_depths(graph: ModelGraph, depths: Depths) -> None:
-    """Make ``depths`` those of the ``STREAM`` pragmas."""
+    """Set the depths in the ``STREAM`` pragmas of ``graph``; FIFOs that ``depths`` does not name keep theirs."""
     for layer in graph.get_layers():
         for variable in layer.variables.values():
             if variable.name in depths:
@@ -153,13 +157,13 @@ def depths_file(network: Network, depths: Depths) -> str:
 
 
 def read_depths(path: Path, network: Network) -> Depths:
-    """Depths of the FIFOs of ``network`` from a file with such a text.
+    """Read the depths of the FIFOs of ``network`` from a ``fifo_depths.json``.
 
     Raises:
         NetworkError: no such file, not of this form, depths below one, FIFOs unknown or left out.
     """
     try:
-        rows: Any = json.loads(path.read_text())
+        rows: Any = parse_json(read_text(path))
     except OSError as error:
         raise NetworkError(f"depths {path} cannot be read: {error.strerror}") from error
     except ValueError as error:

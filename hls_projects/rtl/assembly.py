@@ -9,7 +9,6 @@ depth that the C++ has. The folder has the top module, the ``sources`` of all mo
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +19,8 @@ from hls4ml.model.layers import Input, Layer
 
 from hls_projects import PROJECT
 from hls_projects.dataflow.sizing import Depths
+from hls_projects.errors import InputError
+from hls_projects.names import is_identifier
 from hls_projects.operators import HardwareOperator
 from hls_projects.project.pipeline import CLONE, PORT_DEPTH
 from hls_projects.templates import environment
@@ -28,11 +29,6 @@ from hls_projects.verilog.twin import LIBRARY, Twin
 
 TEMPLATES = Path(__file__).parent / "templates"
 SOURCES, MEMORIES, FILES = "sources", "memories", "files.f"
-IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
-
-
-class AssemblyError(Exception):
-    """A graph of which no complete model in Verilog can be made."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +124,7 @@ class Assembly:
             depths: of all FIFOs but those at the core's ports.
 
         Raises:
-            AssemblyError: a layer without a twin, or one of a type or folding that its twin lacks; a FIFO
+            InputError: a layer without a twin, or one of a type or folding that its twin lacks; a FIFO
                 without a depth; a name that Verilog does not allow.
         """
         layers = list(graph.get_layers())
@@ -148,9 +144,12 @@ class Assembly:
         return found
 
     def check_names(self) -> None:
-        for part in (*self.fifos, *self.forks, *self.instances):
-            if not IDENTIFIER.fullmatch(part.name):
-                raise AssemblyError(f"{part.name} is not a name in Verilog")
+        """Raise InputError for a name that Verilog does not allow, or that two parts share."""
+        parts = [*self.fifos, *self.forks, *self.instances]
+        named = [part.name for part in parts]
+        wrong = [name for name in named if not is_identifier(name, generated=True) or named.count(name) > 1]
+        if wrong:
+            raise InputError(f"{wrong[0]!r} is not a name in Verilog, or two parts have it")
 
     def sources(self) -> list[Path]:
         """Files of all modules but the top one."""
@@ -168,7 +167,7 @@ def write_rtl(graph: ModelGraph, depths: Depths, folder: Path) -> Assembly:
     """Write the Verilog of ``graph`` into ``folder``, which is made, or emptied of an earlier one.
 
     Raises:
-        AssemblyError: as of :meth:`Assembly.of`; nothing is written.
+        InputError: as of :meth:`Assembly.of`; nothing is written.
     """
     assembly = Assembly.of(graph, depths)
     files = {f"{assembly.core.name}.v": assembly.top()}
@@ -192,11 +191,11 @@ def _fork(layer: Layer) -> Fork:
 def _instance(layer: Layer) -> Instance:
     operator = layer.get_attr("operator")
     if operator is None:
-        raise AssemblyError(f"layer {layer.name} is a {layer.class_name}, which has no twin in Verilog")
+        raise InputError(f"layer {layer.name} is a {layer.class_name}, which has no twin in Verilog")
     try:
         twin = operator.twin()
     except (NotImplementedError, ValueError) as error:
-        raise AssemblyError(f"layer {layer.name}: {error}") from error
+        raise InputError(f"layer {layer.name}: {error}") from error
     names = [layer.get_input_variable(name).name for name in layer.inputs]
     return Instance(layer.name, operator, twin, _ports(names), layer.get_output_variable().name)
 
@@ -213,5 +212,5 @@ def _width(variable) -> int:  # noqa: ANN001
 
 def _depth(name: str, depths: Depths) -> int:
     if name not in depths:
-        raise AssemblyError(f"FIFO {name} has no depth")
+        raise InputError(f"FIFO {name} has no depth")
     return int(depths[name])

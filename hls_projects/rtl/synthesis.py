@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hls_projects.errors import InputError
 from hls_projects.operators import HardwareOperator
 from hls_projects.verilog.twin import LIBRARY, Memory, Twin
 
@@ -31,10 +32,6 @@ hierarchy -check -top {top}
 synth_xilinx -run prepare: -family xc7 -noiopad -noclkbuf {flatten}-top {top}
 tee -q -o stat.json stat -json
 """
-
-
-class SynthesisError(Exception):
-    """Yosys is missing, refuses the module, or maps it to a cell that is not counted here."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +76,11 @@ def synthesise(
         flatten: map across the borders of modules; slower, for equal modules are mapped again.
 
     Raises:
-        SynthesisError: see there.
+        InputError: see there.
     """
     yosys = shutil.which("yosys")
     if yosys is None:
-        raise SynthesisError("no yosys on the path; install it (Debian and Ubuntu: apt-get install yosys)")
+        raise InputError("no yosys on the path; install it (Debian and Ubuntu: apt-get install yosys)")
     with tempfile.TemporaryDirectory(prefix="synthesis-") as folder:
         work = Path(folder)
         twin = Twin(top, parameters, memories or {})
@@ -91,7 +88,7 @@ def synthesise(
         (work / "synthesis.ys").write_text(_script(twin, sources, flatten))
         run = subprocess.run([yosys, "-q", "-s", "synthesis.ys"], cwd=work, capture_output=True, text=True, check=False)
         if run.returncode:
-            raise SynthesisError(f"yosys ended with {run.returncode} on {top}: {run.stderr[-2000:].strip()}")
+            raise InputError(f"yosys ended with {run.returncode} on {top}: {run.stderr[-2000:].strip()}")
         return count(_report((work / "stat.json").read_text()))
 
 
@@ -99,7 +96,7 @@ def synthesise_twin(operator: HardwareOperator) -> Resources:
     """Map an operator's twin.
 
     Raises:
-        SynthesisError: see there.
+        InputError: see there.
         NotImplementedError, ValueError: the operator has no twin, or not with its folding.
     """
     twin = operator.twin()
@@ -115,7 +112,7 @@ def count(stat: Mapping) -> Resources:
     """Resources of the design in the report of ``stat -json``.
 
     Raises:
-        SynthesisError: it has a cell that is not counted here.
+        InputError: it has a cell that is not counted here.
     """
     # A design of one module has no sum.
     modules = {name.removeprefix("\\"): module["num_cells_by_type"] for name, module in stat["modules"].items()}
@@ -124,7 +121,7 @@ def count(stat: Mapping) -> Resources:
     known = {*LUT_RAM, *LOGIC, *FLIP_FLOPS, *FREE, *BRAM36, "DSP48E1"}
     unknown = sorted(set(cells) - known)
     if unknown:
-        raise SynthesisError(f"the netlist has a cell that is not counted: {unknown[0]}")
+        raise InputError(f"the netlist has a cell that is not counted: {unknown[0]}")
     lut_ram = sum(cells[cell] * luts for cell, luts in LUT_RAM.items())
     return Resources(
         lut=lut_ram + sum(cells[cell] * luts for cell, luts in LOGIC.items()),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Mapping
@@ -15,9 +15,10 @@ from dataclasses import asdict
 from hls_projects import cost
 from hls_projects.calibration.grid import Design
 from hls_projects.calibration.table import digest
+from hls_projects.errors import InputError
+from hls_projects.files import cache_folder, parse_json, read_text, write_whole
 from hls_projects.rtl.assembly import Assembly
-from hls_projects.rtl.synthesis import Resources, SynthesisError, synthesise
-from hls_projects.simulation.compiler import cache_dir
+from hls_projects.rtl.synthesis import Resources, synthesise
 from hls_projects.verilog.sources import sources
 from hls_projects.verilog.twin import LIBRARY, Twin
 
@@ -45,7 +46,7 @@ def synthesised(
         progress: is told how many of how many different parts are done.
 
     Raises:
-        SynthesisError: Yosys is missing or refuses a part.
+        InputError: Yosys is missing or refuses a part.
     """
     keys = {name: digest(design) for name, design in parts.items()}
     different = {keys[name]: design for name, design in parts.items()}
@@ -66,7 +67,7 @@ def estimated(design: Design) -> cost.Resources:
     """What the cost model says.
 
     Raises:
-        CostError: the part was not calibrated.
+        InputError: the part was not calibrated.
     """
     return cost.resources(design.demand)
 
@@ -78,15 +79,13 @@ def as_cost(measured: Resources) -> cost.Resources:
 
 def _cached(key: str, design: Design) -> Resources:
     digest_with_tool = hashlib.sha256(f"{key} {_version()}".encode()).hexdigest()[:32]
-    kept = cache_dir().parent / "synthesis" / f"{digest_with_tool}.json"
-    if kept.is_file():
-        return Resources(**json.loads(kept.read_text()))
+    cached = cache_folder("synthesis", f"{digest_with_tool}.json")
+    # One that is missing or damaged is made again.
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        return Resources(**parse_json(read_text(cached)))
     twin = design.twin
     measured = synthesise(twin.module, twin.parameters, sources(twin.module, design.folder), twin.memories)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    part = kept.with_name(f".{kept.name}.{os.getpid()}.part")
-    part.write_text(json.dumps(asdict(measured)))
-    part.replace(kept)
+    write_whole(cached, json.dumps(asdict(measured)))
     return measured
 
 
@@ -94,5 +93,5 @@ def _cached(key: str, design: Design) -> Resources:
 def _version() -> str:
     yosys = shutil.which("yosys")
     if yosys is None:
-        raise SynthesisError("no yosys on the path; install it (Debian and Ubuntu: apt-get install yosys)")
+        raise InputError("no yosys on the path; install it (Debian and Ubuntu: apt-get install yosys)")
     return subprocess.run([yosys, "-V"], capture_output=True, text=True, check=False).stdout.strip()

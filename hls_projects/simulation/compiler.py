@@ -1,4 +1,4 @@
-"""g++ on the programs of a generated project, and a cache of what it made."""
+"""Compilation of a generated project's programs by g++, and a cache of the executables."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hls_projects.simulation.processes import SimulationError, signals_held
+from hls_projects.errors import InputError
+from hls_projects.files import cache_folder, write_whole
+from hls_projects.signals import signals_held
 
 CACHED_PROGRAMS = 64
-# hls::stream_of_blocks, which Vitis HLS has of its own.
+# Stand-ins for headers that Vitis HLS brings along: hls::stream_of_blocks, and ap_axiu, a beat of AXI4-Stream.
 BLOCKS_HEADER = Path(__file__).parent / "block_types" / "hls_streamofblocks.h"
+AXI_HEADER = Path(__file__).parent / "axi_types" / "ap_axi_sdata.h"
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,9 @@ class Program:
     """A C++ program made of a generated project.
 
     Args:
-        name: of the executable in the project's folder.
-        sources: relative to the project's folder, or absolute.
-        flags: for g++; include paths relative to the project's folder, or absolute.
+        name: file name of the executable, in the project's folder.
+        sources: files, relative to the project's folder, or absolute.
+        flags: of g++; include paths relative to the project's folder, or absolute.
     """
 
     name: str
@@ -44,27 +46,26 @@ def compiler() -> str:
     """Path of g++.
 
     Raises:
-        SimulationError: there is none.
+        InputError: none is installed.
     """
     path = shutil.which("g++")
     if path is None:
-        raise SimulationError("no g++ on the path; install one (Debian and Ubuntu: apt-get install g++)")
+        raise InputError("no g++ on the path; install one (Debian and Ubuntu: apt-get install g++)")
     return path
 
 
 def cache_dir() -> Path:
-    """Where compiled programs are kept: ``XDG_CACHE_HOME``, else ``~/.cache``."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "potstream" / "programs"
+    """The folder of the cached programs."""
+    return cache_folder("programs")
 
 
 def compile_programs(project: Path, programs: Iterable[Program]) -> None:
-    """Compile ``programs`` of the HLS project in the folder ``project``, all at once.
+    """Compile ``programs`` of the HLS project in the folder ``project``, in parallel.
 
-    A program whose preprocessed source, flags and compiler were seen before comes from the cache.
+    A program that was compiled before from the same preprocessed source, flags and compiler comes from the cache.
 
     Raises:
-        SimulationError: no g++, or what it says against a source.
+        InputError: no g++, or an error of its.
     """
     gxx = compiler()
     missing = {}
@@ -78,31 +79,32 @@ def compile_programs(project: Path, programs: Iterable[Program]) -> None:
 
 
 def _key(gxx: str, project: Path, program: Program) -> str:
-    """Digest of all that decides what the compiler makes, ``-march=native`` spelt out."""
+    """Digest of everything that decides the executable; for ``-march=native`` that includes the processor."""
     digest = hashlib.sha256()
     for arguments in (["--version"], ["-Q", "--help=target"], ["-E", "-P", *program.sources]):
         command = [gxx, *program.flags, *arguments]
         run = subprocess.run(command, cwd=project, capture_output=True, check=False)
         if run.returncode:
-            raise _refusal(run.stderr.decode(errors="replace"))
+            raise _compile_error(run.stderr.decode(errors="replace"))
         digest.update(run.stdout)
     digest.update(repr([flag for flag in program.flags if not flag.startswith("-I")]).encode())
     return digest.hexdigest()
 
 
 def _run_all(commands: Sequence[Sequence[str]], project: Path) -> None:
+    """Run all ``commands`` at once; one that fails, or an interruption, ends the others."""
     running: list[subprocess.Popen] = []
     try:
         for command in commands:
-            # A session of its own, so that its children and their temporary files go with it.
+            # A session of its own, so that ending it also ends its children, which delete their temporary files.
             with signals_held():
                 running.append(
                     subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, text=True, start_new_session=True)
                 )
         for process in running:
-            _, said = process.communicate()
+            _, errors = process.communicate()
             if process.returncode:
-                raise _refusal(said)
+                raise _compile_error(errors)
     finally:
         for process in running:
             _end(process)
@@ -115,52 +117,41 @@ def _end(process: subprocess.Popen) -> None:
     process.stderr.close()
 
 
-def _refusal(said: str) -> SimulationError:
-    return SimulationError(f"g++ refused a simulation: {said[:2000].strip()}")
+def _compile_error(errors: str) -> InputError:
+    return InputError(f"g++ cannot compile a simulation: {errors[:2000].strip()}")
 
 
 def _from_cache(key: str, program: Path) -> bool:
     """Copy the cached executable to ``program``; False where there is none, or a damaged one."""
-    kept = cache_dir() / key
+    cached = cache_dir() / key
     try:
-        stored, digest = kept.read_bytes(), kept.with_suffix(".sha256").read_text()
+        content, digest = cached.read_bytes(), cached.with_suffix(".sha256").read_text()
     except OSError:
         return False
-    if hashlib.sha256(stored).hexdigest() != digest:
-        print(f"  the cached program {kept} is damaged; compiling again", file=sys.stderr)
+    if hashlib.sha256(content).hexdigest() != digest:
+        print(f"  the cached program {cached} is damaged; compiling again", file=sys.stderr)
         return False
-    kept.touch()
-    program.write_bytes(stored)
+    # The time of the last use, by which old programs are deleted.
+    cached.touch()
+    program.write_bytes(content)
     program.chmod(0o755)
     return True
 
 
 def _to_cache(key: str, program: Path) -> None:
-    """Keep ``program``; a cache that cannot be written costs time, not the build."""
+    """Store ``program``; a cache that cannot be written is reported, and costs no more than time."""
     folder = cache_dir()
-    made = program.read_bytes()
+    content = program.read_bytes()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _write(folder / key, made)
-        _write((folder / key).with_suffix(".sha256"), hashlib.sha256(made).hexdigest().encode())
+        write_whole(folder / key, content)
+        write_whole((folder / key).with_suffix(".sha256"), hashlib.sha256(content).hexdigest())
         _prune(folder)
     except OSError as error:
-        print(f"  compiled programs cannot be kept in {folder}: {error.strerror}", file=sys.stderr)
-
-
-def _write(path: Path, content: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        print(f"  compiled programs cannot be cached in {folder}: {error.strerror}", file=sys.stderr)
 
 
 def _prune(folder: Path) -> None:
-    """Forget the programs that were not asked for longest."""
+    """Delete all but the :data:`CACHED_PROGRAMS` programs that were used last."""
     programs = sorted((path for path in folder.iterdir() if not path.suffix), key=lambda path: path.stat().st_mtime)
     for path in programs[:-CACHED_PROGRAMS]:
         with contextlib.suppress(FileNotFoundError):

@@ -1,10 +1,16 @@
-// Runs a generated project on a file of images, without hls4ml's text files.
+// Runs a generated project on images in a binary file. hls4ml's own test bench reads text, which takes longer than the
+// network itself.
 //
 // usage: driver images results image_bytes first count
 //
-// images: the codes of all images, one byte each. results: int32, the logits' codes of the
-// images first to first + count - 1; an image is in it as soon as it is done, so that its length
-// tells which image a crash belongs to. Prints the largest resident memory in KiB.
+// images:       file with the pixels of all images, one byte each
+// results:      file to write, the codes of the logits as int32. The logits of an image are flushed as soon as they are
+//               computed, so that after a crash the length of the file says which image it happened in
+// image_bytes:  bytes of an image
+// first, count: the images to run
+//
+// Prints the largest resident memory in KiB. Exit status: 0; 2 for wrong arguments; 4 for a file that cannot be read
+// or written.
 
 #include <cstdint>
 #include <cstdio>
@@ -15,22 +21,24 @@
 
 static const unsigned n_logits = result_t::size;
 
+// The pixels of an image, all channels of a pixel in one word.
 static void send(const std::vector<unsigned char> &image, hls::stream<input_t> &pixels) {
-    for (std::size_t place = 0; place < image.size(); place += input_t::size) {
+    for (std::size_t offset = 0; offset < image.size(); offset += input_t::size) {
         input_t pixel;
         for (unsigned c = 0; c < input_t::size; c++)
-            pixel[c] = image[place + c];
+            pixel[c] = image[offset + c];
         pixels.write(pixel);
     }
 }
 
+// Reports an error of the operating system; returns the exit status.
 static int fail(const char *what, const char *name) {
     std::fprintf(stderr, "%s ", what);
     std::perror(name);
     return 4;
 }
 
-// Largest resident memory. getrusage would tell that of the process which started this one.
+// Largest resident memory so far. getrusage would include that of the process that started this one.
 static long peak_kib() {
     long kib = 0;
     char line[256];
@@ -59,6 +67,7 @@ int main(int argc, char **argv) {
             std::fprintf(stderr, "%s ends in image %ld\n", argv[1], first + done);
             return 4;
         }
+        // New streams for every image: their destructors check that nothing is left.
         hls::stream<input_t> pixels("pixels");
         hls::stream<result_t> logits("logits");
         send(image, pixels);

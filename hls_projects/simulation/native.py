@@ -1,7 +1,7 @@
-"""The fast simulation: the same generated C++ on native integers, which g++ vectorizes.
+"""The fast simulation: the generated C++ on native integers, which g++ vectorizes.
 
-``native_types`` stands in for the ``ap_types`` headers; ``driver.cpp`` for hls4ml's test bench,
-whose text files would take longer than the network.
+The headers in ``native_types`` replace those of ``ap_types``, and ``driver.cpp`` replaces hls4ml's test bench, whose
+text files would take longer than the network.
 """
 
 from __future__ import annotations
@@ -16,18 +16,19 @@ from hls_projects.simulation.compiler import BLOCKS_HEADER, Program
 from hls_projects.simulation.processes import IMAGE_TIMEOUT, Progress, Worker, run_workers, split
 
 HERE = Path(__file__).parent
+DRIVER, NATIVE_TYPES = HERE / "driver.cpp", HERE / "native_types"
 CODE = np.dtype("<i4")
-# What lanes.h says.
+# See kernels/lanes.h.
 VECTORIZED = "-DVECTORIZED"
 NATIVE = Program(
     name=f"{PROJECT}_csim_native",
-    sources=(str(HERE / "driver.cpp"), f"firmware/{PROJECT}.cpp"),
+    sources=(str(DRIVER), f"firmware/{PROJECT}.cpp"),
     flags=(
-        # g++ thinks requantization too large to inline, and does not vectorize what it does not inline. -O3 would take
-        # half as long again to compile, for nothing.
+        # By default g++ does not inline requantization, and loops with calls are not vectorized. -O3 makes nothing
+        # faster and takes 1.5 times as long to compile.
         *("-O2", "-march=native", "-ftree-vectorize", "-fvect-cost-model=dynamic", "-finline-limit=5000"),
         *("-std=c++17", "-w", VECTORIZED),
-        *("-I.", f"-I{HERE / 'native_types'}", f"-I{BLOCKS_HEADER.parent}", "-Ifirmware"),
+        *("-I.", f"-I{NATIVE_TYPES}", f"-I{BLOCKS_HEADER.parent}", "-Ifirmware"),
         '-DWEIGHTS_DIR="firmware/weights"',
     ),
 )
@@ -42,22 +43,21 @@ def simulate_native(
     workers: int | None = None,
     timeout: float = IMAGE_TIMEOUT,
 ) -> tuple[np.ndarray, int]:
-    """Run the compiled program on every image, each worker on a run of them.
+    """Run the compiled program on every image, in workers that take consecutive images.
 
     Args:
         project: folder of the HLS project, with :data:`NATIVE` compiled.
         work: folder for the images, results and logs.
         pixels: uint8 (N, H, W, C).
         progress: called with the number of finished images.
-        workers: processes; default one a core.
+        workers: number of processes; by default one a core.
         timeout: seconds that an image may take.
 
     Returns:
         Logit codes, int64 (N, n_logits), and the largest resident memory of a worker in KiB.
 
     Raises:
-        SimulationError: a worker that crashed, hung, was killed or left images out, with the
-            image that it was at.
+        InputError: a worker that crashed, hung, was killed or left images out; names the image it was at.
     """
     work = work.resolve()
     work.mkdir(parents=True, exist_ok=True)
@@ -75,7 +75,7 @@ def simulate_native(
 def native_worker(
     project: Path, work: Path, name: str, images: Path, image_bytes: int, part: np.ndarray, n_logits: int
 ) -> Worker:
-    """A process that simulates the images ``part``, indices in a row, of the file ``images``."""
+    """A worker for the images ``part``, consecutive indices, of the file ``images``."""
     results = _results(work, name)
     results.write_bytes(b"")
     numbers = (image_bytes, part[0], len(part))
@@ -85,7 +85,7 @@ def native_worker(
 
 
 def read_codes(work: Path, name: str, n_logits: int) -> np.ndarray:
-    """What the worker ``name`` computed, int64 (N, n_logits)."""
+    """Logit codes that the worker ``name`` computed, int64 (N, n_logits)."""
     return np.fromfile(_results(work, name), CODE).astype(np.int64).reshape(-1, n_logits)
 
 

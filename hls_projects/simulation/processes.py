@@ -1,36 +1,33 @@
-"""Simulations as processes of their own: started, watched, ended, and told about when they fail."""
+"""Simulations as child processes: starting, watching and ending them, and errors that say what failed."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from hls_projects.errors import InputError
+from hls_projects.signals import signals_held
 
 POLL_SECONDS = 0.2
 IMAGE_TIMEOUT = 120.0
 Progress = Callable[[int], None]
 
 
-class SimulationError(Exception):
-    """A simulation that could not be compiled or did not run to its end."""
-
-
 @dataclass(frozen=True)
 class Worker:
-    """One process and the images ``first`` to ``first + count - 1`` that it simulates.
+    """A process that simulates the images ``first`` to ``first + count - 1``.
 
     Args:
         command: program and arguments, run in ``folder``.
-        logs: folder of what it says, ``<name>.stdout`` and ``<name>.stderr``.
-        done: number of its images that are finished.
+        logs: folder of its output, ``<name>.stdout`` and ``<name>.stderr``.
+        done: gives the number of its images that are finished.
     """
 
     name: str
@@ -42,26 +39,30 @@ class Worker:
     done: Callable[[], int]
 
     def start(self) -> subprocess.Popen:
+        """Start the process."""
         with self.log("stdout").open("w") as out, self.log("stderr").open("w") as err:
             return subprocess.Popen(self.command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
 
     def log(self, stream: str) -> Path:
+        """The file with what the process writes to ``stdout`` or ``stderr``."""
         return self.logs / f"{self.name}.{stream}"
 
     def check(self, status: int) -> None:
-        """Raise what a process that ended with ``status`` has to say."""
+        """Check a process that ended with ``status``.
+
+        Raises:
+            InputError: a status other than 0, or fewer results than images.
+        """
         if status:
             ending = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with {status}"
-            said = self.log("stderr").read_text(errors="replace")[-500:].strip() or "it said nothing"
-            raise SimulationError(f"the C-simulation {ending} at image {self.first + self.done()}: {said}")
+            said = self.log("stderr").read_text(errors="replace")[-500:].strip() or "no message"
+            raise InputError(f"the C-simulation {ending} at image {self.first + self.done()}: {said}")
         if self.done() != self.count:
-            raise SimulationError(
-                f"the C-simulation gave {self.done()} of {self.count} results from image {self.first} on"
-            )
+            raise InputError(f"the C-simulation gave {self.done()} of {self.count} results from image {self.first} on")
 
 
 def split(count: int, workers: int | None = None) -> list[np.ndarray]:
-    """Indices of ``count`` images in as many runs as there are workers; default one a core."""
+    """Indices of ``count`` images in one array of consecutive ones a worker; by default one worker a core."""
     return np.array_split(np.arange(count), min(workers or os.cpu_count() or 1, count))
 
 
@@ -73,8 +74,7 @@ def run_workers(workers: Sequence[Worker], progress: Progress, timeout: float = 
         timeout: seconds without a finished image after which a worker counts as hanging.
 
     Raises:
-        SimulationError: a worker that crashed, hung, was killed or left images out; the others are
-            ended then.
+        InputError: a worker that crashed, hung, was killed or left images out; the others are ended.
     """
     running: list[subprocess.Popen] = []
     try:
@@ -100,28 +100,8 @@ def _watch(workers: Sequence[Worker], running: Sequence[subprocess.Popen], progr
             if done != seen[index][0]:
                 seen[index] = (done, time.monotonic())
             elif time.monotonic() - seen[index][1] > timeout:
-                raise SimulationError(
-                    f"the C-simulation has not finished image {worker.first + done} within {timeout:g} s"
-                )
+                raise InputError(f"the C-simulation has not finished image {worker.first + done} within {timeout:g} s")
         progress(sum(worker.done() for worker in workers))
         if None not in states:
             return
         time.sleep(POLL_SECONDS)
-
-
-@contextlib.contextmanager
-def signals_held() -> Iterator[None]:
-    """Ctrl-C waits until the process that is started here is known, and so can be ended."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals come to the main thread
-        return
-    held: list[int] = []
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    handlers = [signal.signal(number, lambda number, frame: held.append(number)) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, handlers, strict=True):
-            signal.signal(number, handler)
-    if held:
-        raise KeyboardInterrupt

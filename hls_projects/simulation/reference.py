@@ -1,4 +1,4 @@
-"""The reference: hls4ml's own test bench of the project, on ``ap_types``, as Vitis HLS compiles it."""
+"""The reference simulation: hls4ml's test bench of the project on ``ap_types``, as Vitis HLS compiles it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hls_projects import PROJECT
 from hls_projects.simulation.compiler import Program
 from hls_projects.simulation.processes import Progress, Worker, run_workers, split
 
-# -O3 would take longer to compile and to run.
+# With -O3 both compilation and simulation take longer.
 REFERENCE = Program(
     name=f"{PROJECT}_csim",
     sources=(f"firmware/{PROJECT}.cpp", f"{PROJECT}_test.cpp"),
@@ -21,7 +21,7 @@ REFERENCE = Program(
 
 
 def write_vectors(folder: Path, pixels: np.ndarray, predictions: np.ndarray) -> None:
-    """The test bench's input: one image a line, and one line of expected codes each."""
+    """Write the test bench's input: an image a line in one file, its expected codes a line in the other."""
     folder.mkdir(parents=True, exist_ok=True)
     np.savetxt(folder / "tb_input_features.dat", pixels.reshape(len(pixels), -1), fmt="%d")
     np.savetxt(folder / "tb_output_predictions.dat", predictions.reshape(len(predictions), -1), fmt="%d")
@@ -40,16 +40,16 @@ def simulate_reference(
     Args:
         project: folder of the HLS project, with :data:`REFERENCE` compiled.
         work: folder for vectors and logs, one subfolder a worker.
-        pixels: uint8 (N, H, W, C). predictions: expected logit codes (N, classes); the test bench
-            prints them, it does not feed them in.
+        pixels: uint8 (N, H, W, C).
+        predictions: expected logit codes (N, classes), which the test bench prints beside its own.
         progress: called with the number of finished images.
-        workers: processes; default one a core.
+        workers: number of processes; by default one a core.
 
     Returns:
         Logit codes, int64 (N, classes).
 
     Raises:
-        SimulationError: a worker that crashed, hung or left images out.
+        InputError: a worker that crashed, hung or left images out.
     """
     started = [
         reference_worker(project, work / f"worker{index}", pixels[part], predictions[part], int(part[0]))
@@ -60,7 +60,7 @@ def simulate_reference(
 
 
 def reference_worker(project: Path, folder: Path, pixels: np.ndarray, predictions: np.ndarray, first: int) -> Worker:
-    """A process that simulates ``pixels``, of which the first is image ``first``, in ``folder``."""
+    """A worker in ``folder`` for ``pixels``; ``first`` is the number of the first image."""
     write_vectors(folder / "tb_data", pixels, predictions)
     (folder / "firmware").symlink_to(os.path.relpath(project / "firmware", folder))
     command = [str(REFERENCE.path(project).resolve())]
@@ -68,12 +68,12 @@ def reference_worker(project: Path, folder: Path, pixels: np.ndarray, prediction
 
 
 def read_log(folder: Path) -> np.ndarray:
-    """What a worker in ``folder`` computed, int64 (N, classes)."""
+    """Logit codes that the worker in ``folder`` computed, int64 (N, classes)."""
     return np.loadtxt(_log(folder), dtype=np.int64, ndmin=2)
 
 
 def read_trace(work: Path, layer: str, shape: tuple[int, ...]) -> np.ndarray:
-    """One operator's traced output of all images, (N, *shape), in the workers' order."""
+    """Traced output of the operator ``layer`` for all images, int64 (N, *shape)."""
     logs = sorted(work.glob("worker*"), key=lambda folder: int(folder.name.removeprefix("worker")))
     values = [np.loadtxt(folder / "tb_data" / f"{layer}_output.log", ndmin=2) for folder in logs]
     return np.concatenate(values).astype(np.int64).reshape(-1, *shape)

@@ -5,25 +5,26 @@ from __future__ import annotations
 import difflib
 import json
 import math
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jsonschema import Draft202012Validator, ValidationError
+from hls_projects.errors import InputError
+from hls_projects.files import parse_toml, read_text
+from hls_projects.names import is_file_name, shown
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator, ValidationError
 
 FOLDER = Path(__file__).parent
 SCHEMA = FOLDER / "target.schema.json"
 SUFFIX = ".toml"
+LARGEST_FILE = 1 << 20
 TARGET_HELP = f"name of a board, or the path of its {SUFFIX} file"
 # What is said where several things are wrong: a misspelled key is also a missing one.
 ORDER = ("additionalProperties", "required")
-
-
-class TargetError(ValueError):
-    """An unknown board or a wrong board file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,20 +71,21 @@ def target_file(name: str) -> Path:
         name: one of :func:`target_names`, or the path of a file that ends in ``.toml``.
 
     Raises:
-        TargetError: no such board (the message lists the known) or no such file, or another board than the known
+        InputError: no such board (the message lists the known) or no such file, or another board than the known
             one of its name.
     """
     if name in target_names():
         return FOLDER / f"{name}{SUFFIX}"
     path = Path(name)
     if path.suffix != SUFFIX:
-        raise TargetError(
-            f"unknown target {name!r}; known targets: {', '.join(target_names())}; or give the path of a {SUFFIX} file"
+        raise InputError(
+            f"unknown target {shown(name)!r}; known targets: {', '.join(target_names())}; "
+            f"or give the path of a {SUFFIX} file"
         )
     if not path.is_file():
-        raise TargetError(f"target {name} does not exist; known targets: {', '.join(target_names())}")
+        raise InputError(f"target {name} does not exist; known targets: {', '.join(target_names())}")
     if path.stem in target_names() and not path.samefile(FOLDER / path.name):
-        raise TargetError(f"target {name} has the name of a known target; rename the file")
+        raise InputError(f"target {name} has the name of a known target; rename the file")
     return path
 
 
@@ -91,7 +93,7 @@ def load_target(name: str) -> Target:
     """The board called ``name``, or that of the file ``name``.
 
     Raises:
-        TargetError: as :func:`target_file` and :func:`read_target`.
+        InputError: as :func:`target_file` and :func:`read_target`.
     """
     path = target_file(name)
     return read_target(path, path.stem)
@@ -101,18 +103,20 @@ def read_target(path: Path, name: str) -> Target:
     """The board in the file ``path``, under the ``name``.
 
     Raises:
-        TargetError: the file is no TOML, or the key in it that is unknown, missing or of a wrong type.
+        InputError: the file is no TOML, or the key in it that is unknown, missing or of a wrong type.
     """
-    shown = f"targets/{path.name}" if path.parent == FOLDER else str(path)
+    file = f"targets/{path.name}" if path.parent == FOLDER else shown(str(path))
+    if not is_file_name(name):
+        raise InputError(f"{file}: a target is named with letters, digits, and . _ + = -; rename the file")
     try:
-        facts = tomllib.loads(path.read_text(encoding="utf-8"))
+        facts = parse_toml(read_text(path, LARGEST_FILE))
     except OSError as error:
-        raise TargetError(f"{shown} cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise TargetError(f"{shown} is not TOML: {error}") from error
+        raise InputError(f"{file} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise InputError(f"{file} is not TOML: {error}") from error
     wrong = _complaint(facts)
     if wrong:
-        raise TargetError(f"{shown}: key {wrong}")
+        raise InputError(f"{file}: key {wrong}")
     return Target(
         name=name,
         part=facts["part"],
@@ -127,6 +131,9 @@ def read_target(path: Path, name: str) -> Target:
 
 @cache
 def _validator() -> Draft202012Validator:
+    # Not at the top: parsers of commands need no more of this module than the names of the boards.
+    from jsonschema import Draft202012Validator
+
     return Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
 
 
@@ -164,4 +171,4 @@ def _explain(error: ValidationError) -> str:
     if error.validator == "required":
         missing = next(key for key in error.validator_value if key not in error.instance)
         return f"{'.'.join([*place, missing])!r} is missing: {error.schema['properties'][missing]['description']}"
-    return f"{'.'.join(place)!r}: {error.message}"
+    return f"{'.'.join(place)!r}: {shown(error.message)}"

@@ -5,16 +5,7 @@ No tool is run here. Figures keep the name and the version of the tool that gave
 
 from hls_projects.vendor_reports.csynth import read_csynth
 from hls_projects.vendor_reports.folder import check_part, read_folder
-from hls_projects.vendor_reports.records import (
-    MEASURED,
-    Clock,
-    CSynthesis,
-    Module,
-    Timing,
-    Utilization,
-    VendorReportError,
-    VendorReports,
-)
+from hls_projects.vendor_reports.records import MEASURED, Clock, CSynthesis, Module, Timing, Utilization, VendorReports
 from hls_projects.vendor_reports.vivado import read_timing, read_utilization
 
 __all__ = [
@@ -24,7 +15,6 @@ __all__ = [
     "Module",
     "Timing",
     "Utilization",
-    "VendorReportError",
     "VendorReports",
     "check_part",
     "read_csynth",

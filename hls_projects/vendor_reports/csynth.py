@@ -10,7 +10,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from hls_projects.vendor_reports.records import CSynthesis, Module, Resources, VendorReportError
+from hls_projects.errors import InputError
+from hls_projects.vendor_reports.records import CSynthesis, Module, Resources
 from hls_projects.vendor_reports.text import count, read_text, whole
 
 ROOT = "profile"
@@ -23,13 +24,13 @@ def read_csynth(file: Path) -> CSynthesis:
     """A report of C synthesis.
 
     Raises:
-        VendorReportError: the file is damaged or no such report, or the element that it lacks or that is wrong.
+        InputError: the file is damaged or no such report, or the element that it lacks or that is wrong.
     """
     root = _parse(file)
     report = _Elements(root, ROOT, file)
     version = report.text("ReportVersion/Version")
     if not VERSION.fullmatch(version):
-        raise VendorReportError(f"{file}: version {version[:40]!r} of Vitis HLS is not known; it looks like 2023.2")
+        raise InputError(f"{file}: version {version[:40]!r} of Vitis HLS is not known; it looks like 2023.2")
     report.check_unit("UserAssignments/unit", "ns")
     report.check_unit(f"{PERFORMANCE}/SummaryOfTimingAnalysis/unit", "ns")
     report.check_unit(f"{PERFORMANCE}/SummaryOfOverallLatency/unit", "clock cycles")
@@ -51,9 +52,9 @@ def _parse(file: Path) -> Element:
     try:
         root = ElementTree.fromstring(read_text(file))
     except ElementTree.ParseError as error:
-        raise VendorReportError(f"{file} is damaged or no XML: {error}") from error
+        raise InputError(f"{file} is damaged or no XML: {error}") from error
     if root.tag != ROOT:
-        raise VendorReportError(f"{file} is no csynth.xml of Vitis HLS: its root is <{root.tag[:40]}>, not <{ROOT}>")
+        raise InputError(f"{file} is no csynth.xml of Vitis HLS: its root is <{root.tag[:40]}>, not <{ROOT}>")
     return root
 
 
@@ -78,13 +79,13 @@ class _Elements:
     def text(self, path: str) -> str:
         text = (self.element.findtext(path) or "").strip()
         if not text:
-            raise VendorReportError(f"{self.file}: element {self.name}/{path} is missing or empty")
+            raise InputError(f"{self.file}: element {self.name}/{path} is missing or empty")
         return text
 
     def check_unit(self, path: str, unit: str) -> None:
         found = self.element.findtext(path, unit).strip()
         if found != unit:
-            raise VendorReportError(f"{self.file}: element {self.name}/{path} is {found[:40]!r}, not {unit!r}")
+            raise InputError(f"{self.file}: element {self.name}/{path} is {found[:40]!r}, not {unit!r}")
 
     def count(self, path: str) -> int | float:
         return count(self.text(path), f"element {self.name}/{path}", self.file)
@@ -92,7 +93,7 @@ class _Elements:
     def period(self, path: str) -> float:
         value = float(self.count(path))
         if not value:
-            raise VendorReportError(f"{self.file}: element {self.name}/{path} is 0, no clock period")
+            raise InputError(f"{self.file}: element {self.name}/{path} is 0, no clock period")
         return value
 
     def cycles(self, name: str) -> int | None:

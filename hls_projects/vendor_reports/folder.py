@@ -7,9 +7,10 @@ import re
 from pathlib import Path
 from typing import TypeVar
 
+from hls_projects.errors import InputError
 from hls_projects.targets import Target
 from hls_projects.vendor_reports.csynth import read_csynth
-from hls_projects.vendor_reports.records import Timing, Utilization, VendorReportError, VendorReports
+from hls_projects.vendor_reports.records import Timing, Utilization, VendorReports
 from hls_projects.vendor_reports.text import read_text
 from hls_projects.vendor_reports.vivado import TIMING, UTILIZATION, read_header, read_timing, read_utilization
 
@@ -22,10 +23,10 @@ def read_folder(folder: Path) -> VendorReports:
     """The reports below ``folder``: ``csynth.xml`` and Vivado's ``.rpt`` files of the step that came last.
 
     Raises:
-        VendorReportError: no such folder, no report in it, one that is wrong, or two of which neither is the later.
+        InputError: no such folder, no report in it, one that is wrong, or two of which neither is the later.
     """
     if not folder.is_dir():
-        raise VendorReportError(f"{folder} is not a folder; give the one that holds csynth.xml or Vivado's reports")
+        raise InputError(f"{folder} is not a folder; give the one that holds csynth.xml or Vivado's reports")
     files = [file for file in sorted(folder.rglob("*")) if file.is_file() and not _hidden(file.relative_to(folder))]
     c_synthesis = _csynth_file(files)
     kinds = _by_kind([file for file in files if file.suffix == ".rpt"])
@@ -35,19 +36,19 @@ def read_folder(folder: Path) -> VendorReports:
         timing=_latest([read_timing(file) for file in kinds[TIMING]]),
     )
     if not reports.found:
-        raise VendorReportError(f"{folder} holds no csynth.xml and no {UTILIZATION} or {TIMING} of Vivado (.rpt)")
+        raise InputError(f"{folder} holds no csynth.xml and no {UTILIZATION} or {TIMING} of Vivado (.rpt)")
     return reports
 
 
 def check_part(reports: VendorReports, target: Target) -> None:
     """
     Raises:
-        VendorReportError: a report is of another part than the ``target`` has.
+        InputError: a report is of another part than the ``target`` has.
     """
     for report in reports.found:
         # Reports write a part with or without xc, dashes and speed grade.
         if not _plain(target.part).startswith(_plain(report.part)):
-            raise VendorReportError(
+            raise InputError(
                 f"{report.file} is of part {report.part}, the target {target.name} has {target.part}; "
                 "give the target that was synthesized for"
             )
@@ -66,9 +67,7 @@ def _csynth_file(files: list[Path]) -> Path | None:
     for pattern in ("csynth.xml", "*_csynth.xml"):
         found = [file for file in files if file.match(pattern)]
         if len(found) > 1:
-            raise VendorReportError(
-                f"{found[0]} and {found[1]} are both reports of C synthesis; give a folder with one"
-            )
+            raise InputError(f"{found[0]} and {found[1]} are both reports of C synthesis; give a folder with one")
         if found:
             return found[0]
     return None
@@ -100,9 +99,7 @@ def _latest(reports: list[Dated]) -> Dated | None:
         return None
     first, *others = sorted(reports, key=_rank, reverse=True)
     if others and _rank(others[0]) == _rank(first):
-        raise VendorReportError(
-            f"{first.file} and {others[0].file} are of the same kind and step; give a folder with one"
-        )
+        raise InputError(f"{first.file} and {others[0].file} are of the same kind and step; give a folder with one")
     return first
 
 

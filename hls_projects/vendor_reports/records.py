@@ -14,10 +14,6 @@ RESOURCES = ("LUT", "FF", "BRAM36", "DSP")
 Resources = Mapping[str, int | float]
 
 
-class VendorReportError(Exception):
-    """A report that cannot be read, or that is not one."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Report:
     """What every report has.

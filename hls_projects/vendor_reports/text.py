@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from hls_projects.vendor_reports.records import VendorReportError
+from hls_projects.errors import InputError
 
 NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
@@ -13,22 +13,22 @@ NUMBER = re.compile(r"-?\d+(\.\d+)?")
 def read_text(file: Path) -> str:
     """
     Raises:
-        VendorReportError: no such file, or it cannot be read.
+        InputError: no such file, or it cannot be read.
     """
     try:
         return file.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
-        raise VendorReportError(f"{file} cannot be read: {error.strerror}") from error
+        raise InputError(f"{file} cannot be read: {error.strerror}") from error
 
 
 def number(text: str, what: str, file: Path) -> int | float:
     """A whole number as int, another as float.
 
     Raises:
-        VendorReportError: ``text`` is none; the message has the ``file`` and ``what`` it is.
+        InputError: ``text`` is none; the message has the ``file`` and ``what`` it is.
     """
     if not NUMBER.fullmatch(text):
-        raise VendorReportError(f"{file}: {what} is {text[:40]!r}, not a number")
+        raise InputError(f"{file}: {what} is {text[:40]!r}, not a number")
     return whole(float(text))
 
 
@@ -36,7 +36,7 @@ def count(text: str, what: str, file: Path) -> int | float:
     """A number that is not negative."""
     value = number(text, what, file)
     if value < 0:
-        raise VendorReportError(f"{file}: {what} is {text}, less than 0")
+        raise InputError(f"{file}: {what} is {text}, less than 0")
     return value
 
 

@@ -11,15 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hls_projects.vendor_reports.records import (
-    RESOURCES,
-    Clock,
-    Module,
-    Resources,
-    Timing,
-    Utilization,
-    VendorReportError,
-)
+from hls_projects.errors import InputError
+from hls_projects.vendor_reports.records import RESOURCES, Clock, Module, Resources, Timing, Utilization
 from hls_projects.vendor_reports.text import count, number, read_text, whole
 
 UTILIZATION, TIMING = "report_utilization", "report_timing_summary"
@@ -65,7 +58,7 @@ def read_utilization(file: Path) -> Utilization:
     """A report of utilization, flat or hierarchical.
 
     Raises:
-        VendorReportError: no such report, or what it lacks.
+        InputError: no such report, or what it lacks.
     """
     text = read_text(file)
     facts = _facts(text, UTILIZATION, file)
@@ -79,7 +72,7 @@ def read_timing(file: Path) -> Timing:
     """A summary of timing.
 
     Raises:
-        VendorReportError: no such report, what it lacks, or that no path was timed.
+        InputError: no such report, what it lacks, or that no path was timed.
     """
     text = read_text(file)
     facts = _facts(text, TIMING, file)
@@ -91,12 +84,12 @@ def _facts(text: str, command: str, file: Path) -> dict[str, object]:
     header = read_header(text)
     if header is None or header.command.split()[:1] != [command]:
         made_by = f"; it is of {header.command.split(' ')[0][:40]!r}" if header else ""
-        raise VendorReportError(f"{file} is no report of Vivado's {command}{made_by}")
+        raise InputError(f"{file} is no report of Vivado's {command}{made_by}")
     if header.version is None:
-        raise VendorReportError(f"{file}: the version of Vivado is not known; its line 'Tool Version' says it")
+        raise InputError(f"{file}: the version of Vivado is not known; its line 'Tool Version' says it")
     for name, value in (("Device", header.device), ("Design", header.design)):
         if not value:
-            raise VendorReportError(f"{file}: line {name!r} is missing")
+            raise InputError(f"{file}: line {name!r} is missing")
     return {
         "file": file,
         "tool": f"Vivado {header.version}",
@@ -116,7 +109,7 @@ def _rows(text: str, file: Path) -> Iterator[dict[str, str]]:
             if not columns:
                 columns = [cell.strip() for cell in cells]
             elif len(cells) != len(columns):
-                raise VendorReportError(f"{file}: a table is damaged: {line.strip()[:60]!r}")
+                raise InputError(f"{file}: a table is damaged: {line.strip()[:60]!r}")
             else:
                 yield dict(zip(columns, cells, strict=True))
         elif not line.startswith("+-"):
@@ -136,7 +129,7 @@ def _sites(rows: list[dict[str, str]], file: Path) -> Resources:
         if name is not None:
             found[kind] = count(used[name], f"row {name!r}", file)
         elif kind in RESOURCES:
-            raise VendorReportError(f"{file}: row {' or '.join(map(repr, names))} is missing")
+            raise InputError(f"{file}: row {' or '.join(map(repr, names))} is missing")
     return _without_none(found)
 
 
@@ -159,7 +152,7 @@ def _columns(row: dict[str, str], name: str, file: Path) -> Resources:
     def cell(*columns: str) -> int | float:
         column = next((column for column in columns if column in row), None)
         if column is None:
-            raise VendorReportError(f"{file}: column {' or '.join(map(repr, columns))} is missing")
+            raise InputError(f"{file}: column {' or '.join(map(repr, columns))} is missing")
         # 281(0.53%) with -hierarchical_percentages.
         return count(row[column].partition("(")[0].strip(), f"{column!r} of {name}", file)
 
@@ -181,19 +174,19 @@ def _section(text: str, title: str, file: Path) -> list[str]:
     """Lines below a title, up to the next: titles stand in boxes of dashes."""
     found = re.search(rf"^\| {re.escape(title)}\n\| -+\n-+\n(.*?)(?=^-{{20,}}$|\Z)", text, re.MULTILINE | re.DOTALL)
     if found is None:
-        raise VendorReportError(f"{file}: section {title!r} is missing")
+        raise InputError(f"{file}: section {title!r} is missing")
     return [line for line in found[1].splitlines() if line.strip()]
 
 
 def _slack(text: str, file: Path) -> tuple[float, float]:
     lines = _section(text, "Design Timing Summary", file)
     if len(lines) < 3 or lines[0].split()[:2] != ["WNS(ns)", "TNS(ns)"]:
-        raise VendorReportError(f"{file}: section 'Design Timing Summary' is damaged")
+        raise InputError(f"{file}: section 'Design Timing Summary' is damaged")
     cells = lines[2].split()
     if cells[0] in NO_SLACK:
-        raise VendorReportError(f"{file}: no path was timed; constrain the clock and run it again")
+        raise InputError(f"{file}: no path was timed; constrain the clock and run it again")
     if len(cells) < 2:
-        raise VendorReportError(f"{file}: section 'Design Timing Summary' is damaged")
+        raise InputError(f"{file}: section 'Design Timing Summary' is damaged")
     return float(number(cells[0], "WNS(ns)", file)), float(number(cells[1], "TNS(ns)", file))
 
 
@@ -207,10 +200,10 @@ def _clocks(text: str, file: Path) -> tuple[Clock, ...]:
             period = float(count(found[2], f"period of clock {name}", file))
             slack = slacks.get(name)
             if slack is not None and slack >= period:
-                raise VendorReportError(f"{file}: clock {name} has a slack of {slack} ns in a period of {period} ns")
+                raise InputError(f"{file}: clock {name} has a slack of {slack} ns in a period of {period} ns")
             clocks.append(Clock(name, period, slack))
     if all(clock.wns_ns is None for clock in clocks):
-        raise VendorReportError(f"{file}: no clock of 'Clock Summary' has a slack in 'Intra Clock Table'")
+        raise InputError(f"{file}: no clock of 'Clock Summary' has a slack in 'Intra Clock Table'")
     return tuple(clocks)
 
 
@@ -218,7 +211,7 @@ def _intra_clock_slacks(text: str, file: Path) -> dict[str, float | None]:
     """WNS by clock; None where its cell is empty, for a clock without paths of its own."""
     lines = _section(text, "Intra Clock Table", file)
     if len(lines) < 2 or lines[0].split()[:2] != ["Clock", "WNS(ns)"]:
-        raise VendorReportError(f"{file}: section 'Intra Clock Table' is damaged")
+        raise InputError(f"{file}: section 'Intra Clock Table' is damaged")
     # Figures end where the dashes below their title end.
     end = [dashes.end() for dashes in re.finditer("-+", lines[1])][1]
     slacks: dict[str, float | None] = {}

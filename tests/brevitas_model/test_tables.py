@@ -12,7 +12,7 @@ from qonnx.custom_op.registry import getCustomOp
 from brevitas_model.checkpoint import load_checkpoint
 from brevitas_model.export import export
 from brevitas_model.vit import VARIANCE_FLOOR
-from flows.building.settings import SHIPPED_CHECKPOINT
+from flows.command_line.options import SHIPPED_CHECKPOINT
 from hls_projects.lowering import lower
 from hls_projects.lowering.graph import read_formats
 

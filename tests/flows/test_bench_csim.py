@@ -13,10 +13,11 @@ import pytest
 from qonnx.core.onnx_exec import execute_onnx
 
 from flows import bench_csim
+from flows.benchmarking import bench_csim as work
 from flows.benchmarking.mlp import SINK, SOURCE, SUM, Mlp, vectors
 from flows.benchmarking.simulations import DISTINCT_VECTORS, Inputs, timed
+from hls_projects.errors import InputError
 from hls_projects.graphs.qonnx_file import run_images
-from hls_projects.simulation import SimulationError
 from hls_projects.simulation.processes import Worker
 from tests.support.operators import naive_requantize
 
@@ -29,9 +30,9 @@ TITLES = ["stock hls4ml 1.3.0", "potstream, reference (ap_types)", "potstream, f
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, str]:
     """The JSON file and the standard output of a short run."""
     file = tmp_path_factory.mktemp("bench") / "bench.json"
-    options = bench_csim.parse_settings(["--sizes", "8,8,4", "--runs", "2", "--seconds", "0.1", "--json", str(file)])
+    options = ["--sizes", "8,8,4", "--runs", "2", "--seconds", "0.1", "--json", str(file)]
     with contextlib.redirect_stdout(io.StringIO()) as said:
-        assert bench_csim.run(options) == 0
+        assert bench_csim.main(options) == 0
     return json.loads(file.read_text()), said.getvalue()
 
 
@@ -88,9 +89,9 @@ def test_every_row_is_whole(finished: tuple[dict, str]):
 def test_a_difference_is_told(finished: tuple[dict, str], monkeypatch: pytest.MonkeyPatch):
     facts = copy.deepcopy(finished[0]) | {"matches": False}
     facts["simulations"][0]["mismatched"] = 7
-    monkeypatch.setattr(bench_csim, "bench", lambda settings, work: facts)
-    assert bench_csim.run(bench_csim.parse_settings([])) == 1
-    assert bench_csim.as_text(facts).endswith("outputs of all simulations: 7 differ in stock hls4ml 1.3.0")
+    monkeypatch.setattr(work, "bench", lambda args, folder: facts)
+    assert bench_csim.main([]) == 1
+    assert work.as_text(facts).endswith("outputs of all simulations: 7 differ in stock hls4ml 1.3.0")
 
 
 def test_differences_are_counted():
@@ -106,7 +107,7 @@ def test_differences_are_counted():
 def test_crash_is_told(tmp_path: Path):
     script = "echo broken >&2; exit 3"
     worker = Worker("bench", ["sh", "-c", script], tmp_path, tmp_path, 0, 1, lambda: 0)
-    with pytest.raises(SimulationError, match="ended with 3 at image 0: broken"):
+    with pytest.raises(InputError, match="ended with 3 at image 0: broken"):
         timed([worker])
 
 
@@ -118,9 +119,8 @@ def test_crash_is_told(tmp_path: Path):
         ("--sizes", "8,1", "must be two or more whole numbers"),
         ("--sizes", "8,1024,1024", "a layer may have 262,144 weights at most"),
         ("--runs", "0", "must be a whole number of at least 1"),
-        ("--seconds", "nan", "must be a positive number"),
-        ("--seconds", "soon", "must be a positive number"),
-        ("--json", "no/such/folder/bench.json", "no folder no/such/folder"),
+        ("--seconds", "nan", "nan is not a number above 0"),
+        ("--seconds", "soon", "soon is not a number above 0"),
     ],
 )
 def test_bad_options_are_refused(option: str, value: str, says: str, capsys: pytest.CaptureFixture[str]):

@@ -28,6 +28,7 @@ from brevitas_model.checkpoint import load_checkpoint, save_checkpoint
 from brevitas_model.vit import count_parameters
 from flows import build
 from flows.building import steps
+from flows.building.settings import STEPS
 from flows.building.workspace import workspace
 from flows.reporting.schema import check_report
 from hls_projects import operators, simulation, targets
@@ -36,7 +37,7 @@ from tests.brevitas_model.training.test_data import broken_cifar, nan_images
 from tests.support import DATA, ROOT
 from tests.support.models import listing, noise, random_model, snapshot, tiny_config
 
-STEP_NAMES = [name for name, _ in build.STEPS]
+STEP_NAMES = list(STEPS)
 STAGES = ("torch", "qonnx", "qonnx_reference", "lowered", "csim", "csim_reference")
 LOGITS = [f"logits_{stage}.npy" for stage in STAGES]
 REPORTS = {"report.html", "report.json", "report.txt"}

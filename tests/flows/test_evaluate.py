@@ -30,11 +30,12 @@ from brevitas_model.training.recipe import Pruning, Recipe, Schedule
 from brevitas_model.training.run import carry_weights, start_digest
 from brevitas_model.vit import VisionTransformer, count_parameters
 from flows import evaluate as command
+from flows.evaluation import evaluate as work
 from flows.evaluation import lineage, phases
 from flows.evaluation.exported import read_exported
 from flows.evaluation.images import confusion_figure
 from flows.evaluation.measures import Score, check_blocks, packed_bytes, unmasked_count, zero_share
-from hls_projects.graphs.qonnx_file import QonnxError
+from hls_projects.errors import InputError
 from tests.support.models import calibrated, listing, noise, random_model, tiny_config
 
 IMAGES = Dataset(noise(60), np.arange(60) % 10)
@@ -91,7 +92,7 @@ def splits() -> None:
     """CIFAR-10 of a few random images."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(data, "VALIDATION_IMAGES", 20)
-        patch.setattr(command, "load_cifar10", lambda folder, *, train: IMAGES)
+        patch.setattr(work, "load_cifar10", lambda folder, *, train: IMAGES)
         yield
 
 
@@ -345,9 +346,9 @@ def test_exported_weights_are_the_model_s(chain: dict[str, Path], exported: Path
 
 def test_exported_file_of_other_layers(chain: dict[str, Path], exported: Path):
     names = list(matrices(load_checkpoint(chain["pot4"])[0]))
-    with pytest.raises(QonnxError, match=r"0 FloatQuant nodes for the weights of blocks\.1\.attn\.q"):
+    with pytest.raises(InputError, match=r"0 FloatQuant nodes for the weights of blocks\.1\.attn\.q"):
         read_exported(ModelWrapper(str(exported)), [*names, "blocks.1.attn.q"])
-    with pytest.raises(QonnxError, match=r"head_weight_quant.* belongs to no layer"):
+    with pytest.raises(InputError, match=r"head_weight_quant.* belongs to no layer"):
         read_exported(ModelWrapper(str(exported)), [name for name in names if name != "head"])
 
 
@@ -492,7 +493,7 @@ def test_data_and_folders_that_cannot_be_used(
     assert "choose another --out" in refused(capsys, chain["float"], "--out", tmp_path / "file")
     assert "choose another --out" in refused(capsys, chain["float"], "--out", tmp_path / "file" / "out")
     assert "at least 1, not '0'" in refused(capsys, chain["float"], "--images", "0")
-    monkeypatch.setattr(command, "load_cifar10", data.load_cifar10)
+    monkeypatch.setattr(work, "load_cifar10", data.load_cifar10)
     said = refused(capsys, chain["float"], "--data", tmp_path / "nowhere", "--out", tmp_path / "out")
     assert "data folder" in said and "does not exist" in said and not (tmp_path / "out").exists()
 
@@ -516,7 +517,7 @@ def test_interrupted(chain: dict[str, Path], tmp_path: Path, monkeypatch: pytest
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command, "evaluate", interrupt)
+    monkeypatch.setattr(work, "evaluate", interrupt)
     assert command.main([str(chain["float"]), "--out", str(tmp_path / "out")]) == 130
 
 

@@ -14,11 +14,11 @@ from brevitas_model.checkpoint import load_checkpoint, load_masks, read_tensors,
 from brevitas_model.pruning import apply_masks, make_masks, matrices
 from brevitas_model.training import data
 from brevitas_model.training.data import Dataset
-from brevitas_model.training.recipe import Pruning, load_recipe
+from brevitas_model.training.recipe import Pruning, Recipe, load_recipe
 from brevitas_model.training.run import accuracy
 from flows import prune as command
-from flows import train
-from flows.train import add_arguments
+from flows.training import train
+from flows.training.prune import pruning_recipe
 from tests.support.models import noise, random_model, tiny_config
 
 IMAGES = Dataset(noise(96), np.arange(96) % 10)
@@ -69,11 +69,11 @@ def written(path: Path, start: Path, pruning: str = PRUNING) -> Path:
 
 def chosen(*argv: object) -> argparse.Namespace:
     """The options of the command."""
-    parser = argparse.ArgumentParser()
-    add_arguments(parser, command.DEFAULT_RECIPE)
-    for flag, *_ in command.OPTIONS:
-        parser.add_argument(flag)
-    return parser.parse_args([*map(str, argv)])
+    return command.COMMAND.parser().parse_args([*map(str, argv)])
+
+
+def made_by(args: argparse.Namespace) -> Recipe:
+    return pruning_recipe(args, command.given_settings(args))
 
 
 def test_prunes_at_once_and_tunes(recipe: Path, start: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -122,14 +122,14 @@ def test_options_are_keys_of_the_recipe(recipe: Path):
         recipe, "--sparsity", "0.75", "--structure", "unstructured", "--block", 4, "--scope", "global",
         "--ramp-epochs", "1.5", "--seed", 3, "--epochs", 7,
     )  # fmt: skip
-    made = command.pruning_recipe(args)
+    made = made_by(args)
     assert made.pruning == Pruning(sparsity=0.75, structure="unstructured", block=4, scope="global", ramp_epochs=1.5)
     assert (made.seed, made.schedule.epochs) == (3, 7)
-    assert command.pruning_recipe(chosen(recipe)) == load_recipe(recipe)
+    assert made_by(chosen(recipe)) == load_recipe(recipe)
 
 
 def test_shipped_recipe_is_the_default():
-    made = command.pruning_recipe(chosen("--sparsity", "0.25"))
+    made = made_by(chosen("--sparsity", "0.25"))
     assert made.start == "vit-float" and made.pruning.sparsity == 0.25
     assert made.model == load_recipe(Path("vit-float")).model
     assert (made.pruning.structure, made.pruning.block) == ("block", 16)

@@ -16,9 +16,11 @@ from qonnx.custom_op.registry import getCustomOp
 
 from brevitas_model.export import export
 from flows import rtl as command
+from flows.inspection import rtl as work
 from flows.reporting.rtl_table import resources_table
 from hls_projects.dataflow import simulate
 from hls_projects.dataflow.sizing import Depths
+from hls_projects.errors import InputError
 from hls_projects.folding.depths import chosen_depths
 from hls_projects.graphs.qonnx_file import run_images
 from hls_projects.lowering import lower
@@ -26,7 +28,7 @@ from hls_projects.lowering.merging import merged, separated
 from hls_projects.operators import PotLinear, ResidualAdd
 from hls_projects.project import pipeline
 from hls_projects.project.conversion import make_graph
-from hls_projects.rtl.assembly import FILES, AssemblyError, write_rtl
+from hls_projects.rtl.assembly import FILES, write_rtl
 from hls_projects.rtl.bench import TwinError
 from hls_projects.rtl.simulation import Program, compile_core, lint
 from hls_projects.targets import load_target
@@ -184,7 +186,7 @@ def without_depth(project: Project, monkeypatch) -> None:
 )
 def test_what_cannot_be_written_is_named(tiny: Project, tmp_path: Path, monkeypatch, spoil, message: str):
     spoil(tiny, monkeypatch)
-    with pytest.raises(AssemblyError, match=message):
+    with pytest.raises(InputError, match=message):
         write_rtl(tiny.graph, tiny.depths, tmp_path / "rtl")
     assert not (tmp_path / "rtl").exists()
 
@@ -193,7 +195,7 @@ def test_what_cannot_be_written_is_named(tiny: Project, tmp_path: Path, monkeypa
 def quick(tiny: Project, request: pytest.FixtureRequest, monkeypatch):
     """The command without compiling again."""
     program = request.getfixturevalue("tiny_program")
-    monkeypatch.setattr(command, "compile_core", lambda core, folder, work: program)
+    monkeypatch.setattr(work, "compile_core", lambda core, folder, work: program)
     return ["--lowered", str(tiny.folder / "lowered.onnx"), "--images", "2"]
 
 
@@ -226,7 +228,7 @@ def test_mismatches_are_counted(quick: list[str], monkeypatch, capsys: pytest.Ca
         logits[1, 2:5] += 1
         return logits
 
-    monkeypatch.setattr(command, "run_images", wrong)
+    monkeypatch.setattr(work, "run_images", wrong)
     assert command.main(quick) == 1
     assert capsys.readouterr().out.startswith("exactness    3 of 20 logits of 2 images differ\n")
 

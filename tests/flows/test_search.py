@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import optuna
@@ -33,11 +33,11 @@ from brevitas_model.training.data import Dataset
 from brevitas_model.training.recipe import Recipe, load_recipe
 from brevitas_model.training.run import Run
 from brevitas_model.vit import count_parameters
+from flows import rank as rank_command
 from flows import search
-from flows.searching import rank, ray_pool, storage
+from flows.searching import rank, ray_pool, starting, storage
 from flows.searching.cost import cost
 from flows.searching.driver import Search, trial_recipe
-from flows.searching.errors import SearchError
 from flows.searching.hardware import BoardPrice, random_model
 from flows.searching.jobs import STATE, Job, LocalPool, Outcome
 from flows.searching.lease import GRACE, Lease
@@ -47,8 +47,9 @@ from flows.searching.results import front_table, rows, write_report
 from flows.searching.sampler import PointSampler, key
 from flows.searching.space import SearchSpace, load_space
 from hls_projects.cost import KINDS
-from hls_projects.folding.depths import fold_pipeline
-from hls_projects.folding.folded import FoldOptions
+from hls_projects.errors import InputError
+from hls_projects.folding.options import FoldOptions
+from hls_projects.folding.search import fold_pipeline
 from hls_projects.lowering import lower
 from hls_projects.targets import load_target
 from tests.support import ROOT
@@ -360,7 +361,7 @@ def test_trial_after_trial_that_fails_ends_the_search(tmp_path: Path):
         def run(self, jobs: Iterable[Job]) -> Iterator[Outcome]:
             yield from (Outcome(job, [], reason="out of memory") for job in jobs)
 
-    with pytest.raises(SearchError, match="3 trials failed one after the other, the last by: out of memory"):
+    with pytest.raises(InputError, match="3 trials failed one after the other, the last by: out of memory"):
         drive(tmp_path, 9, Failing(plausible))
     trials = open_ledger(tmp_path).trials()
     assert [(trial.state, trial.user_attrs["reason"]) for trial in trials] == [(TrialState.FAIL, "out of memory")] * 3
@@ -369,29 +370,27 @@ def test_trial_after_trial_that_fails_ends_the_search(tmp_path: Path):
 def test_other_studies_are_refused(tmp_path: Path):
     drive(tmp_path, 1)
     other = dataclasses.replace(TINY, depth=(1, 2))
-    with pytest.raises(
-        SearchError, match=r"space.depth is \[1, 2, 3\] there and \[1, 2\] here; choose another --study"
-    ):
+    with pytest.raises(InputError, match=r"space.depth is \[1, 2, 3\] there and \[1, 2\] here; choose another --study"):
         open_ledger(tmp_path, other)
     assert len(open_ledger(tmp_path, other, "another").trials()) == 0
     url = f"sqlite:///{tmp_path / 'study.db'}"
     optuna.create_study(storage=url, study_name="foreign").enqueue_trial({"x": 1})
-    with pytest.raises(SearchError, match="'foreign' was not made by flows/search"):
+    with pytest.raises(InputError, match="'foreign' was not made by flows/search"):
         open_ledger(tmp_path, TINY, "foreign")
-    with pytest.raises(SearchError, match="no study 'none' in this database; there are: another, foreign, s"):
+    with pytest.raises(InputError, match="no study 'none' in this database; there are: another, foreign, s"):
         Ledger.read(url, "none")
 
 
 def test_a_study_has_one_driver(tmp_path: Path):
     ledger = open_ledger(tmp_path)
     with Lease(ledger, tmp_path / "here"):
-        with pytest.raises(SearchError, match="another process trains in"), Lease(ledger, tmp_path / "here"):
+        with pytest.raises(InputError, match="another process trains in"), Lease(ledger, tmp_path / "here"):
             pass
-        with pytest.raises(SearchError, match=r"this study is driven from .*here, last sign of life"):
+        with pytest.raises(InputError, match=r"this study is driven from .*here, last sign of life"):
             Lease(ledger, tmp_path / "there").__enter__()
     with Lease(ledger, tmp_path / "there"):
         pass
-    with pytest.raises(SearchError, match=r"holds the trainings of study s .*, not of study t"):
+    with pytest.raises(InputError, match=r"holds the trainings of study s .*, not of study t"):
         Lease(open_ledger(tmp_path, TINY, "t"), tmp_path / "here").__enter__()
     ledger.study.set_user_attr("driver", {"place": "elsewhere:/x", "seen": time.time() - GRACE - 1})
     with Lease(ledger, tmp_path / "here"):  # silent for too long
@@ -602,7 +601,7 @@ def no_plots_of_curves(monkeypatch: pytest.MonkeyPatch) -> None:
 def splits(monkeypatch: pytest.MonkeyPatch) -> None:
     """CIFAR-10 of a few random images."""
     monkeypatch.setattr(data, "VALIDATION_IMAGES", VALIDATION)
-    monkeypatch.setattr(search, "load_cifar10", lambda folder, *, train: DATASET)
+    monkeypatch.setattr(starting, "load_cifar10", lambda folder, *, train: DATASET)
 
 
 @pytest.fixture
@@ -632,15 +631,15 @@ def test_command_searches_goes_on_and_reports(options: list[str], tmp_path: Path
     assert [json.loads(text)["validation_accuracy"] for text in metrics] == [row["accuracy"] for row in found]
 
 
-def refused(argv: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+def refused(argv: list[str], capsys: pytest.CaptureFixture[str], command: ModuleType = search) -> str:
     """The one line that a refused command says."""
     capsys.readouterr()
     try:
-        status = search.main(argv)
+        status = command.main(argv)
     except SystemExit as stop:
         status = stop.code
     said = capsys.readouterr().err.splitlines()
-    said = [line for line in said if line.startswith("search")]
+    said = [line for line in said if line.startswith(command.COMMAND.module)]
     assert status == 2 and len(said) == 1, said
     return said[0]
 
@@ -657,7 +656,7 @@ def test_command_refuses_in_one_line(options: list[str], tmp_path: Path, capsys:
         (["--storage", "study.db"], "is no database URL"),
         (["--storage", "sqlite://"], "must outlive the search"),
         (["--storage", "mysql+nothing://u:secret@h/d"], "needs a database driver"),
-        (["--trials", "0"], "must be at least 1"),
+        (["--trials", "0"], "must be a whole number of at least 1"),
         (["--keep", "0"], "must be above 0"),
         (["--target", "pynq-z9"], "pynq-z9"),
         (["--target", "pynq-z2"], "a board takes quantized models: of weight_format"),
@@ -757,10 +756,10 @@ SCRIPT = """
 import sys
 from tests.flows import test_search
 from flows import search
-from hls_projects.folding.folded import FoldOptions
+from hls_projects.folding.options import FoldOptions
 test_search.data.VALIDATION_IMAGES = test_search.VALIDATION
 test_search.torch.set_num_threads(1)
-search.load_cifar10 = lambda folder, *, train: test_search.DATASET
+starting.load_cifar10 = lambda folder, *, train: test_search.DATASET
 sys.exit(search.main())
 """
 
@@ -813,9 +812,9 @@ def models_file(path: Path, count: int = 6) -> Path:
 
 
 def test_rank_trains_each_model_twice_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    argv = ["rank", str(models_file(tmp_path / "models.toml")), "--out", str(tmp_path / "out"), "--epochs", "1"]
+    argv = [str(models_file(tmp_path / "models.toml")), "--out", str(tmp_path / "out"), "--epochs", "1"]
     argv += ["--long-epochs", "2", "--set", f"schedule.batch_size={BATCH}", "--images", str(BATCH)]
-    assert search.main(argv) == 0
+    assert rank_command.main(argv) == 0
     said = capsys.readouterr().out
     facts = json.loads((tmp_path / "out" / "rank.json").read_text())
     assert "Spearman's rho" in said and "Kendall's tau" in said and len(facts["models"]) == 6
@@ -829,9 +828,9 @@ def test_rank_trains_each_model_twice_and_goes_on(tmp_path: Path, capsys: pytest
     states = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob(STATE)}
     assert len(states) == 12
     (tmp_path / "out" / "rank.json").unlink()
-    assert search.main(argv) == 0 and capsys.readouterr().out == said
+    assert rank_command.main(argv) == 0 and capsys.readouterr().out == said
     assert {path: path.stat().st_mtime_ns for path in states} == states
-    assert "holds the trainings of rank runs on 64 images" in refused([*argv[:-1], "100"], capsys)
+    assert "holds the trainings of rank runs on 64 images" in refused([*argv[:-1], "100"], capsys, rank_command)
 
 
 def test_correlations():
@@ -844,9 +843,9 @@ def test_correlations():
 
 def test_rank_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     few = models_file(tmp_path / "few.toml", 5)
-    assert "at least 6 models; " in refused(["rank", str(few)], capsys)
-    assert "cannot be read" in refused(["rank", str(tmp_path / "none.toml")], capsys)
-    assert "is no longer than a short trial's 4" in refused(["rank", "--long-epochs", "4"], capsys)
+    assert "at least 6 models; " in refused([str(few)], capsys, rank_command)
+    assert "cannot be read" in refused([str(tmp_path / "none.toml")], capsys, rank_command)
+    assert "is no longer than a short trial's 4" in refused(["--long-epochs", "4"], capsys, rank_command)
     twice = models_file(tmp_path / "twice.toml").read_text()
     for text, words in (
         (twice + twice.replace("[m", "[n"), "are the same model"),
@@ -855,7 +854,7 @@ def test_rank_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
         ("a = 3\n", "a is no table"),
     ):
         (tmp_path / "wrong.toml").write_text(text)
-        assert words in refused(["rank", str(tmp_path / "wrong.toml")], capsys)
+        assert words in refused([str(tmp_path / "wrong.toml")], capsys, rank_command)
 
 
 def test_shipped_models_are_in_the_default_space():

@@ -16,6 +16,7 @@ from optuna.trial import TrialState
 from brevitas_model.training import data
 from brevitas_model.training.data import Dataset
 from flows import search
+from flows.searching import starting
 from tests.support import ROOT
 from tests.support.models import noise
 
@@ -80,7 +81,7 @@ class Killer(threading.Thread):
 
 def test_a_node_that_is_killed_loses_no_trial(cluster: object, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.setattr(data, "VALIDATION_IMAGES", VALIDATION)
-    monkeypatch.setattr(search, "load_cifar10", lambda folder, *, train: IMAGES)
+    monkeypatch.setattr(starting, "load_cifar10", lambda folder, *, train: IMAGES)
     (tmp_path / "space.toml").write_text(SPACE)
     out = tmp_path / "out"
     storage = f"sqlite:///{out / 'study.db'}"

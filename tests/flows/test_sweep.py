@@ -23,8 +23,10 @@ from brevitas_model.models import build_model
 from brevitas_model.training import data
 from brevitas_model.training.data import Dataset
 from brevitas_model.training.run import Run, accuracy
-from flows import search, sweep
 from flows import simulate as simulate_command
+from flows import sweep
+from flows.searching import starting
+from flows.sweeping import sweep as work
 from flows.sweeping import timings
 from flows.sweeping.claims import HOLDS, IN_PART, NOT, UNKNOWN, claims
 from flows.sweeping.modes import mode_config, trained_config
@@ -65,7 +67,7 @@ def splits(monkeypatch: pytest.MonkeyPatch) -> None:
     """CIFAR-10 of a few random images, and no curves drawn of each epoch."""
     monkeypatch.setattr("brevitas_model.training.curves._plot", lambda history: b"image")
     monkeypatch.setattr(data, "VALIDATION_IMAGES", VALIDATION)
-    monkeypatch.setattr(search, "load_cifar10", lambda folder, *, train: IMAGES)
+    monkeypatch.setattr(starting, "load_cifar10", lambda folder, *, train: IMAGES)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +81,7 @@ def swept(recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("sweep") / "out"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(data, "VALIDATION_IMAGES", VALIDATION)
-        patch.setattr(search, "load_cifar10", lambda folder, *, train: IMAGES)
+        patch.setattr(starting, "load_cifar10", lambda folder, *, train: IMAGES)
         assert sweep.main(["--recipe", str(recipe), *POINTS, "--out", str(out)]) == 0
     return out
 
@@ -210,7 +212,7 @@ def no_work(*_: object, **__: object) -> None:
 
 def test_the_same_command_again_does_nothing_again(copied: Path, recipe: Path, monkeypatch: pytest.MonkeyPatch):
     before = {path: path.read_bytes() for path in copied.glob("sweep.*") if path.suffix != ".png"}
-    for place, name in ((search, "load_cifar10"), (timings, "simulate"), (timings, "lowered_graph")):
+    for place, name in ((starting, "load_cifar10"), (timings, "simulate"), (timings, "lowered_graph")):
         monkeypatch.setattr(place, name, no_work)
     assert run(recipe, copied) == 0
     assert {path: path.read_bytes() for path in before} == before
@@ -220,7 +222,7 @@ def test_more_points_are_added(copied: Path, recipe: Path, monkeypatch: pytest.M
     measured = []
     measure = timings.measure
     monkeypatch.setattr(timings, "measure", lambda *given: measured.append(given) or measure(*given))
-    monkeypatch.setattr(search, "load_cifar10", no_work)
+    monkeypatch.setattr(starting, "load_cifar10", no_work)
     assert run(recipe, copied, "--fifo-lengths", "512", "600", "--modes", "windowed", "--tile-sizes", "4") == 0
     assert [row["fifo_length"] for row in read(copied)] == ["512", "600"] and len(measured) == 1
     assert run(recipe, copied) == 0 and len(measured) == 1
@@ -229,7 +231,7 @@ def test_more_points_are_added(copied: Path, recipe: Path, monkeypatch: pytest.M
 def test_other_hardware_is_measured_anew_and_trains_nothing(copied: Path, recipe: Path, monkeypatch):
     before, measure = read(copied), timings.measure
     monkeypatch.setattr(timings, "code_digest", lambda: b"other code")
-    monkeypatch.setattr(search, "load_cifar10", no_work)
+    monkeypatch.setattr(starting, "load_cifar10", no_work)
     monkeypatch.setattr(timings, "measure", lambda *given: measure(*given) | {"interval_cycles": 7})
     assert run(recipe, copied, "--modes", "windowed", "--tile-sizes", "4", "--fifo-lengths", "512") == 0
     wanted = next(row for row in before if (row["attention"], row["fifo_length"]) == ("windowed", "512"))
@@ -283,10 +285,11 @@ def test_an_interrupted_sweep_goes_on_after_its_last_point(
 SCRIPT = """
 import sys
 from tests.flows import test_sweep
-from flows import search, sweep
+from flows import sweep
+from flows.searching import starting
 test_sweep.data.VALIDATION_IMAGES = test_sweep.VALIDATION
 test_sweep.torch.set_num_threads(1)
-search.load_cifar10 = lambda folder, *, train: test_sweep.IMAGES
+starting.load_cifar10 = lambda folder, *, train: test_sweep.IMAGES
 sys.exit(sweep.main())
 """
 
@@ -325,12 +328,12 @@ def test_a_training_that_ended_without_its_result_is_not_done_again(copied: Path
     """Killed between the last epoch and the checkpoint."""
     folder = copied / "trainings" / "windowed-4-1"
     shutil.rmtree(folder)
-    finish = sweep.Training.finish
-    monkeypatch.setattr(sweep.Training, "finish", lambda self: (_ for _ in ()).throw(KeyboardInterrupt))
+    finish = work.Training.finish
+    monkeypatch.setattr(work.Training, "finish", lambda self: (_ for _ in ()).throw(KeyboardInterrupt))
     assert run(recipe, copied) == 130
     lines = (folder / "metrics.jsonl").read_text()
     assert len(lines.splitlines()) == 2
-    monkeypatch.setattr(sweep.Training, "finish", finish)
+    monkeypatch.setattr(work.Training, "finish", finish)
     monkeypatch.setattr(Run, "train_epoch", no_work)
     assert run(recipe, copied) == 0
     assert (folder / "metrics.jsonl").read_text() == lines and (folder / "model.safetensors").is_file()
@@ -503,7 +506,7 @@ def test_results_that_are_damaged(copied: Path, recipe: Path, capsys: pytest.Cap
 
 
 def test_two_sweeps_in_one_folder(copied: Path, recipe: Path, capsys: pytest.CaptureFixture[str]):
-    args = sweep.parser().parse_args(["--recipe", str(recipe)])
-    with sweep.lock_folder(copied, sweep.owner(args, sweep.base_recipe(args))):
+    args = sweep.COMMAND.parser().parse_args(["--recipe", str(recipe)])
+    with work.lock_folder(copied, work.owner(args, work.base_recipe(args))):
         assert run(recipe, copied) == 2
     assert "sweep: another process trains in" in capsys.readouterr().err

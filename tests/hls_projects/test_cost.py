@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from onnx import helper
 
+from flows import calibrate as command
 from hls_projects import cost
 from hls_projects.calibration import calibrate, table
 from hls_projects.calibration.fit import FITTED, Sample, fit, report, split
@@ -20,7 +21,6 @@ from hls_projects.cost import (
     FIFO_LUT_RAM,
     KINDS,
     BlockRam,
-    CostError,
     Demand,
     Resources,
     Rom,
@@ -28,6 +28,7 @@ from hls_projects.cost import (
     fifo_resources,
     resources,
 )
+from hls_projects.errors import InputError
 from hls_projects.operators import OPERATORS, HardwareOperator
 
 MEDIAN, WORST, SLACK = 0.15, 0.35, 20
@@ -95,7 +96,7 @@ def test_errors_are_small(family):
 
 @families
 def test_the_table_is_of_this_verilog(family):
-    """A twin or its parameters have changed: run hls_projects.calibration.calibrate."""
+    """A twin or its parameters have changed: run flows/calibrate.py."""
     stale = [row.point for row in table.read(family) if row.design != digest(family.design(row.point))]
     assert not stale, f"{len(stale)} points were measured on other Verilog, such as {stale[0]}"
 
@@ -126,20 +127,20 @@ class Uncalibrated(HardwareOperator):
 
 
 def test_an_operator_without_a_model():
-    with pytest.raises(CostError, match=r"^Uncalibrated does not declare what its resources follow from$"):
+    with pytest.raises(InputError, match=r"^Uncalibrated does not declare what its resources follow from$"):
         Uncalibrated(helper.make_node("Uncalibrated", ["x"], ["y"])).demand()
 
 
 def test_a_kind_without_a_model():
-    with pytest.raises(CostError, match=r"^Novel has no cost model; add it to the grid"):
+    with pytest.raises(InputError, match=r"^Novel has no cost model; add it to hls_projects/calibration/grid"):
         resources(Demand("Novel", {"one": 1}))
-    with pytest.raises(CostError, match=r"^ResidualAdd was calibrated with other features \(.*new"):
+    with pytest.raises(InputError, match=r"^ResidualAdd was calibrated with other features \(.*new"):
         resources(Demand("ResidualAdd", {"one": 1, "new": 2}))
 
 
 def test_no_calibration(monkeypatch, tmp_path):
     monkeypatch.setattr(cost, "MODEL", tmp_path / "model.json")
-    with pytest.raises(CostError, match=r"model\.json: No such file or directory; run"):
+    with pytest.raises(InputError, match=r"model\.json: No such file or directory; run"):
         resources(Demand("ResidualAdd", {"one": 1}))
 
 
@@ -286,7 +287,7 @@ def test_fit_finds_the_coefficients_and_holds_points_out():
 
 
 def test_fit_needs_points():
-    with pytest.raises(ValueError, match="Line has 2 points"):
+    with pytest.raises(InputError, match="Line has 2 points"):
         fit([line(1), line(2)], "Yosys 0")
 
 
@@ -316,7 +317,7 @@ def calibrates(tmp_path, monkeypatch):
 
     def run(*options):
         calls.clear()
-        return calibrate.main([*places(tmp_path), *options]), len(calls)
+        return command.main([*places(tmp_path), *options]), len(calls)
 
     monkeypatch.setattr(calibrate, "synthesise", synthesise)
     return run
@@ -348,13 +349,13 @@ def test_calibration_refuses_two_synthesisers(calibrates, tmp_path, capsys):
 
 def test_calibration_says_that_there_is_no_yosys(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("shutil.which", lambda name: None)
-    assert calibrate.main([*places(tmp_path), "--operators", "Fork", "--most", "1"]) == 2
+    assert command.main([*places(tmp_path), "--operators", "Fork", "--most", "1"]) == 2
     assert capsys.readouterr().err.startswith("calibrate: no yosys on the path; install it")
 
 
 def test_a_table_with_other_columns(tmp_path):
     table.path_of(FORK, tmp_path).write_text("a,b\n1,2\n")
-    with pytest.raises(ValueError, match="has other columns than"):
+    with pytest.raises(InputError, match="has other columns than"):
         table.read(FORK, tmp_path)
 
 

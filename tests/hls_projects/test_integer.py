@@ -120,7 +120,7 @@ def test_encode_and_decode_round_trip(exponent_bits, mantissa_bits):
     ("value", "weight_format"), [(3, (3, 0)), (128, (3, 0)), (-65, (3, 0)), (9, (3, 2)), (449, (3, 2))]
 )
 def test_encode_refuses_what_the_format_lacks(value, weight_format):
-    with pytest.raises(ValueError, match=f"E{weight_format[0]}M{weight_format[1]} holds no {value}"):
+    with pytest.raises(ValueError, match=f"E{weight_format[0]}M{weight_format[1]} has no code for {value}"):
         encode_pot(np.array([0, value]), *weight_format)
 
 

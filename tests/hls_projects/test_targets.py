@@ -12,7 +12,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from hls_projects import targets
-from hls_projects.targets import TargetError, load_target, target_names
+from hls_projects.errors import InputError
+from hls_projects.targets import load_target, target_names
 
 BOARD = """\
 part = "xc7z020clg400-1"
@@ -97,7 +98,7 @@ def test_the_schema_is_a_schema_and_describes_every_key():
 
 @pytest.mark.parametrize("name", ["zcu104", "", "../targets/pynq-z2", "PYNQ-Z2"])
 def test_unknown_target_lists_the_known(name: str):
-    with pytest.raises(TargetError, match=r"unknown target .*; known targets: arty-a7-100, .*, zybo-z7-20; or give"):
+    with pytest.raises(InputError, match=r"unknown target .*; known targets: arty-a7-100, .*, zybo-z7-20; or give"):
         load_target(name)
 
 
@@ -113,7 +114,7 @@ def test_a_board_by_its_path(tmp_path: Path):
 
 
 def test_a_path_without_a_file(tmp_path: Path):
-    with pytest.raises(TargetError, match=r"none\.toml does not exist; known targets: arty"):
+    with pytest.raises(InputError, match=r"none\.toml does not exist; known targets: arty"):
         load_target(str(tmp_path / "none.toml"))
 
 
@@ -121,7 +122,7 @@ def test_a_known_name_is_for_the_known_board_only(tmp_path: Path):
     """Reports tell boards apart by name."""
     assert load_target(str(targets.FOLDER / "kv260.toml")) == load_target("kv260")
     shutil.copy(targets.FOLDER / "kv260.toml", tmp_path)
-    with pytest.raises(TargetError, match="has the name of a known target; rename the file"):
+    with pytest.raises(InputError, match="has the name of a known target; rename the file"):
         load_target(str(tmp_path / "kv260.toml"))
 
 
@@ -156,12 +157,12 @@ def test_wrong_board_file(folder: Path, tmp_path: Path, old: str, new: str, mess
     assert BOARD.count(old) == 1
     for file, shown in ((folder / "board.toml", "targets/board.toml"), (tmp_path / "mine.toml", f"{tmp_path}/mine")):
         file.write_text(BOARD.replace(old, new))
-        with pytest.raises(TargetError) as caught:
+        with pytest.raises(InputError) as caught:
             load_target("board" if file.parent == folder else str(file))
         assert str(caught.value).startswith(shown) and message in str(caught.value)
 
 
 def test_a_file_that_is_no_text(folder: Path):
     (folder / "board.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(TargetError, match="is not TOML"):
+    with pytest.raises(InputError, match="is not TOML"):
         load_target("board")

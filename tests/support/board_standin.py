@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hls_projects.simulation.axi import COUNTERS, AxiCore
+from tests.support.axi_simulation import COUNTERS, AxiCore
 
 POLLS = 3  # that a transfer takes
 LATENCY = 40  # polls of either channel from an image to its result

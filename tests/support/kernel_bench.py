@@ -17,6 +17,7 @@ import numpy as np
 
 from hls_projects import KERNELS
 from hls_projects.operators import HardwareOperator
+from hls_projects.operators.base import stream_shape
 from hls_projects.project.conversion import config_struct, cpp_type
 from hls_projects.simulation import compiler
 from hls_projects.simulation.compiler import BLOCKS_HEADER
@@ -74,7 +75,7 @@ def config_header(operator: HardwareOperator) -> str:
     streams.append(("result", operator.out_dtype, operator.output_shape(), operator.out_word()))
     lines = [config_struct(operator, "config")]
     for name, dtype, shape, word in streams:
-        words, size = operator.stream_shape(shape, word)
+        words, size = stream_shape(shape, word)
         lines.append(f"typedef nnet::array<{cpp_type(dtype)}, {size}> {name}_t;")
         lines.append(f"static const unsigned {name}_words = {words};")
     return header("\n".join(lines))
@@ -127,7 +128,7 @@ def cached_source(source: Path, config: str) -> Path:
 
     Raises:
         BenchError: what the compiler says.
-        SimulationError: no compiler.
+        InputError: no compiler.
     """
     folder = Path(tempfile.mkdtemp(dir=_scratch()))
     (folder / "config.h").write_text(config)
@@ -148,7 +149,7 @@ def compile_cpp(types: IntegerTypes, arguments: Sequence[str]) -> None:
 
     Raises:
         BenchError: what it says.
-        SimulationError: there is none.
+        InputError: there is none.
     """
     command = [compiler(), *FLAGS, *types.flags, *arguments]
     run = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 
 from brevitas_model.config import ViTConfig
+from brevitas_model.hybrid import HybridTransformer
+from brevitas_model.stages import HybridConfig, stages_from
 from brevitas_model.training.run import calibrate
 from brevitas_model.vit import VisionTransformer
 
@@ -33,7 +35,32 @@ def random_model(config: ViTConfig, seed: int = 0) -> VisionTransformer:
     return calibrated(model)
 
 
-def calibrated(model: VisionTransformer) -> VisionTransformer:
+CONV_STAGE = {"kind": "conv", "embed_dim": 8, "depth": 1, "expansion": 2, "kernel_size": 4, "stride": 4, "padding": 0}
+ATTENTION_STAGE = {"kind": "attention", "embed_dim": 16, "depth": 1, "num_heads": 2, "mlp_depthwise": True}
+
+
+def hybrid_config(*stages: dict[str, object], **changes: object) -> HybridConfig:
+    """A small hybrid model; without ``stages`` one of convolutions and one of attention."""
+    return HybridConfig(stages=stages_from(stages or (CONV_STAGE, ATTENTION_STAGE)), **changes)
+
+
+def random_hybrid(config: HybridConfig, seed: int = 0) -> HybridTransformer:
+    """A model of random weights, biases, embeddings and norms, calibrated on noise, in eval mode."""
+    torch.manual_seed(seed)
+    model = HybridTransformer(config)
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            kind = name.rpartition(".")[2]
+            if kind in ("bias", "running_mean"):
+                tensor.uniform_(-0.3, 0.3)
+            elif kind == "pos_embed":
+                tensor.normal_(std=0.5)
+            elif "norm" in name and kind in ("weight", "running_var"):
+                tensor.uniform_(0.5, 2.0)
+    return calibrated(model)
+
+
+def calibrated(model: VisionTransformer | HybridTransformer) -> VisionTransformer | HybridTransformer:
     if model.config.quantized:
         size, channels = model.config.image_size, model.config.in_channels
         calibrate(model, [torch.randint(0, 256, (8, size, size, channels)).float()])

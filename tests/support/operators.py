@@ -18,7 +18,7 @@ from qonnx.core.datatype import BaseDataType, DataType
 from qonnx.custom_op.registry import getCustomOp
 
 from hls_projects.operators import HardwareOperator
-from hls_projects.operators.window import Window
+from hls_projects.operators.attention.window import Window
 
 # A busy machine makes hypothesis give up on slow examples; how slow they are says nothing here.
 kernel_settings = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])

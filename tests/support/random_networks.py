@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import random
 
-from hls_projects.dataflow.network import Fifo, Network, Process, block_fifos
+from hls_projects.dataflow.network import Fifo, Network, Process
 from hls_projects.dataflow.program import Program, Read, Repeat, Together, Wait, Write, claim, fill, free, take
 
 MAX_WAIT = 5
+
+
+def block_fifos(block: str, depth: int = 2) -> tuple[Fifo, Fifo]:
+    """The two FIFOs of tokens that model ``block`` with ``depth`` buffers."""
+    return Fifo(f"{block}.claimed", 0, depth), Fifo(f"{block}.filled", 0, depth)
 
 
 class _Maker:

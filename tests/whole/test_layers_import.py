@@ -1,4 +1,7 @@
-"""Who may know whom: the model knows nothing of the hardware, the hardware nothing of the commands."""
+"""Who may know whom: the model knows nothing of the hardware, the hardware nothing of the commands.
+
+The ground floor of ``hls_projects``, which is of no hardware, is open to all.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import pytest
 
 from tests.support import ROOT
 
+GROUND = {"hls_projects", "hls_projects.errors", "hls_projects.files", "hls_projects.names"}
 FORBIDDEN = {"brevitas_model": {"flows", "hls_projects"}, "hls_projects": {"flows", "brevitas_model"}}
 
 
@@ -20,7 +24,7 @@ def imported(path: Path) -> set[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level:
             names.add(node.module)
-    return {name.split(".")[0] for name in names}
+    return {name.split(".")[0] for name in names - GROUND}
 
 
 @pytest.mark.parametrize("package", FORBIDDEN)
@@ -36,8 +40,18 @@ def test_lower_layers_do_not_import_higher_ones(package: str):
 def test_the_check_sees_imports(tmp_path: Path):
     (tmp_path / "x.py").write_text(
         "def f():\n    from flows.building.steps import load\nimport hls_projects.project.lint as y\n"
+        "from hls_projects.files import write_whole\n"
     )
     assert imported(tmp_path / "x.py") == {"flows", "hls_projects"}
+    (tmp_path / "x.py").write_text("from hls_projects.files import write_whole\n")
+    assert not imported(tmp_path / "x.py")
+
+
+def test_the_ground_floor_stands_alone():
+    for name in GROUND:
+        place = ROOT / name.replace(".", "/")
+        path = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+        assert imported(path) & {"brevitas_model", "flows", "hls_projects"} == set()
 
 
 def test_kernels_stand_without_python():

@@ -23,7 +23,7 @@ needs_cifar10 = pytest.mark.skipif(
 STARTING_POINT = 413_706  # parameters of the model that the project set out to beat
 # Top-1 in percent on the first thousand test images, and on all ten thousand.
 ACCURACY = {"vit-pot4": (85.2, 84.70), "vit-pot6": (85.0, 84.80)}
-CHAIN = ("teacher", "vit-float", "vit-pruned", "vit-pot4-mixed", "vit-pot4", "vit-pot6")
+CHAIN = ("teacher", "teacher94", "vit-float", "vit-pruned", "vit-pot4-mixed", "vit-pot4", "vit-pot6")
 
 
 @pytest.mark.parametrize("name", CHAIN)

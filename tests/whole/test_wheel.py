@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from flows.command_line import MODULES, installed_name
 from tests.support import ROOT
 
 PACKAGES = ("brevitas_model", "flows", "hls_projects")
@@ -50,14 +49,14 @@ def test_every_file_of_the_packages_is_in_it(wheel: Path):
     assert "hls_projects/cost_model.json" in held
 
 
-def test_it_says_its_licence_and_its_commands(wheel: Path):
+def test_it_says_its_licence_and_its_program(wheel: Path):
     with zipfile.ZipFile(wheel) as archive:
         facts = {Path(name).name: name for name in archive.namelist() if ".dist-info/" in name}
         assert "License-Expression: Apache-2.0" in archive.read(facts["METADATA"]).decode()
         assert archive.read(facts["LICENSE"]) == (ROOT / "LICENSE").read_bytes()
         points = configparser.ConfigParser()
         points.read_string(archive.read(facts["entry_points.txt"]).decode())
-    assert dict(points["console_scripts"]) == {installed_name(module): f"flows.{module}:main" for module in MODULES}
+    assert dict(points["console_scripts"]) == {"potstream": "flows.command_line.program:main"}
 
 
 @pytest.mark.slow
@@ -76,8 +75,8 @@ def test_a_fresh_environment_builds_from_another_folder(
     ask = [str(python), "-c", "import flows, hls_projects; print(flows.__file__, hls_projects.__file__)"]
     found = subprocess.run(ask, check=True, capture_output=True, text=True, env=environment, cwd=tmp_path).stdout
     assert all(path.startswith(str(own)) for path in found.split())
-    program = tmp_path / "venv" / "bin" / "potstream-build"
-    run = [str(program), *given, "--out", "made"]
+    program = tmp_path / "venv" / "bin" / "potstream"
+    run = [str(program), "build", *given, "--out", "made"]
     done = subprocess.run(run, capture_output=True, text=True, env=environment, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "no logit differs" in done.stdout

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from hls_projects.cost import Demand, Rom
-from hls_projects.operators.base import HardwareOperator, Stage, elementwise
+from hls_projects.dataflow.patterns import elementwise
+from hls_projects.operators.base import HardwareOperator, Stage
 from hls_projects.verilog.twin import Memory, Twin, code_type
 
 

@@ -4,13 +4,16 @@
 #include "fixed_point.h"
 #include "hls_stream.h"
 
-// Any function of one code, from a table.
+// An element-wise function of one code, such as GELU with its quantizers, looked up in a table.
 //
-// in:      n_tokens tokens of n_in activation codes, an element a word
-// out:     n_tokens tokens of n_in activation codes, an element a word
-// table:   table[code - lowest code]
-// storage: the table
-// cycles:  n_tokens * n_in
+// x_T, res_T: words of the streams, one code each
+// CONFIG_T:   n_tokens, n_in: sizes; n_codes: codes of the input's type; table_t: an entry
+// x_stream:   n_tokens tokens of n_in codes
+// res_stream: n_tokens tokens of n_in codes
+// table:      the result for every code, the lowest code first
+// II:         1
+// cycles:     n_tokens * n_in
+// storage:    the table, n_codes entries
 
 namespace nnet {
 

@@ -3,14 +3,16 @@
 
 #include "hls_stream.h"
 
-// Some channels of every token.
+// A range of channels of every token: out[t][n] = in[t][first + n]. It takes the outputs of one of several linear
+// layers from the stream of the layer that they were merged into.
 //
-// in:      n_tokens tokens of n_in codes, an element a word
-// out:     n_tokens tokens of n_out codes, an element a word
-// storage: none
-// cycles:  n_tokens * n_in. A word that is kept leaves in the clock in which it is read.
-//
-// out[t][n] = in[t][first + n]
+// x_T, res_T: words of the streams, one code each
+// CONFIG_T:   n_tokens; n_in, n_out: channels before and after; first: the first channel that passes
+// x_stream:   n_tokens tokens of n_in codes
+// res_stream: n_tokens tokens of n_out codes
+// II:         1
+// cycles:     n_tokens * n_in; a word that passes leaves in the cycle in which it is read
+// storage:    none
 
 namespace nnet {
 
@@ -22,7 +24,7 @@ TOKENS:
         for (unsigned k = 0; k < CONFIG_T::n_in; k++) {
 #pragma HLS PIPELINE II = 1
             const x_T x = x_stream.read();
-            // Below first the difference wraps to a large number.
+            // One unsigned comparison checks both bounds: below `first` the difference wraps to a large number.
             if (k - CONFIG_T::first < CONFIG_T::n_out) {
                 res_T res;
                 res[0] = x[0];

@@ -1,4 +1,10 @@
-"""LayerNorm without gain and offset, on codes."""
+"""LayerNorm without gain and offset, on codes.
+
+To change how it rounds, change :meth:`IntegerLayerNorm.execute`, the kernel ``integer_layer_norm.h`` and the module
+``verilog/integer_layer_norm.sv`` alike, whose tests in ``tests/`` compare them. All three round with a function of one
+name: ``requantize`` and ``significand`` of ``hls_projects/integer.py``, ``requantize`` and ``to_significand`` of
+``kernels/fixed_point.h``, ``requantize.sv`` and ``scale_factor.sv`` of ``verilog/modules``.
+"""
 
 from __future__ import annotations
 
@@ -6,28 +12,35 @@ import numpy as np
 from qonnx.core.datatype import BaseDataType, DataType
 
 from hls_projects.cost import DSP_WIDTH, Demand, Rom, lut_ram
+from hls_projects.dataflow.patterns import block_of, stretch
 from hls_projects.dataflow.program import Read, Repeat, Write, claim, fill, free, take
-from hls_projects.integer import requantize, significand, smallest_dtype
-from hls_projects.operators.base import HardwareOperator, Stage, block_of, magnitude, shift_dtype, signed_width, stretch
+from hls_projects.integer import magnitude, requantize, shift_dtype, signed_width, significand, smallest_dtype
+from hls_projects.operators.base import HardwareOperator, Stage
 from hls_projects.verilog.cycles import scale_factor_cycles
 from hls_projects.verilog.twin import Memory, Twin, code_type
 
 
 class IntegerLayerNorm(HardwareOperator):
-    """Centre each token and divide it by its deviation.
+    """Centre each token and divide it by its standard deviation.
 
-    ``mean = requantize(sum x * mean_multiplier, mean_shift)``,
-    ``c = requantize((x << x_shift) - (mean << mean_align), centred_shift)``,
-    ``y = requantize(c * inverse_table[(k & 1) * 128 + m - 128] << headroom, out_shift + (k >> 1))``
-    with ``m * 2**k`` the sum of ``c**2``, rounded to eight significant bits.
+    Four values are rounded, each half to even::
+
+        mean  = requantize(sum of x * mean_multiplier, mean_shift)
+        c     = requantize((x << x_shift) - (mean << mean_align), centred_shift)
+        m, k  = significand(sum of c**2)                       # m * 2**k, m of eight bits
+        y     = requantize(c * inverse_table[(k & 1) * 128 + m - 128] << headroom, out_shift + (k >> 1))
+
+    ``requantize(value, shift)`` divides by ``2**shift``, rounds, and saturates to the type of the result.
 
     Attributes:
         n_tokens, n_in: the stream is (n_tokens, n_in) in and out.
         mean_multiplier, mean_shift: 1 / n_in as an integer and a shift.
-        x_shift, mean_align: left shifts to the common grid of x and mean.
+        x_shift, mean_align: left shifts that bring x and the mean to the same step.
         mean_bits, centred_bits: widths of the signed codes of mean and c.
-        centred_shift, headroom, out_shift: see the formula.
-        inverse_table: (256,).
+        centred_shift: shift of the centred codes.
+        headroom: left shift of the products, so that no shift of the result is negative.
+        out_shift: shift of the result at exponent 0.
+        inverse_table: (256,), the inverse roots of significands with an even exponent, then those with an odd one.
     """
 
     kernel = "integer_layer_norm"
@@ -52,11 +65,15 @@ class IntegerLayerNorm(HardwareOperator):
         return DataType[f"INT{self.size('centred_bits')}"]
 
     def square_peak(self) -> int:
-        """Bound of the sum of squares."""
+        """Upper bound of the sum of squares."""
         return self.size("n_in") * magnitude(self.centred_dtype) ** 2
 
     def shifts(self) -> tuple[int, int]:
-        """Smallest and largest shift of the last requantization."""
+        """Smallest and largest shift of the result.
+
+        Raises:
+            ValueError: the smallest one is negative.
+        """
         low, high = (self.size("out_shift") + exponent for exponent in self._exponents())
         if low < 0:
             raise ValueError(f"{self.onnx_node.name}: headroom {self.size('headroom')} is too small")
@@ -84,7 +101,8 @@ class IntegerLayerNorm(HardwareOperator):
         mean = block_of(channels, (Read("in0"),), "tokens")
         squares = stretch(channels, first=(claim("centred"),), last=(free("tokens"), fill("centred")))
         products = stretch(channels, (Write("out"),), last=(free("centred"),))
-        # The mean and the inverse root come a bit a cycle.
+        # layer_norm_mean.sv takes a bit of the multiplier, or of the shift, a cycle. One more cycle begins a token, one
+        # subtracts half a step, and two registers lie between the read of a code and the write of its centred code.
         mean_cycles = max(self.size("mean_multiplier").bit_length(), self.size("mean_shift"))
         squares = (*stretch(mean_cycles + 4, first=(take("tokens"),)), *squares)
         products = (*stretch(self._inverse_cycles() + 1, first=(take("centred"),)), *products)
@@ -107,7 +125,7 @@ class IntegerLayerNorm(HardwareOperator):
     def twin(self) -> Twin:
         types, size = self.types(), self.size
         lowest, highest = self._exponents()
-        # A left shift that is larger than the last right shift is one of the table.
+        # Where headroom shifts further to the left than the result is shifted to the right, the table takes the rest.
         shift = size("out_shift") + highest - size("headroom")
         table = self.array("inverse_table") << max(-shift, 0)
         bits = smallest_dtype(0, int(table.max())).bitwidth()

@@ -6,20 +6,30 @@
 
 // LayerNorm without gain and offset over the channels of a token.
 //
-// in:      n_tokens tokens of n_in activation codes, an element a word
-// out:     n_tokens tokens of n_in activation codes, an element a word
-// table:   inverse_table[(exponent odd) * 128 + mantissa - 128], the inverse root
-// storage: the table; two tokens in, two tokens of centred codes
-// cycles:  of a token: mean n_in; squares n_in; products n_in. They work on different tokens. In Verilog squares
-//          wait for the mean, and products for the inverse root, which come a bit a cycle.
+// mean       = requantize(sum x * mean_multiplier, mean_shift)
+// c[k]       = requantize((x[k] << x_shift) - (mean << mean_align), centred_shift)
+// sum of c^2 = mantissa * 2^exponent, rounded to eight significant bits
+// out[k]     = requantize(c[k] * inverse << headroom, out_shift + floor(exponent / 2))
+//              with inverse = inverse_table[(exponent odd) * 128 + mantissa - 128], the inverse root
 //
-// mean   = requantize(sum x * mean_multiplier, mean_shift)
-// c[k]   = requantize((x[k] << x_shift) - (mean << mean_align), centred_shift)
-// sum of c^2 = mantissa * 2^exponent to eight significant bits
-// out[k] = requantize(c[k] * inverse << headroom, out_shift + floor(exponent / 2))
+// in:      n_tokens tokens of n_in activation codes, a code a word
+// out:     the same
+// table:   inverse_table[256]
+// config:  n_tokens, n_in; mean_multiplier / 2^mean_shift is 1 / n_in; x_shift and mean_align bring x and the mean to
+//          the same step; centred_shift; headroom, so that no shift is negative; out_shift, the shift at exponent 0
+//          types: sum_t holds a sum of codes times mean_multiplier, mean_t a mean, difference_t x - mean, centred_t c,
+//          square_t a sum of squares, product_t a product and its rounding, shift_t a shift
+// storage: the table; two tokens in, two tokens of centred codes
+// cycles:  of a token: mean n_in; squares n_in; products n_in, each with II 1. They work on different tokens, so the
+//          slowest counts. In Verilog squares also wait for the mean (layer_norm_mean.sv), and products for the inverse
+//          root (scale_factor.sv).
+//
+// Where it rounds: in the mean, in c, in the sum of squares and in the result, always half to even. requantize rounds
+// and saturates, to_significand rounds to eight bits; both are in fixed_point.h.
 
 namespace nnet {
 
+// Stores the codes of every token and rounds their mean.
 template <class x_T, typename CONFIG_T>
 void norm_mean(hls::stream<x_T> &x_stream, hls::stream_of_blocks<typename x_T::value_type[CONFIG_T::n_in]> &tokens,
                hls::stream<typename CONFIG_T::mean_t> &means) {
@@ -39,6 +49,7 @@ TOKENS:
     }
 }
 
+// Subtracts the mean from every code, rounds the difference to a centred code and adds up the squares.
 template <class x_T, typename CONFIG_T>
 void norm_squares(hls::stream_of_blocks<x_T[CONFIG_T::n_in]> &tokens, hls::stream<typename CONFIG_T::mean_t> &means,
                   hls::stream_of_blocks<typename CONFIG_T::centred_t[CONFIG_T::n_in]> &centred,
@@ -63,6 +74,7 @@ TOKENS:
     }
 }
 
+// Multiplies the centred codes of every token with the inverse root of their sum of squares and rounds the products.
 template <class res_T, typename CONFIG_T>
 void norm_products(hls::stream_of_blocks<typename CONFIG_T::centred_t[CONFIG_T::n_in]> &centred,
                    hls::stream<typename CONFIG_T::square_t> &sums, hls::stream<res_T> &res_stream,

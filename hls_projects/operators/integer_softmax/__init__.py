@@ -1,4 +1,4 @@
-"""Softmax on score codes, from two tables."""
+"""Softmax of score codes, by a table of exponentials and a table of reciprocals."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import numpy as np
 from qonnx.core.datatype import BaseDataType
 
 from hls_projects.cost import DSP_WIDTH, Demand, Rom, lut_ram
+from hls_projects.dataflow.patterns import block_of, stretch
 from hls_projects.dataflow.program import Read, Repeat, Write, claim, fill, free, take
-from hls_projects.integer import requantize, significand, smallest_dtype
-from hls_projects.operators.base import Stage, block_of, shift_dtype, signed_width, stretch
-from hls_projects.operators.window import WINDOW_SIZES, WindowedOperator
+from hls_projects.integer import requantize, shift_dtype, signed_width, significand, smallest_dtype
+from hls_projects.operators.attention.window import WINDOW_SIZES, WindowedOperator
+from hls_projects.operators.base import Stage
 from hls_projects.verilog.cycles import scale_factor_cycles
 from hls_projects.verilog.twin import Memory, Twin, code_type
 
@@ -17,11 +18,14 @@ from hls_projects.verilog.twin import Memory, Twin, code_type
 class IntegerSoftmax(WindowedOperator):
     """``p[slot] = requantize(e[slot] * reciprocal_table[m - 128], out_shift + k)`` over each row of slots.
 
-    ``e[slot] = exp_table[max - s[slot]]`` and ``m * 2**k`` is the sum of ``e``, rounded to eight
-    significant bits. Slots without a key do not count and get 0.
+    A row has the scores of one query and head. ``e[slot] = exp_table[max - s[slot]]``, and ``m * 2**k`` is the sum of
+    ``e``, rounded to eight significant bits. Slots without a key do not count and get 0.
+
+    Two roundings decide the result, both half to even: :func:`~hls_projects.integer.significand` of the sum, and
+    :func:`~hls_projects.integer.requantize` of each product. :meth:`execute` calls them in this order.
 
     Attributes:
-        n_tokens, tile_size, load_size, n_window: :class:`hls_projects.operators.window.Window`.
+        n_tokens, tile_size, load_size, n_window: :class:`hls_projects.operators.attention.window.Window`.
         n_heads: scores and probabilities are (n_tokens, n_heads * n_window).
         n_codes: length of ``exp_table``, one entry for each distance to the row's maximum.
         out_shift: shift at exponent 0.
@@ -47,9 +51,13 @@ class IntegerSoftmax(WindowedOperator):
         return int(table[0]), int(table.max()) * self.size("n_window")
 
     def types(self) -> dict[str, BaseDataType]:
+        """See :class:`HardwareOperator`.
+
+        Raises:
+            ValueError: the smallest sum has an exponent below ``-out_shift``, so that its shift is negative.
+        """
         low, high = self.sum_bounds()
-        _, exponents = significand(np.array([low, high]))
-        shifts = [self.size("out_shift") + int(k) for k in exponents]
+        shifts = [self.size("out_shift") + exponent for exponent in self._exponents()]
         if min(shifts) < 0:
             raise ValueError(f"{self.onnx_node.name}: a sum of {low} would need a left shift")
         peak = int(self.array("exp_table").max() * self.array("reciprocal_table").max())
@@ -63,8 +71,9 @@ class IntegerSoftmax(WindowedOperator):
         rows, slots = self.size("n_tokens") * self.size("n_heads"), self.size("n_window")
         maximum = block_of(slots, (Read("in0"),), "rows")
         exponentials = stretch(slots, first=(claim("exps"),), last=(free("rows"), fill("exps")))
+        # One cycle begins a row; two registers lie between the read of a score and the write of its exponential.
         exponentials = (*stretch(3, first=(take("rows"),)), *exponentials)
-        # The reciprocal comes a bit a cycle.
+        # A row waits for the reciprocal of its sum.
         products = stretch(slots, (Write("out"),), last=(free("exps"),))
         products = (*stretch(self._reciprocal_cycles() + 1, first=(take("exps"),)), *products)
         programs = {"maximum": maximum, "exponentials": exponentials, "products": products}
@@ -73,12 +82,17 @@ class IntegerSoftmax(WindowedOperator):
     def output_latency(self) -> int:
         return 3
 
-    def _reciprocal_cycles(self) -> int:
+    def _exponents(self) -> tuple[int, int]:
+        """Exponents of the smallest and of the largest sum."""
         _, (lowest, highest) = significand(np.array(self.sum_bounds()))
-        return scale_factor_cycles(self.types()["sum_t"].bitwidth(), int(highest - lowest))
+        return int(lowest), int(highest)
+
+    def _reciprocal_cycles(self) -> int:
+        lowest, highest = self._exponents()
+        return scale_factor_cycles(self.types()["sum_t"].bitwidth(), highest - lowest)
 
     def twin(self) -> Twin:
-        _, (lowest, highest) = significand(np.array(self.sum_bounds()))
+        lowest, highest = self._exponents()
         widths = {name: self.array_dtype(name).bitwidth() for name in self.arrays}
         rows = {
             "N_WINDOW": self.size("n_window"),
@@ -91,9 +105,9 @@ class IntegerSoftmax(WindowedOperator):
             "EXP_WIDTH": widths["exp_table"],
             "SUM_WIDTH": self.types()["sum_t"].bitwidth(),
             "RECIPROCAL_WIDTH": widths["reciprocal_table"],
-            "HIGHEST": int(highest),
-            "SHIFTS": int(highest - lowest),
-            "OUT_SHIFT": self.size("out_shift") + int(highest),
+            "HIGHEST": highest,
+            "SHIFTS": highest - lowest,
+            "OUT_SHIFT": self.size("out_shift") + highest,
         }
         return Twin(
             self.kernel,
@@ -122,6 +136,7 @@ class IntegerSoftmax(WindowedOperator):
         rows = scores.reshape(-1, self.size("n_tokens"), self.size("n_heads"), self.size("n_window"))
         valid = self.window.keys()[:, None] >= 0
         highest = rows.max(axis=-1, keepdims=True, where=valid, initial=int(self.in_dtype().min()))
+        # (images, queries, heads, slots); slots without a key are 0.
         exps = np.where(valid, self.array("exp_table")[np.where(valid, highest - rows, 0)], 0)
         mantissa, exponent = significand(exps.sum(axis=-1, keepdims=True))
         product = exps * self.array("reciprocal_table")[mantissa - 128]

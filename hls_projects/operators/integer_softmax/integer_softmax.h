@@ -4,23 +4,29 @@
 #include "fixed_point.h"
 #include "window.h"
 
-// Softmax of score codes over the keys of one query and head, a row.
+// Softmax of score codes. A row has the scores of one query and head, a slot of the window for each key (window.h).
 //
-// in:      n_tokens queries of n_heads rows of n_window score codes, an element a word
-// out:     n_tokens queries of n_heads rows of n_window probability codes, an element a word
-// tables:  exp_table[distance to the row's maximum], reciprocal_table[mantissa - 128]
+// e[s]     = exp_table[max - x[s]]
+// sum of e = mantissa * 2^exponent, rounded to eight significant bits
+// out[s]   = requantize(e[s] * reciprocal_table[mantissa - 128], out_shift + exponent)
+//
+// Slots before the first key count neither for the maximum nor for the sum, whatever they hold, and give 0.
+//
+// in:      n_tokens queries of n_heads rows of n_window score codes, a code a word
+// out:     the same of probability codes
+// tables:  exp_table[n_codes], indexed by the distance to the row's maximum; reciprocal_table[128]
+// config:  n_tokens, tile_size, load_size, n_window (window.h); n_heads; n_codes; out_shift, the shift at exponent 0;
+//          types: sum_t holds a sum of exponentials, product_t a product and its rounding, shift_t a shift
 // storage: the tables; two rows of scores, two rows of exponentials
-// cycles:  of a row: maximum n_window; exponentials n_window; products n_window. They work on different
-//          rows. In Verilog the products wait for the reciprocal, which comes a bit a cycle.
+// cycles:  of a row: maximum n_window; exponentials n_window; products n_window, each with II 1. They work on different
+//          rows, so the slowest counts. In Verilog a row of products also waits for its reciprocal (scale_factor.sv).
 //
-// Slots before the first key (window.h) count neither for the maximum nor for the sum, whatever they
-// hold, and give 0.
-//
-// e[s] = exp_table[max - x[s]];  sum of e = mantissa * 2^exponent to eight significant bits
-// out[s] = requantize(e[s] * reciprocal_table[mantissa - 128], out_shift + exponent)
+// Where it rounds: to_significand rounds the sum half to even; requantize rounds a product half to even and saturates
+// it. Both are in fixed_point.h.
 
 namespace nnet {
 
+// Stores the scores of every row and finds their maximum.
 template <class x_T, typename CONFIG_T>
 void softmax_maximum(hls::stream<x_T> &x_stream,
                      hls::stream_of_blocks<typename x_T::value_type[CONFIG_T::n_window]> &rows,
@@ -42,6 +48,7 @@ ROWS:
     }
 }
 
+// Looks up the exponentials of every row and adds them up. Slots before the first key get 0.
 template <class x_T, typename CONFIG_T>
 void softmax_exponentials(hls::stream_of_blocks<x_T[CONFIG_T::n_window]> &rows, hls::stream<x_T> &maxima,
                           hls::stream_of_blocks<typename CONFIG_T::exp_table_t[CONFIG_T::n_window]> &exps,
@@ -67,6 +74,7 @@ ROWS:
     }
 }
 
+// Multiplies the exponentials of every row with the reciprocal of their sum and rounds the products.
 template <class res_T, typename CONFIG_T>
 void softmax_products(hls::stream_of_blocks<typename CONFIG_T::exp_table_t[CONFIG_T::n_window]> &exps,
                       hls::stream<typename CONFIG_T::sum_t> &sums, hls::stream<res_T> &res_stream,

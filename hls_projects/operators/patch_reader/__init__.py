@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from hls_projects.cost import BlockRam, Demand, Rom
+from hls_projects.dataflow.patterns import block_of, stretch
 from hls_projects.dataflow.program import Read, Repeat, Write, free, take
-from hls_projects.operators.base import HardwareOperator, Stage, block_of, stretch
+from hls_projects.operators.base import HardwareOperator, Stage
 from hls_projects.verilog.twin import Memory, Twin
 
 

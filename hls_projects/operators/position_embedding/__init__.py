@@ -6,9 +6,10 @@ import numpy as np
 from qonnx.core.datatype import BaseDataType
 
 from hls_projects.cost import Demand, Rom
+from hls_projects.dataflow.patterns import elementwise
 from hls_projects.dataflow.program import Repeat, Write
-from hls_projects.integer import requantize
-from hls_projects.operators.base import HardwareOperator, Stage, elementwise, magnitude, shift_dtype, signed_width
+from hls_projects.integer import magnitude, requantize, shift_dtype, signed_width
+from hls_projects.operators.base import HardwareOperator, Stage
 from hls_projects.verilog.twin import Memory, Twin, code_type
 
 

@@ -4,15 +4,20 @@
 #include "fixed_point.h"
 #include "hls_stream.h"
 
-// Adds a stored row to every token, after stored tokens of its own (the class token).
+// Adds a stored embedding to every token, and sends n_prefix stored tokens (the class token) before them.
 //
-// in:      n_patches tokens of n_in activation codes, an element a word
-// out:     n_prefix + n_patches tokens of n_in activation codes, an element a word
-// table:   table[(n_prefix + n_patches) * n_in], on the common grid of input and embedding
-// storage: the table
-// cycles:  (n_prefix + n_patches) * n_in
+// out = requantize((in << in_shift) + table, out_shift), where in = 0 for the stored tokens
 //
-// out = requantize((in << in_shift) + table, out_shift), in = 0 for the stored tokens
+// x_T, res_T: words of the streams, one code each
+// CONFIG_T:   n_patches, n_prefix: tokens that arrive, and stored ones before them; n_in: channels;
+//             in_shift: from the grid of the input to the common grid of input and table; out_shift: from that to the
+//             output's; accum_t: signed, holds the sum; shift_t: holds out_shift; table_t: an entry
+// x_stream:   n_patches tokens of n_in codes
+// res_stream: n_prefix + n_patches tokens of n_in codes
+// table:      the embedding of every token, and of stored ones their sum with the token itself
+// II:         1
+// cycles:     (n_prefix + n_patches) * n_in
+// storage:    the table, (n_prefix + n_patches) * n_in entries
 
 namespace nnet {
 

@@ -1,155 +1,132 @@
-"""What the resources of the linear layer's twin grow with."""
+"""What the resources of the linear layer's Verilog module grow with."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hls_projects.cost import BlockRam, Demand, lut_ram, rom_luts
-from hls_projects.operators.pot_linear import layout, timing
-from hls_projects.operators.pot_linear.layout import BLOCK, KEPT
+from hls_projects.operators.pot_linear.geometry import LEAF, SHIFT_REGISTER, Geometry
+from hls_projects.operators.pot_linear.weights import BLOCK, PotWeights, by_group
 
-if TYPE_CHECKING:
-    from hls_projects.operators.pot_linear import PotLinear
-
-# Elements in a leaf, which has copies of the activation and of the control (pot_linear_leaf.sv).
-LEAF = 12
-# Codes that read one RAM of activations, words of such a RAM.
+# Codes that read one RAM of activations, and words of such a RAM: two blocks.
 READERS, ACTIVATIONS = 3, 2 * BLOCK
 
 
-def demand(operator: PotLinear) -> Demand:
-    """See :meth:`hls_projects.operators.base.HardwareOperator.demand`."""
-    sizes = Sizes(operator)
-    kind = f"PotLinear {sizes.element}{' sparse' if sizes.sparse else ''}"
-    return Demand(kind, sizes.features(), sizes.block_rams(), sizes.elements if sizes.element == "dsp" else 0)
+def demand(geometry: Geometry, weights: PotWeights, *, block_ram: bool) -> Demand:
+    """See :meth:`hls_projects.operators.base.HardwareOperator.demand`.
+
+    Args:
+        block_ram: whether the tokens that come in lie in block RAM, not in LUTs.
+    """
+    kind = f"PotLinear {geometry.element}{' sparse' if geometry.sparse else ''}"
+    memory = weight_memory(geometry, weights)
+    block_rams = memory.BRAM36 + (_token_block_rams(geometry) if block_ram else 0)
+    features = {
+        **_common(geometry, memory),
+        "token_luts": 0 if block_ram else _token_luts(geometry),
+        **FEATURES[geometry.element](geometry),
+        **(_sparse(geometry) if geometry.sparse else {}),
+    }
+    return Demand(kind, features, block_rams, geometry.elements if geometry.element == "dsp" else 0)
 
 
-class Sizes:
-    """Sizes that ``pot_linear.sv`` derives from its parameters."""
+def weight_memory(geometry: Geometry, weights: PotWeights) -> BlockRam:
+    """Block RAMs of the weights."""
+    return BlockRam.of(_stored_bits(geometry, weights), geometry.weight_words, written=False)
 
-    def __init__(self, operator: PotLinear) -> None:
-        self.operator = operator
-        self.found = operator.widths
-        self.pe, self.inputs, self.outputs = operator.size("pe"), operator.size("n_in"), operator.size("n_out")
-        self.tokens, self.elements = operator.size("parallel_tokens"), timing.elements(operator)
-        self.sparse, self.element = bool(operator.size("sparse")), operator.element
-        self.groups = layout.groups(operator)
-        self.buckets = self.found["POWERS"] if self.element == "bucket" else 0
-        self.in_bits = operator.in_dtype().bitwidth()
-        self.weights = BlockRam.of(self.stored_bits(), self.weight_words, written=False)
-        self.x_bits = self.in_bits + int(not operator.in_dtype().signed())
 
-    def features(self) -> dict[str, float]:
-        """See :class:`hls_projects.cost.Demand`."""
-        found, elements = self.found, self.elements
-        result = layout.result_width(found, self.element)
-        factor = self.x_bits + found["FACTOR_BITS"] + 1 if found["FACTOR_BITS"] else 0
-        code = found["WORD_WIDTH"] - (BLOCK - 1).bit_length() * self.sparse
-        common = {
-            "one": 1,
-            "elements": elements,
-            "leaves": math.ceil(elements / LEAF),
-            "sum_bits": elements * found["SUM_WIDTH"],
-            "result_bits": elements * result,
-            "waiting_bits": elements * result * (self.operator.size("result_buffers") - 1),
-            "factor_bits": elements * factor,
-            "total_bits": found["TOTAL_WIDTH"],
-            "address_bits": self.weight_words.bit_length(),
-            "constant_luts": rom_luts(found["SHIFT_WIDTH"] + found["BIAS_WIDTH"], self.groups * self.pe),
-            "choice_luts": self.weights.choice_luts,
-            "token_luts": self.token_luts(),
-            "second_token": self.tokens - 1,
-            "queue_luts": self.queue_luts(),
-            "whole_word_bits": self.operator.out_dtype.bitwidth() * (self.operator.out_word() - 1),
-        }
-        return common | self._of_element(factor, self.pe * code)
+def _stored_bits(geometry: Geometry, weights: PotWeights) -> int:
+    """Bits of a word of the weights' memory; Yosys leaves out those that are the same in all words."""
+    if geometry.element != "dsp":
+        return geometry.pe * geometry.widths.word
+    some, every = (by_group(bits, geometry.groups, geometry.pe) for bits in weights.bits_of_rows)
+    varying = np.bitwise_or.reduce(some, axis=0) & ~np.bitwise_and.reduce(every, axis=0)
+    return int(np.bitwise_count(varying & ((1 << geometry.widths.word) - 1)).sum())
 
-    def _of_element(self, factor: int, code_bits: int) -> dict[str, float]:
-        if self.element == "shift":
-            width, power_bits = factor or self.x_bits, max((self.found["POWERS"] - 1).bit_length(), 1)
-            # The power's highest bit shifts in the adder.
-            low = min(self.found["POWERS"], 1 << power_bits - 1) - 1
-            return {
-                "shifted_bits": self.elements * width * (self.found["POWERS"] - 1).bit_length(),
-                "register_bits": code_bits + self.elements * (width + low),
-            }
-        if self.element == "dsp":
-            return {"code_bits": code_bits}
-        drained = {
-            "code_bits": code_bits,
-            "drained_luts": rom_luts(self.pe, self.groups * self.buckets + 1),
-            "bucket_luts": self.elements * lut_ram(self.found["SUM_WIDTH"], self.bucket_words),
-        }
-        if not self.sparse:
-            return drained
-        return drained | {
-            "activation_luts": self.activation_luts(),
-            "activation_bits": self.elements * self.x_bits,
-            "again": int(timing.late(self.operator)),
-        }
 
-    def activation_luts(self) -> int:
-        """Of the RAMs with blocks of activations, by leaf."""
-        leaf = LEAF // self.tokens
-        codes = [min(leaf, self.pe - first) for first in range(0, self.pe, leaf)]
-        readers = [min(READERS, count - first) for count in codes for first in range(0, count, READERS)]
-        return sum(lut_ram(self.tokens * self.x_bits, ACTIVATIONS, count) for count in readers)
+def _common(geometry: Geometry, memory: BlockRam) -> dict[str, float]:
+    """Features of every element, see :class:`hls_projects.cost.Demand`."""
+    layer, widths, elements = geometry.layer, geometry.widths, geometry.elements
+    return {
+        "one": 1,
+        "elements": elements,
+        "leaves": geometry.leaves,
+        "sum_bits": elements * widths.sum,
+        "result_bits": elements * widths.result,
+        "waiting_bits": elements * widths.result * (geometry.result_buffers - 1),
+        "factor_bits": elements * widths.product,
+        "total_bits": widths.total,
+        "address_bits": geometry.weight_words.bit_length(),
+        "constant_luts": rom_luts(widths.shift + widths.bias, geometry.groups * geometry.pe),
+        "choice_luts": memory.choice_luts,
+        "second_token": geometry.tokens - 1,
+        "queue_luts": _queue_luts(geometry),
+        "whole_word_bits": layer.out_bits * (layer.out_words - 1),
+    }
 
-    def queue_luts(self) -> int:
-        """Of the shift registers in which results of two tokens wait for their turn."""
-        if self.tokens == 1:
-            return 0
-        first = layout.first_places(self.operator)
-        return self.operator.out_dtype.bitwidth() * sum(
-            math.ceil(places / 32) for places in (first, first + self.outputs)
-        )
 
-    def block_rams(self) -> float:
-        """Of the weights, and of the token where it is kept."""
-        if self.operator.ram_style != "block" or not self.token_words:
-            return self.weights.BRAM36
-        return self.weights.BRAM36 + BlockRam.of(*self.token_shape, element=self.in_bits).BRAM36
+def _shift(geometry: Geometry) -> dict[str, float]:
+    powers, width = geometry.layer.powers, geometry.widths.product or geometry.widths.x
+    # The power's highest bit shifts in the adder.
+    low = min(powers, 1 << geometry.widths.power - 1) - 1
+    return {
+        "shifted_bits": geometry.elements * width * (powers - 1).bit_length(),
+        "register_bits": geometry.pe * geometry.widths.code + geometry.elements * (width + low),
+    }
 
-    def stored_bits(self) -> int:
-        """Bits of a word of the weights' memory; Yosys leaves out those that are the same in all words."""
-        if self.element != "dsp":
-            return self.pe * self.found["WORD_WIDTH"]
-        some, every = (
-            np.pad(bits, (0, self.groups * self.pe - len(bits))).reshape(self.groups, self.pe)
-            for bits in self.operator.weight_bits
-        )
-        varying = np.bitwise_or.reduce(some, axis=0) & ~np.bitwise_and.reduce(every, axis=0)
-        return int(np.bitwise_count(varying & ((1 << self.found["WORD_WIDTH"]) - 1)).sum())
 
-    def token_luts(self) -> float:
-        """Of the token, where it is kept in LUTs: RAMs of 64 words, and what chooses among them."""
-        if self.operator.ram_style == "block":
-            return 0
-        width, words = self.token_shape
-        choice = math.ceil(width * (math.ceil(words / 64) - 1) / 2)
-        return self.tokens * lut_ram(self.in_bits, words) + choice
+def _dsp(geometry: Geometry) -> dict[str, float]:
+    return {"code_bits": geometry.pe * geometry.widths.code}
 
-    @property
-    def token_words(self) -> int:
-        """Two blocks of tokens; none where blocks of inputs go to the elements at once."""
-        return 0 if self.sparse and not timing.late(self.operator) else 2 * self.inputs
 
-    @property
-    def token_shape(self) -> tuple[int, int]:
-        """Bits of a word of the tokens' RAM, and words."""
-        return self.tokens * self.in_bits, self.token_words
+def _bucket(geometry: Geometry) -> dict[str, float]:
+    words = 1 << geometry.buckets.bit_length() + geometry.bucket_set_bits
+    return {
+        "code_bits": geometry.pe * geometry.widths.code,
+        "drained_luts": rom_luts(geometry.pe, geometry.groups * geometry.buckets + 1),
+        "bucket_luts": geometry.elements * lut_ram(geometry.widths.sum, words),
+    }
 
-    @property
-    def weight_words(self) -> int:
-        steps = self.inputs // BLOCK * KEPT if self.sparse else self.inputs
-        return self.groups * (steps + (self.element == "bucket"))
 
-    @property
-    def bucket_words(self) -> int:
-        """Of the RAM with buckets, for as many groups as are worked on at a time, or twice as many."""
-        powers = self.found["POWERS"]
-        banks = max(layout.chunks(self.operator, powers)) << layout.beside(self.operator, powers)
-        return 1 << self.buckets.bit_length() + (banks - 1).bit_length()
+FEATURES = {"shift": _shift, "bucket": _bucket, "dsp": _dsp}
+
+
+def _sparse(geometry: Geometry) -> dict[str, float]:
+    return {
+        "activation_luts": _activation_luts(geometry),
+        "activation_bits": geometry.elements * geometry.widths.x,
+        "again": int(geometry.replay),
+    }
+
+
+def _activation_luts(geometry: Geometry) -> int:
+    """LUTs of the RAMs with blocks of activations, by leaf."""
+    leaf = LEAF // geometry.tokens
+    codes = [min(leaf, geometry.pe - first) for first in range(0, geometry.pe, leaf)]
+    readers = [min(READERS, count - first) for count in codes for first in range(0, count, READERS)]
+    return sum(lut_ram(geometry.tokens * geometry.widths.x, ACTIVATIONS, count) for count in readers)
+
+
+def _queue_luts(geometry: Geometry) -> int:
+    """LUTs of the shift registers in which results of two tokens wait until they leave."""
+    if geometry.tokens == 1:
+        return 0
+    queues = geometry.first_slots, geometry.second_slots
+    return geometry.layer.out_bits * sum(math.ceil(slots / SHIFT_REGISTER) for slots in queues)
+
+
+def _token_block_rams(geometry: Geometry) -> float:
+    """Block RAMs of the tokens that come in."""
+    if not geometry.token_words:
+        return 0.0
+    in_bits = geometry.layer.in_bits
+    return BlockRam.of(geometry.tokens * in_bits, geometry.token_words, element=in_bits).BRAM36
+
+
+def _token_luts(geometry: Geometry) -> float:
+    """LUTs of the tokens that come in: RAMs of 64 words, and the multiplexer behind them."""
+    in_bits, words = geometry.layer.in_bits, geometry.token_words
+    choice = math.ceil(geometry.tokens * in_bits * (math.ceil(words / 64) - 1) / 2)
+    return geometry.tokens * lut_ram(in_bits, words) + choice

@@ -7,39 +7,43 @@
 
 // Linear layer with power-of-two weights.
 //
-// in:      n_tokens tokens of n_in activation codes, an element a word
-// out:     n_tokens tokens of n_out activation codes, words of as many as the result's
-// weights: codes[n_groups][n_steps][pe], place | sign | exponent | mantissa, from the high bit to the low
-//          one. Output n is element n % pe of group n / pe. Dense, step k multiplies input k and a code
-//          has no place; sparse, the steps are the non-zeros of a row, block_nonzeros for every block of
-//          block_size inputs, and place says which of the block's inputs. What is left is filled with 0.
-// tokens:  parallel_tokens, which divides n_tokens, are worked on together: a code that is read is used for each.
-// storage: the codes; n_out biases and shifts; twice parallel_tokens tokens in; the sums of two groups; the results of
-//          all tokens that are worked on together but one
-// cycles:  of parallel_tokens tokens: load parallel_tokens * n_in; multiply n_groups * (ceil(n_steps / simd) + drain);
-//          write parallel_tokens * n_out, and (parallel_tokens - 1) * n_out for those that waited for the first one.
-//          drain is 2^exponent_bits - 1 with buckets, else 0.
-//          The three work on different tokens, so the slowest counts.
+//   out[n] = requantize((sum_k weight[n][k] * in[k] << acc_shift[n]) + bias[n], out_shift[n])
 //
-// out[n] = requantize((sum_k weight[n][k] * in[k] << acc_shift[n]) + bias[n], out_shift[n])
+// in       n_tokens tokens of n_in activation codes, a code a word.
+// out      n_tokens tokens of n_out activation codes, as many codes a word as res_T has.
+// codes    weights, [n_groups][n_steps][pe]. A group is pe outputs that are worked on at the same time; output n is
+//          element n % pe of group n / pe. A code is offset | sign | exponent | mantissa, from the high bit to the low
+//          one. Dense, step k has the weights of input k, and a code has no offset. Sparse, the steps are the weights
+//          of a row other than zero, block_nonzeros for every block of block_size inputs, and the offset says which
+//          input of the block a weight belongs to. Unused steps and elements have the code 0.
+// tokens   parallel_tokens, which divides n_tokens, are worked on together: a code that is read is used for each.
+// storage  the codes; n_out biases and shifts; twice parallel_tokens tokens that come in; the sums of two groups; the
+//          results of all tokens that are worked on together except the first.
+// cycles   of parallel_tokens tokens, for three processes that work on different tokens, so that the slowest counts:
+//            load      parallel_tokens * n_in
+//            multiply  n_groups * (ceil(n_steps / simd) + drain); drain is 2^exponent_bits - 1 with buckets, else 0
+//            write     parallel_tokens * n_out, and (parallel_tokens - 1) * n_out for results that wait for those of
+//                      the first token
 
 namespace nnet {
 
-// Tokens that are worked on together.
+// Tokens that are worked on together: size of them at a time, count times. lanes.h has all tokens in one vector.
 template <typename CONFIG_T> struct token_group {
     static const unsigned size = lanes<CONFIG_T>::all ? CONFIG_T::n_tokens : CONFIG_T::parallel_tokens;
     static const unsigned count = CONFIG_T::n_tokens / size;
+    // Sums of a group of outputs, of all these tokens.
     static const unsigned n_sums = size * CONFIG_T::pe;
 };
 
 // The input that a weight of step `step` of a sparse layer multiplies.
 template <typename CONFIG_T> unsigned sparse_input(unsigned step, unsigned code) {
 #pragma HLS INLINE
-    const unsigned place = code >> (1 + CONFIG_T::exponent_bits + CONFIG_T::mantissa_bits);
-    return step / CONFIG_T::block_nonzeros * CONFIG_T::block_size + place;
+    const unsigned offset = code >> (1 + CONFIG_T::exponent_bits + CONFIG_T::mantissa_bits);
+    return step / CONFIG_T::block_nonzeros * CONFIG_T::block_size + offset;
 }
 
-// Groups of tokens to blocks; elements of the same input follow each other.
+// From the stream to blocks of tokens that are worked on together; their elements of the same input follow each other,
+// so that one read serves all tokens.
 template <typename CONFIG_T, class x_T>
 void load_token_groups(hls::stream<x_T> &x_stream,
                        hls::stream_of_blocks<typename x_T::value_type[token_group<CONFIG_T>::size * CONFIG_T::n_in]> &tokens) {
@@ -58,6 +62,8 @@ GROUPS:
     }
 }
 
+// Sums of products, group by group. An element, see pot_element.h, sums for one output of one token; all elements of a
+// group work at the same time.
 template <class x_T, typename CONFIG_T>
 void pot_multiply(hls::stream_of_blocks<x_T[token_group<CONFIG_T>::size * CONFIG_T::n_in]> &tokens,
                   hls::stream_of_blocks<typename CONFIG_T::accum_t[token_group<CONFIG_T>::n_sums]> &groups,
@@ -104,13 +110,15 @@ TOKENS:
     }
 }
 
+// From sums to codes, in the order of the stream: the first token's results leave at once, those of the others wait
+// until the tokens before have left.
 template <class res_T, typename CONFIG_T>
 void pot_requantize(hls::stream_of_blocks<typename CONFIG_T::accum_t[token_group<CONFIG_T>::n_sums]> &groups,
                     hls::stream<res_T> &res_stream, typename CONFIG_T::bias_t bias[CONFIG_T::n_out],
                     typename CONFIG_T::acc_shift_t acc_shift[CONFIG_T::n_out],
                     typename CONFIG_T::out_shift_t out_shift[CONFIG_T::n_out]) {
     const unsigned n_tokens = token_group<CONFIG_T>::size;
-    // The first token's results leave as they come.
+    // Tokens whose results leave at once; none in a vector of all tokens.
     const unsigned n_direct = lanes<CONFIG_T>::all ? 0 : 1;
 TOKENS:
     for (unsigned i = 0; i < token_group<CONFIG_T>::count; i++) {
@@ -123,6 +131,7 @@ TOKENS:
             for (unsigned p = 0; p < CONFIG_T::pe; p++) {
 #pragma HLS PIPELINE II = n_tokens
                 const unsigned n = group * CONFIG_T::pe + p;
+                // The last group may be smaller.
                 if (n < CONFIG_T::n_out) {
                 PARALLEL_TOKENS:
                     for (unsigned t = 0; t < n_tokens; t++) {

@@ -6,8 +6,9 @@ import numpy as np
 from qonnx.core.datatype import BaseDataType
 
 from hls_projects.cost import Demand
-from hls_projects.integer import requantize
-from hls_projects.operators.base import HardwareOperator, Stage, elementwise, magnitude, shift_dtype, signed_width
+from hls_projects.dataflow.patterns import elementwise
+from hls_projects.integer import magnitude, requantize, shift_dtype, signed_width
+from hls_projects.operators.base import HardwareOperator, Stage
 from hls_projects.verilog.twin import Twin, code_type
 
 

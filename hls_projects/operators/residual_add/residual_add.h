@@ -4,14 +4,19 @@
 #include "fixed_point.h"
 #include "hls_stream.h"
 
-// Sum of two streams of codes with scales of their own.
-//
-// in:      a, b: n_tokens tokens of n_in activation codes, an element a word
-// out:     n_tokens tokens of n_in activation codes, an element a word
-// storage: none
-// cycles:  n_tokens * n_in
+// Sum of two tensors of codes with different scales.
 //
 // out = requantize((a << a_shift) + (b << b_shift), out_shift)
+//
+// a_T, b_T, res_T:    words of the streams, one code each
+// CONFIG_T:           n_tokens, n_in: sizes; a_shift, b_shift: from the grid of an input to the common grid;
+//                     out_shift: from that to the output's; accum_t: signed, holds the sum; shift_t: holds out_shift
+// a_stream, b_stream: n_tokens tokens of n_in codes; both are read in the same cycle, so the shorter branch of a
+//                     residual connection needs a FIFO that holds what the longer one has under way
+// res_stream:         n_tokens tokens of n_in codes
+// II:                 1
+// cycles:             n_tokens * n_in
+// storage:            none
 
 namespace nnet {
 

@@ -7,8 +7,8 @@ from qonnx.core.datatype import BaseDataType
 
 from hls_projects.cost import Demand
 from hls_projects.dataflow.program import Read, Repeat, Together, Write
-from hls_projects.integer import requantize
-from hls_projects.operators.base import HardwareOperator, Stage, magnitude, shift_dtype, signed_width
+from hls_projects.integer import magnitude, requantize, shift_dtype, signed_width
+from hls_projects.operators.base import HardwareOperator, Stage
 from hls_projects.verilog.twin import Twin, code_type
 
 

@@ -4,15 +4,20 @@
 #include "fixed_point.h"
 #include "hls_stream.h"
 
-// All tokens to one: their average, or the first (the class token).
+// Reduces all tokens to one: their mean, or the first one (the class token).
 //
-// in:      n_tokens tokens of n_in activation codes, an element a word
-// out:     one token of n_in activation codes, an element a word
-// storage: n_in sums
-// cycles:  n_tokens * n_in. The results leave while the words of the last token, or of the first, come in.
+// average == 1: out = requantize(sum over t of in[t] * multiplier, out_shift), where multiplier / 2^out_shift is
+//               1 / n_tokens times the ratio of the scales
+// average == 0: out = in[0]
 //
-// average:  out = requantize(sum_t in[t] * multiplier, out_shift)
-// else:     out = in[0]
+// x_T, res_T: words of the streams, one code each
+// CONFIG_T:   n_tokens, n_in: sizes; average, multiplier, out_shift: as above; accum_t: signed, holds the scaled sum;
+//             shift_t: holds out_shift
+// x_stream:   n_tokens tokens of n_in codes
+// res_stream: one token of n_in codes, which leaves while the last token arrives, or while the first one does
+// II:         1
+// cycles:     n_tokens * n_in
+// storage:    n_in sums; each is read and written once every n_in cycles
 
 namespace nnet {
 

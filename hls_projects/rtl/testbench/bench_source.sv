@@ -1,17 +1,24 @@
-// Sends the words of the file <NAME>.hex, one a cycle or with random gaps, and logs when each was taken.
+// Writes the words of the file <NAME>.hex to a stream, one a cycle or with random gaps, and logs the cycle in which
+// each was taken to <NAME>.log.
 
 /* verilator lint_off BLKSEQ */
 `default_nettype none
 
 module bench_source #(
+    // Name of the stream, of the file and of the log.
     parameter NAME = "in",
+    // Bits of a word.
     parameter WIDTH = 8,
+    // Different for every stream of a bench, so that their gaps differ.
     parameter SALT = 1
 ) (
     input wire clk,
     input wire rst,
+    // Cycles since the simulation began.
     input wire [31:0] cycle,
+    // Of the random gaps; 0 for none.
     input wire [31:0] seed,
+    // The stream.
     output reg valid,
     input wire ready,
     output reg [WIDTH-1:0] data
@@ -33,7 +40,8 @@ module bench_source #(
         if (rst) valid <= 0;
         else if (!valid || ready) begin
             got = 0;
-            // To the eyes of Verilator 5.006 $fscanf does not use `words`, and without this use it forgets it between cycles.
+            // For Verilator 5.006 $fscanf is no use of `words`: without the comparison it drops its value between cycles.
+            // (A comment must not begin with its name: it takes that for an instruction.)
             if (!stall && words != 0) got = $fscanf(words, "%h", word);
             valid <= got == 1;
             data <= word;

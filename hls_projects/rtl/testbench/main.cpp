@@ -1,3 +1,5 @@
+// Toggles the clock of a bench, which Verilator compiled, until it calls $finish.
+
 #include "Vtwin_bench.h"
 #include "verilated.h"
 

@@ -1,12 +1,13 @@
-// Feeds multiply_accumulates with the lines of stimuli.hex, {first, add, a, d, b}, one a cycle, and prints the sum
-// and the tie of one, of one with rounding and of one with rounding of two sums and the pre-adder, in every cycle.
+// Feeds three multiply_accumulates with the lines of stimuli.hex, {first, add, a, d, b}, one a cycle, and prints their
+// sums and ties after every cycle: a plain one, one that rounds, and one that rounds two sums and has the pre-adder.
 
 `default_nettype none
 
 module multiply_accumulate_tb #(
-    parameter integer CLOCKS = 1
+    // Lines of stimuli.hex.
+    parameter integer CYCLES = 1
 );
-    reg [69:0] stimuli[0:CLOCKS-1];
+    reg [69:0] stimuli[0:CYCLES-1];
     reg clk = 0;
     integer n;
     reg first, add;
@@ -27,7 +28,7 @@ module multiply_accumulate_tb #(
 
     initial begin
         $readmemh("stimuli.hex", stimuli);
-        for (n = 0; n < CLOCKS; n = n + 1) begin
+        for (n = 0; n < CYCLES; n = n + 1) begin
             {first, add, a, d, b} = stimuli[n];
             #1 clk = 1;
             #1 clk = 0;

@@ -1,8 +1,9 @@
-// A register after requantize.
+// requantize, which is combinational, between two streams: with a register at its output.
 
 `default_nettype none
 
 module requantize_stage #(
+    // As of requantize.
     parameter WIDTH = 16,
     parameter SHIFT = 4,
     parameter OUT_WIDTH = 8,

@@ -5,14 +5,16 @@
 #include <cstdlib>
 #include <deque>
 
-// hls::stream_of_blocks of Vitis HLS (UG1399) for stages that are called one after the other: a stage
-// fills all its blocks before the next one takes the first, so there is no bound. Taking a block that
-// was not filled, and leaving one behind, end the program.
+// Stand-in for the header of Vitis HLS (UG1399) where the stages of a dataflow region are called one after another: a
+// stage fills all blocks of an image before the next one takes the first, so the number of blocks is unbounded.
+// Taking a block that was not filled, or leaving one behind, is an error of the kernels and ends the program with 3.
 
 namespace hls {
 
+// block_T: an array type. depth: buffers in hardware, not used here.
 template <class block_T, int depth = 2> class stream_of_blocks {
   public:
+    // An array cannot be an element of a container, a struct can.
     struct holder {
         block_T block;
     };
@@ -33,7 +35,7 @@ template <class block_T, int depth = 2> class stream_of_blocks {
     std::deque<holder> blocks;
 };
 
-// Holds a block to fill from its construction to its end.
+// Access to an empty block, which is full when the lock is destroyed.
 template <class block_T> class write_lock {
   public:
     template <int depth> explicit write_lock(stream_of_blocks<block_T, depth> &stream) {
@@ -43,14 +45,14 @@ template <class block_T> class write_lock {
     write_lock(const write_lock &) = delete;
     write_lock &operator=(const write_lock &) = delete;
 
-    auto &operator[](unsigned place) { return (*block_)[place]; }
+    auto &operator[](unsigned index) { return (*block_)[index]; }
     operator block_T &() { return *block_; }
 
   private:
     block_T *block_;
 };
 
-// Holds the oldest full block, which is gone when the lock ends.
+// Access to the oldest full block, which is removed when the lock is destroyed.
 template <class block_T> class read_lock {
     typedef typename stream_of_blocks<block_T>::holder holder;
 
@@ -64,7 +66,7 @@ template <class block_T> class read_lock {
     read_lock &operator=(const read_lock &) = delete;
     ~read_lock() { blocks_.pop_front(); }
 
-    auto &operator[](unsigned place) { return (*block_)[place]; }
+    auto &operator[](unsigned index) { return (*block_)[index]; }
     operator block_T &() { return *block_; }
 
   private:

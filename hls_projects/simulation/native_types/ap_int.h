@@ -1,17 +1,17 @@
 #ifndef NATIVE_AP_INT_H_
 #define NATIVE_AP_INT_H_
 
-// ap_int and ap_uint on native integers: the same widths, wrapping and results as ap_types, for a
-// simulation that a compiler can vectorize. Put this folder before ap_types on the include path.
+// ap_int and ap_uint on native integers: the same widths, wrapping and results as ap_types, in a form that compilers
+// vectorize. This folder must come before ap_types on the include path.
 //
-// An integer of W bits lies in the smallest native word that holds W bits. Sums, differences,
-// products and left shifts modulo 2^W need no more of their operands than these modulo 2^W, so the
-// bits of the word above W are left to carry whatever falls into them. They are put right (value())
-// where they can be seen: by a comparison, a right shift, an index, or a wider type. An accumulator
-// therefore wraps once, when it is read, and not at every addition; no proof about ranges is needed.
+// An integer of W bits is stored in the smallest native word of at least W bits. Sums, differences, products and left
+// shifts modulo 2^W depend on their operands modulo 2^W only, so the bits of the word above bit W - 1 may hold garbage.
+// They are sign or zero extended (value()) only where they matter: in a comparison, a right shift, an index, or a
+// conversion to a wider type. So an accumulator wraps once, when it is read, and not at every addition, and the result
+// is right for any range of values.
 //
-// Widths of results are those of ap_private.h (Xilinx HLS_arbitrary_Precision_Types). What kernels
-// do not use, bit ranges and division among it, is not there and does not compile.
+// The widths of results are those of ap_private.h (Xilinx HLS_arbitrary_Precision_Types). What the kernels do not use,
+// such as bit ranges and division, is left out and does not compile.
 
 #include <cstdint>
 #include <istream>
@@ -20,6 +20,7 @@
 
 namespace native {
 
+// The smallest unsigned native integer of at least W bits, and the signed one of the same size.
 template <int W>
 using word_of = std::conditional_t<
     W <= 8, std::uint8_t,
@@ -32,20 +33,23 @@ template <> struct signed_of<unsigned __int128> {
     typedef __int128 type;
 };
 
+// Native integers, and their widths; a bool has one bit.
 template <class T> constexpr bool is_native = std::is_integral<T>::value;
 template <class T> constexpr int width_of = std::is_same<T, bool>::value ? 1 : int(8 * sizeof(T));
 
 constexpr int larger(int a, int b) { return a > b ? a : b; }
-// Bits that hold both operands of a two-operand expression.
+// Bits that hold both operands of an expression; an unsigned operand beside a signed one needs one more.
 constexpr int common_width(int w1, bool s1, int w2, bool s2) { return larger(w1 + (s2 && !s1), w2 + (s1 && !s2)); }
 
+// An integer of W bits, signed where S.
 template <int W, bool S> struct integer {
     static_assert(W >= 1 && W <= 128, "the native simulation holds integers of 1 to 128 bits");
     static const int width = W;
     typedef word_of<W> word;
     typedef std::conditional_t<S, typename signed_of<word>::type, word> value_type;
-    // Words below 32 bits are promoted to int; arithmetic in a word of 32 or more is unsigned and wraps.
+    // The type to compute in. C++ promotes smaller words to int, whose overflow is undefined; unsigned words wrap.
     typedef std::conditional_t<(W < 32), std::uint32_t, word> wide;
+    // Bits of the word above the integer.
     static const int unused = int(8 * sizeof(word)) - W;
 
     word bits;
@@ -55,13 +59,15 @@ template <int W, bool S> struct integer {
     constexpr integer(T from) : bits(reduce(from)) {}
     template <int W2, bool S2> constexpr integer(const integer<W2, S2> &from) : bits(word(from.template residue<W>())) {}
 
+    // From a word that equals the number modulo 2^W.
     static constexpr integer of(word residue) {
         integer result{};
         result.bits = residue;
         return result;
     }
 
-    // The number itself, sign or zero extended. Vectors of bytes have no shifts, so what can be masked is.
+    // The number itself, sign or zero extended. Unsigned numbers are masked instead of shifted, because x86 has no
+    // shifts of vectors of bytes.
     constexpr value_type value() const {
         if constexpr (S)
             return value_type(value_type(word(bits << unused)) >> unused);
@@ -78,7 +84,7 @@ template <int W, bool S> struct integer {
             return word_of<N>(value());
     }
 
-    constexpr bool operator[](int place) const { return (bits >> place) & 1; }
+    constexpr bool operator[](int bit) const { return (bits >> bit) & 1; }
 
     template <class T> constexpr integer &operator+=(T other) { return *this = of(wide(bits) + term(other)); }
     template <class T> constexpr integer &operator-=(T other) { return *this = of(wide(bits) - term(other)); }
@@ -93,6 +99,7 @@ template <int W, bool S> struct integer {
     }
 
   private:
+    // Floating point converts through a signed integer: to convert a negative number to an unsigned one is undefined.
     template <class T> static constexpr word reduce(T from) {
         if constexpr (std::is_floating_point<T>::value)
             return word(static_cast<long long>(from));
@@ -117,8 +124,8 @@ constexpr integer<width_of<T>, std::is_signed<T>::value> operand(T x) {
 template <class T> struct is_integer : std::false_type {};
 template <int W, bool S> struct is_integer<integer<W, S>> : std::true_type {};
 
-// At least one operand is ours and the other one is ours or native. Operators take them by value: a
-// reference to a constant of a kernel's configuration would need a definition of it.
+// Enables an operator where at least one operand is an `integer` and the other one too or native. Operators take
+// operands by value: a reference to a constant of a kernel's configuration would need a definition of the constant.
 template <class A, class B>
 using expression = std::enable_if_t<(is_integer<A>::value && (is_integer<B>::value || is_native<B>)) ||
                                         (is_native<A> && is_integer<B>::value),
@@ -147,7 +154,8 @@ template <int W, bool S, int W2, bool S2> constexpr auto either(integer<W, S> a,
     typedef integer<common_width(W, S, W2, S2), S || S2> result;
     return result::of(result(a).bits | result(b).bits);
 }
-// From 32 bits on ap_types compares as C does, where -1 > 0u; who writes that may not mean it.
+// From 32 bits on ap_types compares signed and unsigned numbers as C does, where -1 > 0u. Such a comparison in a kernel
+// is most likely a mistake, so it does not compile here.
 constexpr bool comparable(int w1, bool s1, int w2, bool s2) {
     return s1 == s2 || larger(w1, w2) < 32 || (s1 ? w1 > w2 : w2 > w1);
 }
@@ -162,7 +170,7 @@ template <int W, bool S, int W2, bool S2> constexpr bool less(integer<W, S> a, i
     return common(a).value() < common(b).value();
 }
 
-// A negative distance shifts the other way, one of W or more leaves zero or the sign, as in ap_types.
+// Shifts by a negative distance go the other way, and shifts by W or more leave 0 or the sign, as in ap_types.
 template <int W, bool S> constexpr integer<W, S> left(integer<W, S> x, unsigned by) {
     typedef integer<W, S> result;
     return by < unsigned(W) ? result::of(typename result::wide(x.bits) << by) : result::of(0);
@@ -193,7 +201,7 @@ template <class A, class B, expression<A, B> = 0> constexpr auto operator&(A a, 
 template <class A, class B, expression<A, B> = 0> constexpr auto operator|(A a, B b) {
     return either(operand(a), operand(b));
 }
-// Without these the operands would turn into native integers, and the result would have their width.
+// Deleted, because otherwise the operands would convert to native integers and the result would have their width.
 template <class A, class B, expression<A, B> = 0> void operator/(A, B) = delete;
 template <class A, class B, expression<A, B> = 0> void operator%(A, B) = delete;
 template <class A, class B, expression<A, B> = 0> void operator^(A, B) = delete;

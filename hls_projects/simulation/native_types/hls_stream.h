@@ -9,8 +9,8 @@
 
 namespace hls {
 
-// A FIFO without a bound. Reading an empty one, which the stream of ap_types answers with a warning
-// and an undefined word, and leaving words behind end the program.
+// Stand-in for hls::stream of ap_types: an unbounded FIFO. Reading an empty one, which in ap_types gives a warning and
+// an undefined word, or leaving words behind is an error of the kernels and ends the program with 3.
 template <class word_T> class stream {
   public:
     explicit stream(const std::string &name = "stream") : name_(name), words_(first_room), first_(0), last_(0) {}
@@ -33,7 +33,8 @@ template <class word_T> class stream {
         return words_[first_++];
     }
 
-    // No word can come while the process that asks for it runs: to ask again would be to ask for ever.
+    // Processes are called one after another, so a word that is not there now never comes. The read fails instead of
+    // returning false, upon which the process would ask again for ever.
     bool read_nb(word_T &word) {
         word = read();
         return true;
@@ -44,10 +45,10 @@ template <class word_T> class stream {
     std::size_t size() const { return last_ - first_; }
 
   private:
-    // Most streams of an image never grow.
+    // Words to allocate at first: 8 KiB, with which most streams never grow.
     static const std::size_t first_room = sizeof(word_T) < 4096 ? 8192 / sizeof(word_T) : 2;
 
-    // Not inlined, so that reading and writing a word stays small enough to be.
+    // Not inlined, so that write() stays small enough to be inlined itself.
     [[gnu::noinline]] void make_room() {
         if (empty())
             first_ = last_ = 0;
@@ -62,7 +63,7 @@ template <class word_T> class stream {
 
     const std::string name_;
     std::vector<word_T> words_;
-    std::size_t first_, last_; // place of the oldest word, and behind the newest one
+    std::size_t first_, last_; // indices of the oldest word and behind the newest one
 };
 
 } // namespace hls

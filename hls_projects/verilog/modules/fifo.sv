@@ -1,24 +1,34 @@
-// A FIFO for DEPTH words, at least two, and one more in its output register. With DEPTH 1 it is nothing: the word
-// lies in the register that its writer has at its output.
+// A FIFO between two streams. It stores DEPTH words, and one more in its output register.
 //
-// A word comes out two cycles after it went in, or later; one a cycle. Up to 32 words lie in shift registers, up
-// to 256 in distributed RAM, more in block RAM.
+// Throughput: one word a cycle; latency: two cycles. Storage: a FIFO of DEPTH 1 is wires, for the output register of
+// its writer stores the word; up to 32 words lie in shift registers, up to 256 in distributed RAM, more in block RAM.
 
 `default_nettype none
 
 module fifo #(
+    // Bits of a word, at least 1.
     parameter WIDTH = 8,
+    // Number of words, at least 1.
     parameter DEPTH = 32
 ) (
     input wire clk,
     input wire rst,
+    // The stream that is written.
     input wire in_valid,
     output wire in_ready,
     input wire [WIDTH-1:0] in_data,
+    // The stream that is read.
     output wire out_valid,
     input wire out_ready,
     output wire [WIDTH-1:0] out_data
 );
+`ifndef __ICARUS__
+    generate
+        if (WIDTH < 1) $error("fifo: WIDTH must be at least 1");
+        if (DEPTH < 1) $error("fifo: DEPTH must be at least 1");
+    endgenerate
+`endif
+
     generate
         if (DEPTH == 1) begin : none
             wire unused = &{1'b0, clk, rst};
@@ -28,13 +38,15 @@ module fifo #(
         end else begin : several
             wire empty;
             wire push = in_valid && in_ready;
-            reg valid;
-            wire pop = !empty && (!valid || out_ready);
-            assign out_valid = valid;
+            // Output stage: the storage has a registered output, so that a word is popped in the cycle before it is
+            // offered. `out_valid_q` says whether that register holds a word that nobody has read yet.
+            reg out_valid_q;
+            wire pop = !empty && (!out_valid_q || out_ready);
+            assign out_valid = out_valid_q;
             always @(posedge clk) begin
-                if (rst) valid <= 0;
-                else if (pop) valid <= 1;
-                else if (out_ready) valid <= 0;
+                if (rst) out_valid_q <= 0;
+                else if (pop) out_valid_q <= 1;
+                else if (out_ready) out_valid_q <= 0;
             end
 
             if (DEPTH <= 32) begin : short

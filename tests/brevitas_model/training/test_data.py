@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from brevitas_model.training import data
-from brevitas_model.training.data import DataError, Dataset, load_cifar10, load_inputs, train_validation_split
+from brevitas_model.training.data import Dataset, load_cifar10, load_inputs, train_validation_split
+from hls_projects.errors import InputError
 from tests.support.models import noise
 
 ROOT = os.environ.get("CIFAR10_ROOT", "")
@@ -41,12 +42,12 @@ def test_inputs_round_trip(tmp_path: Path):
 
 
 def test_missing_folder(tmp_path: Path):
-    with pytest.raises(DataError, match=r"none does not exist; pass --data"):
+    with pytest.raises(InputError, match=r"none does not exist; pass --data"):
         load_cifar10(tmp_path / "none", train=False)
 
 
 def test_folder_without_cifar(tmp_path: Path):
-    with pytest.raises(DataError, match="holds no cifar-10-batches-py"):
+    with pytest.raises(InputError, match="holds no cifar-10-batches-py"):
         load_cifar10(tmp_path, train=False)
 
 
@@ -60,19 +61,19 @@ def broken_cifar(root: Path) -> Path:
 
 
 def test_broken_checksum(tmp_path: Path):
-    with pytest.raises(DataError, match="incomplete or has a wrong checksum; fetch it again"):
+    with pytest.raises(InputError, match="incomplete or has a wrong checksum; fetch it again"):
         load_cifar10(broken_cifar(tmp_path), train=False)
 
 
 def test_missing_batch(tmp_path: Path):
     (broken_cifar(tmp_path) / "cifar-10-batches-py" / "test_batch").unlink()
-    with pytest.raises(DataError, match="incomplete or has a wrong checksum"):
+    with pytest.raises(InputError, match="incomplete or has a wrong checksum"):
         load_cifar10(tmp_path, train=False)
 
 
 def test_variable_names_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("CIFAR10_ROOT", str(tmp_path / "from_variable"))
-    with pytest.raises(DataError, match="from_variable does not exist"):
+    with pytest.raises(InputError, match="from_variable does not exist"):
         load_cifar10(train=False)
 
 
@@ -81,12 +82,12 @@ def test_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
     def offline(root: str, *, train: bool, download: bool) -> None:
-        assert download and root == str(tmp_path / "cifar10")
+        assert download and root == str(tmp_path / "potstream" / "cifar10")
         raise OSError("no route to host")
 
     offline.base_folder = "cifar-10-batches-py"
     monkeypatch.setattr(data, "CIFAR10", offline)
-    with pytest.raises(DataError, match=r"cannot be downloaded .*no route to host.*pass --data or set CIFAR10_ROOT"):
+    with pytest.raises(InputError, match=r"cannot be downloaded .*no route to host.*pass --data or set CIFAR10_ROOT"):
         load_cifar10(train=False)
 
 
@@ -110,15 +111,15 @@ def nan_images() -> np.ndarray:
 )
 def test_wrong_inputs(tmp_path: Path, array: np.ndarray, message: str):
     np.save(tmp_path / "x.npy", array, allow_pickle=True)
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(InputError, match=message):
         load_inputs(tmp_path / "x.npy")
 
 
 def test_inputs_that_are_no_array(tmp_path: Path):
     np.savez(tmp_path / "x.npz", images=noise(1))
-    with pytest.raises(DataError, match=r"is an archive; pass one .npy array"):
+    with pytest.raises(InputError, match=r"is an archive; pass one .npy array"):
         load_inputs(tmp_path / "x.npz")
-    with pytest.raises(DataError, match="does not exist"):
+    with pytest.raises(InputError, match="does not exist"):
         load_inputs(tmp_path / "none.npy")
     whole = tmp_path / "whole.npy"
     np.save(whole, noise(2))
@@ -126,7 +127,7 @@ def test_inputs_that_are_no_array(tmp_path: Path):
     for name, content in broken.items():
         path = tmp_path / f"{name}.npy"
         path.write_bytes(content)
-        with pytest.raises(DataError, match=r"not a plain .npy array"):
+        with pytest.raises(InputError, match=r"not a plain .npy array"):
             load_inputs(path)
     assert not zipfile.is_zipfile(tmp_path / "zip.npy")
 
@@ -136,5 +137,5 @@ def test_header_that_claims_a_giant_array(tmp_path: Path):
     with path.open("wb") as file:
         header = {"descr": "|u1", "fortran_order": False, "shape": (10**13, 32, 32, 3)}
         np.lib.format.write_array_header_1_0(file, header)
-    with pytest.raises(DataError, match=r"not a plain .npy array"):
+    with pytest.raises(InputError, match=r"not a plain .npy array"):
         load_inputs(path)

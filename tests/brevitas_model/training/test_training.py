@@ -33,6 +33,7 @@ from brevitas_model.training.run import (
     Run,
     accuracy,
     calibrate,
+    hold_run,
     learning_rate,
     make_optimizer,
     predictions,
@@ -40,9 +41,10 @@ from brevitas_model.training.run import (
     train,
 )
 from flows import train as command
+from flows.training import train as work
 from tests.support import ROOT
 from tests.support.disk import file_limit
-from tests.support.models import listing, noise, random_model, tiny_config
+from tests.support.models import listing, noise, random_model, snapshot, tiny_config
 
 IMAGES = Dataset(noise(160), np.arange(160) % 10)
 VALIDATION = Dataset(noise(20, seed=1), np.arange(20) % 10)
@@ -164,11 +166,12 @@ from brevitas_model.training import run as training
 from brevitas_model import (checkpoint)
 from brevitas_model.training.data import Dataset
 from flows import train as command
+from flows.training import train as work
 
 data.VALIDATION_IMAGES = 20
 labels = np.concatenate([np.arange(160), np.arange(20)]) % 10
 everything = Dataset(np.concatenate([noise(160), noise(20, seed=1)]), labels)
-command.load_cifar10 = lambda folder, *, train: everything
+work.load_cifar10 = lambda folder, *, train: everything
 
 def kill(module, name, count, wanted=lambda *args: True, before=lambda *args: None):
     original, calls = getattr(module, name), []
@@ -189,7 +192,7 @@ def writes(name):
 places = {
     "epoch": lambda: kill(training, "apply_masks", 9),  # at the start, in five steps, and in three more
     "state": lambda: kill(checkpoint, "save_file", 1, writes("state"), half),
-    "history": lambda: kill(training, "write_history", 2),  # once where it resumes
+    "history": lambda: kill(training, "write_history", 2),  # once where it goes on
     "model": lambda: kill(checkpoint, "save_file", 1, writes("model"), half),
     "-": lambda: None,
 }
@@ -228,10 +231,10 @@ def test_killed_run_goes_on_bit_for_bit(starts: Starts, tmp_path: Path):
     assert child.returncode == 0, child.stderr
     ends = [line.split() for line in child.stdout.splitlines() if line.split()[0] in (*places, "-")]
     died = str(-signal.SIGKILL)
-    # state, metrics, table and image; a half-written part more for each write that was cut; the model.
+    # State, metrics, table and image; the lock, and the half-written part of the last write; the model.
     assert ends == [
-        ["epoch", died, "4"], ["state", died, "5"], ["history", died, "5"], ["model", died, "6"],
-        ["-", "0", "7"], ["-", "0", "5"],
+        ["epoch", died, "5"], ["state", died, "6"], ["history", died, "5"], ["model", died, "6"],
+        ["-", "0", "5"], ["-", "0", "5"],
     ], child.stderr  # fmt: skip
     results = [read_tensors(folder / "model.safetensors") for folder in (killed, straight)]
     assert same(results[0][0], results[1][0])
@@ -262,7 +265,7 @@ def splits(monkeypatch: pytest.MonkeyPatch) -> None:
         np.concatenate([IMAGES.images, VALIDATION.images]), np.concatenate([IMAGES.labels, VALIDATION.labels])
     )
     monkeypatch.setattr(data, "VALIDATION_IMAGES", 20)
-    monkeypatch.setattr(command, "load_cifar10", lambda folder, *, train: together)
+    monkeypatch.setattr(work, "load_cifar10", lambda folder, *, train: together)
 
 
 @contextmanager
@@ -345,6 +348,60 @@ def test_another_start_is_refused(starts: Starts, tmp_path: Path):
     start.unlink()
     with pytest.raises(CheckpointError, match=r"start.safetensors cannot be read: No such file"):
         Run.resume(tmp_path / "run", recipe)
+
+
+def test_resuming_writes_nothing(tmp_path: Path):
+    recipe = tiny_recipe()
+    run = Run.start(tmp_path, recipe, IMAGES)
+    run.train(IMAGES, VALIDATION, after_epoch=lambda line: True)
+    (tmp_path / "curves.csv").unlink()
+    before = snapshot(tmp_path)
+    resumed = Run.resume(tmp_path, recipe)
+    assert snapshot(tmp_path) == before and resumed.history == run.history
+    resumed.train(IMAGES, VALIDATION)
+    assert (tmp_path / "curves.csv").is_file()
+
+
+@pytest.mark.parametrize("history", ["", "{", "[[]]", "[{}]", '[{"epoch": "1"}]', "[" * 5000, None])
+def test_a_state_with_a_damaged_history(tmp_path: Path, history: str | None):
+    Run.start(tmp_path, tiny_recipe(), IMAGES).save()
+    state = tmp_path / "state.safetensors"
+    tensors, metadata = read_tensors(state)
+    metadata.pop("history")
+    write_tensors(state, tensors, metadata if history is None else metadata | {"history": history})
+    before = snapshot(tmp_path)
+    with pytest.raises(CheckpointError, match=r"holds a damaged state .*; remove it and train again"):
+        Run.resume(tmp_path, tiny_recipe())
+    assert snapshot(tmp_path) == before
+
+
+def test_a_state_with_damaged_tensors(tmp_path: Path):
+    run = Run.start(tmp_path, tiny_recipe(), IMAGES)
+    run.train(IMAGES, VALIDATION, after_epoch=lambda line: True)
+    state = tmp_path / "state.safetensors"
+    tensors, metadata = read_tensors(state)
+    name = next(name for name in tensors if name.startswith("optimizer."))
+    for wrong in (
+        {"optimizer.99999.exp_avg": tensors[name]},
+        {"optimizer.x": tensors[name]},
+        {"model.more": tensors[name]},
+    ):
+        write_tensors(state, tensors | wrong, metadata)
+        with pytest.raises(CheckpointError, match="holds a damaged state"):
+            Run.resume(tmp_path, tiny_recipe())
+
+
+def test_one_training_a_folder(splits: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """The second says so in one line and writes nothing."""
+    argv = [str(write_recipe(tmp_path / "r.toml", tiny_recipe())), "--out", str(tmp_path / "run")]
+    with hold_run(tmp_path / "run"):
+        before = snapshot(tmp_path / "run")
+        assert command.main(argv) == 2
+        assert snapshot(tmp_path / "run") == before
+    said = capsys.readouterr().err
+    assert said == f"train: another training writes to {tmp_path / 'run'}; wait for it or choose another --out\n"
+    assert not (tmp_path / "run").exists()
+    assert command.main(argv) == 0 and (tmp_path / "run" / "model.safetensors").is_file()
 
 
 def test_a_start_that_is_replaced_during_the_run(starts: Starts, tmp_path: Path):
@@ -489,7 +546,9 @@ def test_frozen_scales_take_no_part_in_the_optimizer(tmp_path: Path):
 
 
 def test_filters_decay():
-    decayed, plain = make_optimizer(build_model(ResNet9Config(width=1)), 0.1).param_groups
+    decayed, plain = make_optimizer(
+        build_model(ResNet9Config(width=1)), Schedule(epochs=1, learning_rate=1.0)
+    ).param_groups
     assert {p.ndim for p in decayed["params"]} == {2, 4} and {p.ndim for p in plain["params"]} == {1}
 
 

@@ -26,9 +26,10 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from brevitas_model.checkpoint import load_checkpoint
 from flows.reporting import facts, formatting, views
-from flows.reporting.files import write_atomically
 from flows.reporting.page import render_report, wrong_images
-from flows.reporting.schema import ReportError, check_report, load_schema, read_report
+from flows.reporting.schema import check_report, load_schema, read_report
+from hls_projects.errors import InputError
+from hls_projects.files import write_whole
 from hls_projects.graphs.ranges import analyse_ranges
 from hls_projects.targets import load_target
 from tests.support import ROOT
@@ -113,7 +114,7 @@ def test_every_tensor_has_its_range(qonnx: ModelWrapper):
 def test_a_graph_without_ranges_is_refused(qonnx: ModelWrapper):
     del qonnx.graph.metadata_props[:]
     del qonnx.model.metadata_props[:]
-    with pytest.raises(ReportError, match="carries no ranges; start --from ranges"):
+    with pytest.raises(InputError, match="carries no ranges; start --from ranges"):
         facts.tensor_facts(qonnx)
 
 
@@ -199,7 +200,7 @@ def test_reports_are_accepted(make):
 
 
 def refused(report: Any) -> str:
-    with pytest.raises(ReportError) as caught:
+    with pytest.raises(InputError) as caught:
         check_report(report)
     assert "\n" not in str(caught.value) and len(str(caught.value)) < 500
     return str(caught.value)
@@ -277,7 +278,7 @@ def test_other_json_is_refused(document):
 
 
 def read_refused(path: Path) -> str:
-    with pytest.raises(ReportError) as caught:
+    with pytest.raises(InputError) as caught:
         read_report(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
     return str(caught.value)
@@ -348,14 +349,14 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "page.html").write_text("earlier")
     monkeypatch.setattr(os, "fsync", lambda file: (_ for _ in ()).throw(OSError(errno.ENOSPC, os.strerror(28))))
     with pytest.raises(OSError, match="No space left"):
-        write_atomically(tmp_path / "page.html", "later")
+        write_whole(tmp_path / "page.html", "later")
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"page.html": "earlier"}
 
 
 def test_only_regular_files_are_replaced(tmp_path: Path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OSError, match="not a regular file"):
-        write_atomically(tmp_path / "pipe", "text")
+        write_whole(tmp_path / "pipe", "text")
     assert (tmp_path / "pipe").is_fifo()
 
 

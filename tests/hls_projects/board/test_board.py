@@ -14,20 +14,21 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from flows.building.summary import logit_scale
 from hls_projects import simulation
-from hls_projects.board import BoardError, Packets
+from hls_projects.board import Packets
 from hls_projects.board.top import HEADER
+from hls_projects.errors import InputError
 from hls_projects.project import lint
-from hls_projects.simulation.axi import (
+from hls_projects.simulation.compiler import BLOCKS_HEADER
+from tests.support.axi_simulation import (
     AXI_BOUNDED,
     AXI_REFERENCE,
     AXI_SERVER,
-    NATIVE_TYPES,
+    NATIVE_FOLDERS,
     AxiCore,
     BenchRun,
     run_bench,
 )
-from hls_projects.simulation.bounded import DEADLOCK_STATUS
-from hls_projects.simulation.compiler import BLOCKS_HEADER
+from tests.support.bounded_simulation import DEADLOCK_STATUS
 from tests.support.models import noise
 
 IMAGES = 4
@@ -167,7 +168,7 @@ def test_packets_one_call_after_the_other_with_a_stub(hls: Path, tmp_path: Path)
     ],
 )
 def test_the_bench_sees_what_is_wrong(hls: Path, tmp_path: Path, old: str, new: str, said: str):
-    flags = ("-std=c++17", "-w", "-I.", *NATIVE_TYPES, f"-I{BLOCKS_HEADER.parent}")
+    flags = ("-std=c++17", "-w", "-I.", *NATIVE_FOLDERS, f"-I{BLOCKS_HEADER.parent}")
     run = stubbed(hls, tmp_path, flags, old, new)
     assert run.status == 1 and said in run.text
 
@@ -287,5 +288,5 @@ def test_images_that_do_not_fill_a_beat_are_refused():
         get_input_variables = staticmethod(lambda: [Variable(3, 3, 3)])
         get_output_variables = staticmethod(lambda: [Variable(10)])
 
-    with pytest.raises(BoardError, match="an image of 27 bytes does not fill beats of 8"):
+    with pytest.raises(InputError, match="an image of 27 bytes does not fill beats of 8"):
         Packets.of(Graph)

@@ -19,7 +19,7 @@ from flows import build
 from hls_projects import board as board_files
 from hls_projects import simulation
 from hls_projects.board.package import DRIVER
-from hls_projects.simulation.axi import AXI_SERVER
+from tests.support.axi_simulation import AXI_SERVER
 from tests.support.board_standin import IN_FLIGHT, RESULT_BYTES, Board, make_pynq
 from tests.support.models import noise
 

@@ -17,12 +17,13 @@ pytest.importorskip("tkinter", reason="the stand-ins for the vendor's tools need
 
 from flows import build
 from flows.building.hashes import read_hashes
+from flows.command_line import Status
 from flows.reporting.schema import check_report
 from hls_projects.board import HLS_STEPS, ToolError, run_tool, write_scripts
 from hls_projects.board.tools import Tool
-from hls_projects.simulation.axi import AXI_REFERENCE
 from hls_projects.targets import load_target, target_names
 from tests.support import vendor_standin
+from tests.support.axi_simulation import AXI_REFERENCE
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -164,7 +165,7 @@ def test_not_asked(copied: Path, run: Run):
 )
 def test_a_tool_that_fails(copied: Path, run: Run, report: Callable[[Path], dict], fails: str, said: str, log: str):
     status, _, errors = run("--bitstream", tools=("vitis_hls", "vivado"), fails=fails)
-    assert status == build.TOOL_FAILED == 3
+    assert status == Status.TOOL_FAILED == 3
     assert errors.splitlines()[-1].startswith(f"build: {said}")
     assert any(log in path.read_text() for path in (copied / "vendor" / "logs").iterdir())
     check_report(report(copied))

@@ -21,7 +21,7 @@ from hls_projects.operators import (
     ResidualAdd,
     TokenPooling,
 )
-from hls_projects.operators.window import Window
+from hls_projects.operators.attention.window import Window
 from hls_projects.rtl.synthesis import synthesise, synthesise_twin
 from hls_projects.verilog.twin import LIBRARY
 from tests.support.operators import make_operator

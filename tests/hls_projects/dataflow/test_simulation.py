@@ -23,7 +23,6 @@ from hls_projects.dataflow import (
     Together,
     Wait,
     Write,
-    block_fifos,
     claim,
     engine,
     explain,
@@ -32,14 +31,15 @@ from hls_projects.dataflow import (
     simulate,
     take,
 )
-from hls_projects.dataflow.activity import occupancy, stretches
-from hls_projects.dataflow.engine import library_meanwhile, load_library
-from hls_projects.dataflow.program import busy_cycles, instructions, words
-from hls_projects.dataflow.simulation import goes_on, image_ends, shares
-from hls_projects.simulation import SimulationError
+from hls_projects.dataflow.activity import bin_edges, occupancy
+from hls_projects.dataflow.engine import compiling_in_background, load_library
+from hls_projects.dataflow.program import busy_cycles, words
+from hls_projects.dataflow.simulation import completes, image_ends, time_by_state
+from hls_projects.errors import InputError
 from tests.support import dataflow_verilog as verilog
 from tests.support.dataflow_verilog import VerilatorError, run_verilog
-from tests.support.random_networks import random_depths, random_network
+from tests.support.instructions import instructions
+from tests.support.random_networks import block_fifos, random_depths, random_network
 
 QUIET_CYCLES = 200
 TOPOLOGIES = 30
@@ -85,16 +85,16 @@ def staged(depth: int) -> Network:
 
 
 def ticking(network: Network, depths: dict[str, int], images: int) -> tuple[dict, dict, set[str]]:
-    """Writes and reads by FIFO and the processes that did not end, clock by clock."""
+    """Writes and reads by FIFO and the processes that did not complete, computed cycle by cycle."""
     used = {fifo.name: 0 for fifo in network.fifos}
     slots = {fifo.name: fifo.fixed_depth or depths[fifo.name] for fifo in network.fifos}
-    latency = {fifo.name: fifo.cycles(slots[fifo.name]) for fifo in network.fifos}
+    latency = {fifo.name: fifo.latency_at(slots[fifo.name]) for fifo in network.fifos}
     depth = {name: slots[name] + latency[name] - 1 for name in slots}
-    together = {fifo.name for fifo in network.fifos if not fifo.frees(slots[fifo.name])}
+    together = {fifo.name for fifo in network.fifos if not fifo.reuse_delay(slots[fifo.name])}
     writes, reads = ({name: [] for name in used} for _ in range(2))
     left = {}
     for process in network.processes:
-        found, rest = process.instructions
+        found, rest = instructions(process.program)
         steps = [(step.delay + (rest if index == 0 else 0), step) for index, step in enumerate(found)] * images
         left[process.name] = [(found[0].delay, found[0]), *steps[1:]]
     waited = dict.fromkeys(left, 0)
@@ -130,7 +130,7 @@ def test_a_chain_by_hand():
     assert trace.latency() == 22 and not trace.deadlock
     assert trace.stalls["source"] == {("a", True): 9}
     assert trace.stalls["work"] == {("a", False): 1}
-    assert trace.slots("a") == 1 and busy_cycles(trace.network.processes[1].program) == 20
+    assert trace.peak_slots("a") == 1 and busy_cycles(trace.network.processes[1].program) == 20
 
 
 def test_words_that_move_together_by_hand():
@@ -141,7 +141,7 @@ def test_words_that_move_together_by_hand():
     assert trace.stalls["copy"] == {("a", False): 1, ("b", True): 5}
 
 
-def test_a_word_a_clock():
+def test_a_word_a_cycle():
     trace = simulate(copying(0), {"a": 2, "b": 2}, 3)
     assert trace.reads["a"].tolist() == list(range(1, 13)) and trace.interval() == 4
     assert trace.stalls["copy"] == {("a", False): 1}
@@ -152,7 +152,7 @@ def test_registers_hold_words_on_their_way():
     trace = simulate(Network(ends, (Fifo("a", 8, latency=3),)), {"a": 1}, 1)
     assert trace.writes["a"].tolist() == [0, 1, 2, 4]
     assert trace.reads["a"].tolist() == [3, 4, 5, 7]
-    assert trace.slots("a") == 1
+    assert trace.peak_slots("a") == 1
 
 
 def test_the_writers_register_takes_a_word_as_another_goes():
@@ -160,11 +160,11 @@ def test_the_writers_register_takes_a_word_as_another_goes():
     network = Network(ends, (Fifo("a", 8, latency=4, direct=2),))
     direct, stored = (simulate(network, {"a": depth}, 1) for depth in (1, 2))
     assert direct.writes["a"].tolist() == [0, 1, 2, 3] and direct.reads["a"].tolist() == [2, 3, 4, 5]
-    assert direct.slots("a") == 1 and direct.occupancy("a").max() == 1
+    assert direct.peak_slots("a") == 1 and direct.occupancy("a").max() == 1
     assert stored.reads["a"].tolist() == [4, 5, 6, 7]
 
 
-def test_no_image_comes_through_that_needs_the_registers():
+def test_registers_do_not_save_a_network_from_a_deadlock():
     """A branch that stores four words, beside one of a FIFO with two slots and two registers."""
     fork = Together((Read("in"), Write("a"), Write("b")))
     processes = (
@@ -212,7 +212,7 @@ def test_the_interval_is_that_of_the_slowest_process():
 def test_no_bound():
     trace = simulate(chain(), {"a": None, "b": None}, 3)
     assert trace.writes["a"].tolist() == list(range(12))
-    assert trace.slots("a") == 10  # twelve written while two are read
+    assert trace.peak_slots("a") == 10  # twelve written while two are read
 
 
 @settings(max_examples=150, deadline=None)
@@ -225,16 +225,16 @@ def test_equal_to_a_clock_that_ticks(seed: int, other: int, images: int, process
     assert {name: cycles.tolist() for name, cycles in trace.writes.items()} == writes
     assert {name: cycles.tolist() for name, cycles in trace.reads.items()} == reads
     assert set(trace.blocked) == blocked
-    assert all(trace.slots(name) <= depth for name, depth in depths.items())
+    assert all(trace.peak_slots(name) <= depth for name, depth in depths.items())
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 4))
-def test_whether_it_goes_on_is_told_without_cycles(seed: int, most: int):
+def test_completion_without_cycles_is_that_of_the_simulation(seed: int, most: int):
     network = random_network(seed)
     depths = random_depths(network, seed, most=most)
     trace = simulate(network, depths, 2)
-    assert goes_on(network, depths) is not trace.deadlock
+    assert completes(network, depths) is not trace.deadlock
     assert trace.deadlock or np.array_equal(image_ends(network, depths, 2), trace.ends)
 
 
@@ -243,25 +243,25 @@ def test_whether_it_goes_on_is_told_without_cycles(seed: int, most: int):
 def test_what_is_not_recorded_changes_nothing_else(seed: int, images: int):
     network = random_network(seed)
     depths = random_depths(network, seed, most=8)
-    kept, other = (simulate(network, depths, images, record=record) for record in (True, False))
+    recorded, other = (simulate(network, depths, images, record=record) for record in (True, False))
     assert not other.writes and not other.reads
-    assert (kept.stalls, kept.blocked, kept.last) == (other.stalls, other.blocked, other.last)
-    assert kept.completions().tolist() == other.completions().tolist()
+    assert (recorded.stalls, recorded.blocked, recorded.last) == (other.stalls, other.blocked, other.last)
+    assert recorded.completions().tolist() == other.completions().tolist()
     sinks = [process for process in network.processes if process.is_sink]
-    for image, end in enumerate(kept.completions()):
-        lasts = [kept.reads[p][(image + 1) * count - 1] for sink in sinks for (p, _), count in sink.words.items()]
+    for image, end in enumerate(recorded.completions()):
+        lasts = [recorded.reads[p][(image + 1) * count - 1] for sink in sinks for (p, _), count in sink.words.items()]
         assert end == max(lasts)
-    for name in kept.writes:
-        assert kept.slots(name) == kept.occupancy(name).max(initial=0)
+    for name in recorded.writes:
+        assert recorded.peak_slots(name) == recorded.occupancy(name).max(initial=0)
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 40))
-def test_shares_are_the_work_and_the_stalls(seed: int, bins: int):
+def test_time_by_state_is_the_work_and_the_stalls(seed: int, bins: int):
     network = random_network(seed)
     trace = simulate(network, random_depths(network, seed, most=8), 2)
     edges = np.linspace(0, trace.last + 1, bins + 1).round().astype(np.int64)
-    found = shares(trace, edges)
+    found = time_by_state(trace, edges)
     for process, parts in zip(network.processes, found, strict=True):
         moved = [(trace.writes if writes else trace.reads)[port] for port, writes in process.words]
         if not any(map(len, moved)):
@@ -270,7 +270,7 @@ def test_shares_are_the_work_and_the_stalls(seed: int, bins: int):
         first, last = min(int(c[0]) for c in moved if len(c)), max(int(c[-1]) for c in moved if len(c))
         assert parts.sum(axis=1).tolist() == np.diff(np.clip(edges, first, last + 1)).tolist()
         _, starved, blocked = parts.sum(axis=0)
-        unseen = first - process.instructions[0][0].delay
+        unseen = first - instructions(process.program)[0][0].delay
         assert starved + blocked == sum(trace.stalls[process.name].values()) - unseen
         assert not (starved if process.kind == "source" else blocked if process.is_sink else 0)
 
@@ -289,7 +289,7 @@ def test_occupancy_over_time(seed: int, bins: int):
         np.subtract.at(held, trace.reads[name] + 1, 1)
         held = held.cumsum()[:-1]
         assert most.tolist() == [max(held[first:last], default=0) for first, last in pairwise(edges)]
-        assert max(most) == trace.slots(name)
+        assert max(most) == trace.peak_slots(name)
 
 
 @settings(deadline=None, max_examples=20)
@@ -298,17 +298,17 @@ def test_the_most_over_time_is_the_peak(seed: int):
     """With registers on the way, too."""
     network = random_network(seed)
     trace = simulate(network, random_depths(network, seed, 4), 2)
-    for name, most in occupancy(trace, stretches(trace)).items():
-        assert max(most) == trace.slots(name)
+    for name, most in occupancy(trace, bin_edges(trace)).items():
+        assert max(most) == trace.peak_slots(name)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32))
-def test_depths_for_the_words_that_were_held_change_nothing(seed: int):
+def test_depths_of_the_peak_words_change_nothing(seed: int):
     network = random_network(seed)
     free = simulate(network, {fifo.name: None for fifo in network.sizable}, 2)
     # In a FIFO of one slot words are quicker.
-    bound = simulate(network, {fifo.name: max(free.held(fifo.name), 2) for fifo in network.sizable}, 2)
+    bound = simulate(network, {fifo.name: max(free.peak_words(fifo.name), 2) for fifo in network.sizable}, 2)
     assert all(np.array_equal(free.writes[name], bound.writes[name]) for name in free.writes)
     assert all(np.array_equal(free.reads[name], bound.reads[name]) for name in free.reads)
 
@@ -318,7 +318,7 @@ def test_stalls_and_work_fill_the_time():
     trace = simulate(network, random_depths(network, 3, most=8), 2)
     assert not trace.deadlock
     for process in network.processes:
-        _, rest = process.instructions
+        _, rest = instructions(process.program)
         last = max(int((trace.writes if writes else trace.reads)[port][-1]) for port, writes in process.words)
         assert last + 1 == 2 * busy_cycles(process.program) - rest + sum(trace.stalls[process.name].values())
 
@@ -327,7 +327,7 @@ def test_stalls_and_work_fill_the_time():
     "parts, message",
     [
         (([("x", (Write("a"),))], ["a"]), "FIFO a has 1 writers and 0 readers"),
-        (([("x", (Write("a"), Write("a"))), ("y", (Read("a"),))], ["a"]), "a is given 2 words an image, of which 1"),
+        (([("x", (Write("a"), Write("a"))), ("y", (Read("a"),))], ["a"]), "a has 2 words an image written and 1 read"),
         (([("x", (Write("a"),)), ("x", (Read("a"),))], ["a"]), "x is the name of two parts"),
         (([("x", (Write("b"),)), ("y", (Read("a"),))], ["a"]), "process x uses b, which is no FIFO"),
     ],
@@ -367,7 +367,7 @@ def test_equal_to_verilog_cycle_for_cycle(tmp_path: Path):
     kinds = [{process.kind for process in network.processes} for network in networks]
     assert sum({"fork", "join"} <= found for found in kinds) >= 20
     assert sum("load" in found for found in kinds) >= 10
-    groups = [len(i.ends) for network in networks for p in network.processes for i in p.instructions[0]]
+    groups = [len(i.ends) for network in networks for p in network.processes for i in instructions(p.program)[0]]
     assert groups.count(2) > 100 and max(groups) > 2
     events = 0
     for trace, (writes, reads) in zip(traces, run_verilog(traces, tmp_path), strict=True):
@@ -380,19 +380,19 @@ def test_equal_to_verilog_cycle_for_cycle(tmp_path: Path):
 
 def test_no_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(SimulationError, match=r"no g\+\+ on the path; install one"):
+    with pytest.raises(InputError, match=r"no g\+\+ on the path; install one"):
         load_library.__wrapped__()
 
 
-def test_the_library_is_compiled_meanwhile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_the_library_is_compiled_in_the_background(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """Where it cannot be, the work goes on."""
     monkeypatch.setattr(engine, "load_library", functools.cache(load_library.__wrapped__))
-    with library_meanwhile():
+    with compiling_in_background():
         pass
     assert engine.load_library.cache_info().currsize == 1
     monkeypatch.setattr(engine, "load_library", functools.cache(load_library.__wrapped__))
     monkeypatch.setenv("PATH", str(tmp_path))
-    with library_meanwhile():
+    with compiling_in_background():
         pass
     assert engine.load_library.cache_info().currsize == 0
 

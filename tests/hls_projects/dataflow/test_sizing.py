@@ -1,4 +1,4 @@
-"""Depths are the smallest, deadlocks are named, and what is said to free them does."""
+"""Depths are the smallest, deadlocks are explained, and their remedies work."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from hls_projects.dataflow import (
     settled,
     simulate,
 )
-from hls_projects.dataflow.sizing import Monotone, groups, measure, shrink, size_fifos
+from hls_projects.dataflow.sizing import MonotoneTest, groups, measure, shrink, size_fifos
 from hls_projects.dataflow.steady import paced
 from tests.support.random_networks import random_depths, random_network
 
@@ -84,7 +84,7 @@ def test_points_between():
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32))
-def test_what_is_said_to_free_a_deadlock_does(seed: int):
+def test_remedies_free_deadlocks(seed: int):
     network = random_network(seed, 16)
     depths = random_depths(network, seed, most=2)
     found = explain(simulate(network, depths, 1))
@@ -100,7 +100,7 @@ def test_what_is_said_to_free_a_deadlock_does(seed: int):
 
 
 def settled_interval(network: Network, depths: dict[str, int]) -> float:
-    """Mean of many, after as many; no bound at all where the network stands still."""
+    """Mean interval of many images after as many; infinite where the network deadlocks."""
     trace = simulate(network, depths, 2 * MANY_IMAGES, record=False)
     return np.inf if trace.deadlock else np.diff(trace.completions())[MANY_IMAGES - 1 :].mean()
 
@@ -134,7 +134,7 @@ def two_forks() -> Network:
     return Network((*processes, Process("sink", "sink", (Repeat(9, (Read("in2"),)),))), tuple(fifos))
 
 
-def test_alike_fifos_are_those_between_the_same_ports():
+def test_groups_are_fifos_between_the_same_ports():
     depths = {"in0": 1, "a0": 2, "b0": 3, "in1": 1, "a1": 3, "b1": 3, "in2": 1}
     assert groups(two_forks(), depths) == [("b0", "b1"), ("a0", "a1"), ("in0",), ("in1",), ("in2",)]
 
@@ -194,7 +194,7 @@ def test_one_image_decides_about_a_deadlock(seed: int, images: int):
     assert simulate(network, depths, 1).deadlock == simulate(network, depths, images).deadlock
 
 
-def test_a_circle_that_no_depth_frees():
+def test_a_circular_wait_that_no_depth_frees():
     network = Network(
         (
             Process("x", "x", (Read("b"), Write("a"))),
@@ -203,21 +203,21 @@ def test_a_circle_that_no_depth_frees():
         ),
         (Fifo("a", 8), Fifo("b", 8), Fifo("c", 8)),
     )
-    with pytest.raises(NetworkError, match="no depth frees the circle of x, y"):
+    with pytest.raises(NetworkError, match="no depth of FIFOs frees the circular wait of x, y"):
         size_fifos(network)
     found = explain(simulate(network, {"a": 1, "b": 1, "c": 1}, 1))
     assert found.remedies == {} and found.cycle == -1
     assert str(found).endswith("; no depth would resolve it")
 
 
-def test_a_test_is_asked_nothing_that_follows_from_its_answers():
+def test_a_monotone_test_does_not_run_where_its_answer_follows():
     asked = []
 
     def enough(depths: dict[str, int]) -> bool:
         asked.append(tuple(depths.values()))
         return depths["a"] + depths["b"] >= 5
 
-    known = Monotone(enough)
+    known = MonotoneTest(enough)
     answers = [known({"a": a, "b": b}) for a, b in ((3, 2), (4, 2), (3, 3), (2, 2), (2, 1), (1, 4), (1, 2))]
     assert answers == [True, True, True, False, False, True, False]
     assert asked == [(3, 2), (2, 2), (1, 4)]

@@ -14,8 +14,9 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 from qonnx.util.basic import qonnx_make_model
 
+from hls_projects.errors import InputError
 from hls_projects.graphs import qonnx_runtime
-from hls_projects.graphs.qonnx_file import QonnxError, run_images
+from hls_projects.graphs.qonnx_file import run_images
 from hls_projects.graphs.qonnx_runtime import run_standard, standard_model
 from tests.support.models import noise, patterns
 
@@ -201,7 +202,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_other_kinds_are_refused(name):
-    with pytest.raises(QonnxError, match=rf"^node the_quantizer \({name.split(',')[0]}\): [^\n]+$"):
+    with pytest.raises(InputError, match=rf"^node the_quantizer \({name.split(',')[0]}\): [^\n]+$"):
         standard_model(REFUSED[name]())
 
 

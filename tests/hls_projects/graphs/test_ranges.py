@@ -20,8 +20,9 @@ from brevitas_model.config import ViTConfig
 from brevitas_model.export import export
 from brevitas_model.training.run import calibrate
 from brevitas_model.vit import VisionTransformer
+from hls_projects.errors import InputError
 from hls_projects.graphs import ranges
-from hls_projects.graphs.ranges import MAX_BITS, RangeError, TensorRange, analyse_ranges, annotate_ranges, max_bits
+from hls_projects.graphs.ranges import MAX_BITS, TensorRange, analyse_ranges, annotate_ranges, max_bits
 
 QONNX = "qonnx.custom_op.general"
 QUICK = settings(max_examples=25, deadline=None)
@@ -275,7 +276,7 @@ def test_inexact_factor_is_allowed_only_into_a_function() -> None:
     factor, constants = node("Mul", "x", "c", out="a"), quant_constants(0.25) | {"c": 1.0 / 3.0}
     found = analyse_ranges(make_model([factor, node("Exp", "a", out="e"), quant("e")], constants))
     assert (found["a"].kind, found["e"].kind, found["y"].bits) == ("real", "real", 7)
-    with pytest.raises(RangeError, match=r"Mul node 'the_Mul': its fixed result needs 32 bits"):
+    with pytest.raises(InputError, match=r"Mul node 'the_Mul': its fixed result needs 32 bits"):
         analyse_ranges(make_model([factor, quant("a")], constants))
 
 
@@ -317,21 +318,21 @@ OFF_GRID = {"w": np.ones((4, 4)), "axes": np.int64([1])} | FLOAT_CONSTANTS
     ],
 )
 def test_refusals(nodes: list[NodeProto], constants: dict[str, object], message: str) -> None:
-    with pytest.raises(RangeError, match=message):
+    with pytest.raises(InputError, match=message):
         analyse_ranges(make_model(nodes, constants))
 
 
 def test_dangling_input_is_named() -> None:
     model = make_model([node("Add", "x", "w")], {"w": 1.0})
     model.del_initializer("w")
-    with pytest.raises(RangeError, match="'the_Add': no earlier node produces its input 'w'"):
+    with pytest.raises(InputError, match="'the_Add': no earlier node produces its input 'w'"):
         analyse_ranges(model)
 
 
 def test_dynamic_and_missing_shapes_are_named() -> None:
-    with pytest.raises(RangeError, match="'the_Relu': the shape of tensor 'x' is dynamic or missing"):
+    with pytest.raises(InputError, match="'the_Relu': the shape of tensor 'x' is dynamic or missing"):
         analyse_ranges(make_model([node("Relu", "x")], shape=("batch", 4)))
     model = make_model([node("Relu", "x", out="a"), node("Neg", "a")])
     del model.graph.value_info[:]
-    with pytest.raises(RangeError, match="the shape of tensor 'a' is dynamic or missing"):
+    with pytest.raises(InputError, match="the shape of tensor 'a' is dynamic or missing"):
         analyse_ranges(model)

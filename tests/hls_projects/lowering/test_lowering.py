@@ -97,8 +97,8 @@ def other_heads(model: ModelWrapper) -> None:
         (odd_weight_scale, r"FloatQuant node \w+: "),
         (nine_significant_bits, r"blocks_0_attn_softmax\w+ is not rounded to 8 significant bits"),
         (no_last_reshape, r"node head"),
-        (other_operator, r"no hardware operator carries out \w+ \(node \w+\)"),
-        (other_heads, r"no hardware operator carries out \w+ \(node \w+\)"),
+        (other_operator, r"no hardware operator implements \w+ \(node \w+\)"),
+        (other_heads, r"no hardware operator implements \w+ \(node \w+\)"),
     ],
 )
 def test_refusal_names_the_node(qonnx: ModelWrapper, change: Callable[[ModelWrapper], None], message: str):

@@ -48,8 +48,8 @@ def content(model: ModelWrapper) -> bytes:
 def test_one_layer_and_a_slice_for_each_that_it_replaces(apart: ModelWrapper):
     made = merged(apart)
     names = [node.name for node in made.graph.node]
-    place = names.index(WHOLE)
-    assert names[place : place + 4] == [WHOLE, *PARTS]
+    index = names.index(WHOLE)
+    assert names[index : index + 4] == [WHOLE, *PARTS]
     assert [name for name in names if "attn_qkv" not in name] == [node.name for node in apart.graph.node]
     assert {node.op_type for node in made.graph.node if node.name[9:] in ("attn_q", "attn_k", "attn_v")} == {
         ChannelSlice.__name__
@@ -176,7 +176,7 @@ def test_a_layer_of_which_channels_are_left_over_stays_as_it_is():
 def test_a_name_that_is_taken_is_not_given_again():
     assert joined(["a", "ab", "b"]) == "aabb"
     made = merged(graph_of(layer("q_", "x"), layer("q_k", "x")))
-    assert [node.name for node in made.graph.node] == ["q_k_", "q_", "q_k"]
+    assert [node.name for node in made.graph.node] == ["q_k_1", "q_", "q_k"]
 
 
 def test_the_merged_graph_is_a_file_that_reads_back(apart: ModelWrapper, tmp_path: Path):

@@ -20,7 +20,7 @@ from flows import build
 from hls_projects.graphs.qonnx_file import run_images
 from hls_projects.lowering import LoweringError, lower
 from hls_projects.operators import AttentionScores, AttentionValues, HardwareOperator, IntegerSoftmax
-from hls_projects.operators.window import Window
+from hls_projects.operators.attention.window import Window
 from tests.support.models import patterns, random_model, tiny_config
 
 WINDOWED = tiny_config(attention="windowed", tile_size=4, context_tiles=1, token_order="blocks")
@@ -155,7 +155,7 @@ def no_mask_of_the_maximum(model: ModelWrapper) -> None:
         (half_a_key, r"Mul node blocks_0_attn_softmax_Mul: its constant is the mask of no tile_size"),
         (other_sum, r"Mul node blocks_0_attn_softmax_Mul_3: its constant does not fit the mask of \w+softmax_Mul"),
         (other_filling, r"Mul node blocks_0_attn_softmax_Mul_1: its constant does not fit the mask of \w+softmax_Mul"),
-        (no_mask_of_the_sum, r"Mul node blocks_0_attn_softmax_Mul: the keys that it hides still count in the sum"),
+        (no_mask_of_the_sum, r"Mul node blocks_0_attn_softmax_Mul: the keys that it masks still count in the sum"),
         (no_mask_of_the_maximum, r"Mul node blocks_0_attn_softmax_Mul_3: a key that it masks may be the row's maximum"),
     ],
 )

@@ -12,10 +12,11 @@ from qonnx.custom_op.registry import getCustomOp
 
 from brevitas_model.export import export
 from hls_projects import SHARED_HEADERS
+from hls_projects.errors import InputError
 from hls_projects.lowering import lower
 from hls_projects.operators import OPERATORS
 from hls_projects.project import conversion
-from hls_projects.project.conversion import ConversionError, convert
+from hls_projects.project.conversion import convert
 from hls_projects.simulation.compiler import BLOCKS_HEADER
 from hls_projects.targets import load_target
 from tests.support.models import random_model, tiny_config
@@ -85,12 +86,12 @@ def test_layer_without_a_call_is_caught(lowered_build: Path, tmp_path: Path, mon
         return "" if node.class_name == "IntegerSoftmax" else format_call(self, node)
 
     monkeypatch.setattr(conversion.HardwareFunctionTemplate, "format", forget_softmax)
-    with pytest.raises(ConversionError, match=r"no call of IntegerSoftmax \(node blocks_0_attn_softmax\)"):
+    with pytest.raises(InputError, match=r"no call of IntegerSoftmax \(node blocks_0_attn_softmax\)"):
         convert(lowered_build / "lowered.onnx", PYNQ, tmp_path / "hls")
 
 
 def test_foreign_node_is_named(qonnx_file: Path, tmp_path: Path):
-    with pytest.raises(ConversionError, match=r"node \w+: \w+ is not a hardware operator"):
+    with pytest.raises(InputError, match=r"node \w+: \w+ is not a hardware operator"):
         convert(qonnx_file, PYNQ, tmp_path / "hls")
 
 
@@ -98,7 +99,7 @@ def test_shift_that_no_kernel_has_is_named(lowered: ModelWrapper, tmp_path: Path
     node = next(node for node in lowered.graph.node if node.op_type == "IntegerSoftmax")
     getCustomOp(node).set_nodeattr("out_shift", -40)
     lowered.save(str(tmp_path / "bad.onnx"))
-    with pytest.raises(ConversionError, match=r"node blocks_0_attn_softmax: .*left shift"):
+    with pytest.raises(InputError, match=r"node blocks_0_attn_softmax: .*left shift"):
         convert(tmp_path / "bad.onnx", PYNQ, tmp_path / "hls")
 
 
@@ -115,7 +116,7 @@ def test_shift_that_no_kernel_has_is_named(lowered: ModelWrapper, tmp_path: Path
 def test_folding_that_no_kernel_has_is_named(lowered: ModelWrapper, tmp_path: Path, node: str, folding: dict):
     getCustomOp(lowered.get_node_from_name(node)).fold(folding)
     lowered.save(str(tmp_path / "bad.onnx"))
-    with pytest.raises(ConversionError, match=rf"^node {node}: {next(iter(folding))} must be "):
+    with pytest.raises(InputError, match=rf"^node {node}: {next(iter(folding))} must be "):
         convert(tmp_path / "bad.onnx", PYNQ, tmp_path / "hls")
     assert not (tmp_path / "hls").exists()
 

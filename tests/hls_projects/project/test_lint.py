@@ -209,7 +209,7 @@ def test_shipped_kernel_is_clean(path):
 
 
 def test_every_kernel_is_linted():
-    assert len(lint.kernels()) == 16
+    assert len(lint.kernels()) == 15
 
 
 def test_clean_snippet(tmp_path):

@@ -18,13 +18,14 @@ from qonnx.custom_op.registry import getCustomOp
 from brevitas_model.export import export
 from hls_projects import simulation
 from hls_projects.dataflow import Network, NetworkError, explain, settled, simulate, size_fifos
-from hls_projects.dataflow.sizing import without_loss
-from hls_projects.folding.depths import check_kernels, chosen_depths, timed
+from hls_projects.dataflow.sizing import lossless_depths
+from hls_projects.folding.depths import check_kernels, chosen_depths, settled_trace
 from hls_projects.graphs.qonnx_file import batched
 from hls_projects.lowering import lower
 from hls_projects.project import pipeline
 from hls_projects.project.conversion import convert
 from hls_projects.targets import load_target
+from tests.support.bounded_simulation import BOUNDED, simulate_bounded
 from tests.support.models import noise, random_model, tiny_config
 
 DEPTHS_TRIED = 12
@@ -51,7 +52,7 @@ class Project:
 def compiled(lowered: Path, folder: Path) -> Project:
     """The model in the file ``lowered`` with bounded FIFOs, compiled, and what it must compute."""
     graph = convert(lowered, load_target("pynq-z2"), folder)
-    simulation.compile_programs(folder, [simulation.BOUNDED])
+    simulation.compile_programs(folder, [BOUNDED])
     model, images = ModelWrapper(str(lowered)), noise(2)
     context = {model.graph.input[0].name: images.astype(np.float32)}
     codes = execute_onnx(batched(model, len(images)), context)[model.graph.output[0].name]
@@ -79,7 +80,7 @@ def folded_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def run(project: Project, work: Path, depths: dict[str, int]) -> np.ndarray | None:
-    return simulation.simulate_bounded(project.folder, work, project.images, project.codes.shape[1], depths)
+    return simulate_bounded(project.folder, work, project.images, project.codes.shape[1], depths)
 
 
 def test_processes_are_the_calls_of_the_cpp(project: Project):
@@ -156,20 +157,22 @@ def test_depths_of_a_build_let_both_the_twins_and_the_cpp_run(
     for each in (project, folded_project):
         depths = chosen_depths(each.network, each.kernels, None)
         assert np.array_equal(run(each, tmp_path, depths), each.codes)
-        assert settled(each.network, depths).interval() == settled(each.network, without_loss(each.network)).interval()
+        assert (
+            settled(each.network, depths).interval() == settled(each.network, lossless_depths(each.network)).interval()
+        )
     # Those of the twins alone would not do.
-    assert run(folded_project, tmp_path, without_loss(folded_project.network)) is None
+    assert run(folded_project, tmp_path, lossless_depths(folded_project.network)) is None
 
 
-def test_depths_at_which_the_cpp_alone_stands_still_are_refused(folded_project: Project):
-    depths = without_loss(folded_project.network)
-    timed(folded_project.network, depths)
-    with pytest.raises(NetworkError, match=r"^the generated C\+\+ would stand still: deadlock after cycle"):
+def test_depths_with_which_only_the_cpp_deadlocks_are_rejected(folded_project: Project):
+    depths = lossless_depths(folded_project.network)
+    settled_trace(folded_project.network, depths)
+    with pytest.raises(NetworkError, match=r"^the generated C\+\+ would deadlock: deadlock after cycle"):
         check_kernels(folded_project.kernels, depths)
 
 
 def verdicts(project: Project, work: Path, tries: int) -> list[bool]:
-    """Whether choices of depths about the smallest stand still, of which the simulation and the C++ say the same."""
+    """For depths around the smallest ones, whether they deadlock in the simulation, which must be as in the C++."""
     source, smallest = random.Random(0), size_fifos(project.kernels).smallest.depths
     found = []
     for _ in range(tries):

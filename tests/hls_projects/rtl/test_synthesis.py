@@ -6,7 +6,8 @@ import shutil
 
 import pytest
 
-from hls_projects.rtl.synthesis import SynthesisError, count, synthesise
+from hls_projects.errors import InputError
+from hls_projects.rtl.synthesis import count, synthesise
 from hls_projects.verilog.twin import Memory
 
 ADDER = """
@@ -69,17 +70,17 @@ def test_memories(source):
 
 @pytest.mark.yosys
 def test_refusals(source):
-    with pytest.raises(SynthesisError, match="absent"):
+    with pytest.raises(InputError, match="absent"):
         synthesise("absent", {}, [source])
 
 
 def test_no_yosys(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    with pytest.raises(SynthesisError, match="no yosys on the path; install it"):
+    with pytest.raises(InputError, match="no yosys on the path; install it"):
         synthesise("adders", {}, [])
 
 
 def test_cell_that_is_not_counted():
     cells = {"LUT6_2": 2, "SRL16E": 3, "URAM288": 1}
-    with pytest.raises(SynthesisError, match="URAM288"):
+    with pytest.raises(InputError, match="URAM288"):
         count({"creator": "", "modules": {"\\top": {"num_cells_by_type": cells}}})

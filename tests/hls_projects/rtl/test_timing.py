@@ -18,7 +18,7 @@ from hls_projects.operators import (
     ResidualAdd,
     TokenPooling,
 )
-from hls_projects.operators.window import Window
+from hls_projects.operators.attention.window import Window
 from hls_projects.rtl.bench import check_twin
 from tests.support.operators import limits, make_operator
 from tests.support.simulated_cycles import simulated_cycles

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from hls_projects.simulation import Program, SimulationError, compile_programs, compiler
+from hls_projects.errors import InputError
+from hls_projects.simulation import Program, compile_programs, compiler
 from hls_projects.simulation.compiler import CACHED_PROGRAMS, cache_dir
 
 PROGRAM = Program("answer", ("answer.cpp",), ("-O0", "-Iheaders", '-DWEIGHTS="weights.txt"'))
@@ -139,15 +140,15 @@ def test_damaged_program_is_compiled_again(project, gxx, capfd, damage):
 @pytest.mark.parametrize("part", ["program", "digest"])
 def test_half_an_entry_is_none(project, gxx, part):
     answer(project)
-    kept = entries()[0]
-    (kept if part == "program" else kept.with_suffix(".sha256")).unlink()
+    cached = entries()[0]
+    (cached if part == "program" else cached.with_suffix(".sha256")).unlink()
     assert (answer(project), gxx.compiled()) == ("42", 2)
 
 
 def test_cache_that_cannot_be_written_costs_time(project, gxx, tmp_path, capfd):
     (tmp_path / "cache").write_text("a file where the folder should be")
     assert [answer(project), answer(project)] == ["42", "42"]
-    assert gxx.compiled() == 2 and "compiled programs cannot be kept in" in capfd.readouterr().err
+    assert gxx.compiled() == 2 and "compiled programs cannot be cached in" in capfd.readouterr().err
 
 
 def test_two_processes_at_once(project, tmp_path, gxx):
@@ -180,12 +181,12 @@ def test_pruning_keeps_what_was_asked_for_last(project, gxx):
     answer(project)
     (project / "headers" / "bias.h").write_text("#define BIAS 5\n")
     answer(project)
-    kept = entries()
-    assert len(kept) == CACHED_PROGRAMS and first in kept
-    assert {path.name for path in kept if path.read_bytes() == b"old"} == {
+    cached = entries()
+    assert len(cached) == CACHED_PROGRAMS and first in cached
+    assert {path.name for path in cached if path.read_bytes() == b"old"} == {
         f"{age:064x}" for age in range(7, CACHED_PROGRAMS + 5)
     }
-    assert sorted(path.stem for path in cache_dir().glob("*.sha256")) == [path.name for path in kept]
+    assert sorted(path.stem for path in cache_dir().glob("*.sha256")) == [path.name for path in cached]
 
 
 def test_several_programs_at_once(project, gxx):
@@ -198,7 +199,7 @@ def test_several_programs_at_once(project, gxx):
 
 def test_no_compiler(monkeypatch):
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(SimulationError, match=r"^no g\+\+ on the path; install one [^\n]*$"):
+    with pytest.raises(InputError, match=r"^no g\+\+ on the path; install one [^\n]*$"):
         compiler()
 
 
@@ -212,7 +213,7 @@ def test_no_compiler(monkeypatch):
 )
 def test_compiler_refuses(project, source, word):
     (project / "answer.cpp").write_text(source)
-    with pytest.raises(SimulationError, match=rf"(?s)^g\+\+ refused a simulation: .*{word}"):
+    with pytest.raises(InputError, match=rf"(?s)^g\+\+ cannot compile a simulation: .*{word}"):
         compile_programs(project, [PROGRAM])
     assert not PROGRAM.path(project).exists() and not cache_dir().exists()
 

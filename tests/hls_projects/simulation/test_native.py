@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hls_projects.simulation import NATIVE, SimulationError, compile_programs, simulate_native
+from hls_projects.errors import InputError
+from hls_projects.simulation import NATIVE, compile_programs, simulate_native
 
 SHAPE = (4, 4, 3)
-# The first channel of the first pixel tells what to do instead.
+# The first channel of the first pixel selects another behaviour.
 HEADER = """
 #include "ap_int.h"
 #include "hls_stream.h"
@@ -21,8 +22,8 @@ template <class T, unsigned N> struct array {
     typedef T value_type;
     static const unsigned size = N;
     T data[N];
-    T &operator[](unsigned place) { return data[place]; }
-    const T &operator[](unsigned place) const { return data[place]; }
+    T &operator[](unsigned index) { return data[index]; }
+    const T &operator[](unsigned index) const { return data[index]; }
 };
 typedef array<ap_uint<8>, 3> input_t;
 typedef array<ap_int<16>, 2> result_t;
@@ -36,20 +37,20 @@ void vit(hls::stream<input_t> &pixels, hls::stream<result_t> &logits) {
     result_t sums;
     sums[0] = 0;
     sums[1] = -5;
-    for (int place = 0; place < 16; place++) {
+    for (int index = 0; index < 16; index++) {
         const input_t pixel = pixels.read();
-        if (place == 0 && pixel[0] == 251)
+        if (index == 0 && pixel[0] == 251)
             std::raise(SIGSEGV);
-        if (place == 0 && pixel[0] == 252)
+        if (index == 0 && pixel[0] == 252)
             for (volatile bool on = true; on;)
                 ;
-        if (place == 0 && pixel[0] == 253)
+        if (index == 0 && pixel[0] == 253)
             pixels.read();
-        if (place == 0 && pixel[0] == 254)
+        if (index == 0 && pixel[0] == 254)
             for (int i = 0; i < 17; i++)
                 logits.read();
         sums[0] += pixel[0] + pixel[1];
-        sums[1] -= pixel[2] * place;
+        sums[1] -= pixel[2] * index;
     }
     logits.write(sums);
 }
@@ -112,7 +113,7 @@ def test_relative_folders(project, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "order, message",
     [
-        (251, "was ended by SIGSEGV at image 7: it said nothing"),
+        (251, "was ended by SIGSEGV at image 7: no message"),
         (252, "has not finished image 7 within 0.5 s"),
         (253, "ended with 3 at image 7: read of an empty FIFO: pixels"),
         (254, "ended with 3 at image 7: read of an empty FIFO: logits"),
@@ -120,10 +121,10 @@ def test_relative_folders(project, tmp_path, monkeypatch):
 )
 def test_failure_names_the_image(project, tmp_path, order, message):
     """Of ten images in three workers, 7 is the first of the last one and 8 the second."""
-    with pytest.raises(SimulationError, match=f"^the C-simulation {message}$"):
+    with pytest.raises(InputError, match=f"^the C-simulation {message}$"):
         simulate_native(project, tmp_path, images(10, image7=order), 2, workers=3, timeout=0.5)
     later = message.replace("image 7", "image 8")
-    with pytest.raises(SimulationError, match=f"^the C-simulation {later}$"):
+    with pytest.raises(InputError, match=f"^the C-simulation {later}$"):
         simulate_native(project, tmp_path, images(10, image8=order), 2, workers=3, timeout=0.5)
     assert not processes(project)
 
@@ -131,7 +132,7 @@ def test_failure_names_the_image(project, tmp_path, order, message):
 def test_words_that_are_left(project, tmp_path):
     """The network leaves pixels of an image that is larger than it knows."""
     large = np.zeros((1, 4, 8, 3), np.uint8)
-    with pytest.raises(SimulationError, match=r"ended with 3 at image .: words are left in pixels"):
+    with pytest.raises(InputError, match=r"ended with 3 at image .: words are left in pixels"):
         simulate_native(project, tmp_path, large, 2, workers=1)
 
 
@@ -144,7 +145,7 @@ def test_kill_by_somebody_else(project, tmp_path):
 
     thread = threading.Thread(target=kill)
     thread.start()
-    with pytest.raises(SimulationError, match="was ended by SIGKILL at image 2: it said nothing"):
+    with pytest.raises(InputError, match="was ended by SIGKILL at image 2: no message"):
         simulate_native(project, tmp_path, images(4, image2=252), 2, workers=1)
     thread.join()
     assert not processes(project)
@@ -152,7 +153,7 @@ def test_kill_by_somebody_else(project, tmp_path):
 
 def test_full_disk(project, tmp_path):
     (tmp_path / "native1.bin").symlink_to("/dev/full")
-    with pytest.raises(SimulationError, match=r"ended with 4 at image 3: cannot write \S+native1.bin: No space left"):
+    with pytest.raises(InputError, match=r"ended with 4 at image 3: cannot write \S+native1.bin: No space left"):
         simulate_native(project, tmp_path, images(6), 2, workers=2)
 
 

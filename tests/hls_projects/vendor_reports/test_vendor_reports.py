@@ -9,15 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from hls_projects.errors import InputError
 from hls_projects.targets import load_target
-from hls_projects.vendor_reports import (
-    VendorReportError,
-    check_part,
-    read_csynth,
-    read_folder,
-    read_timing,
-    read_utilization,
-)
+from hls_projects.vendor_reports import check_part, read_csynth, read_folder, read_timing, read_utilization
 from tests.support import DATA
 
 REPORTS = DATA / "vendor_reports"
@@ -139,7 +133,7 @@ def changed(folder: Path, source: Path, old: str, new: str) -> Path:
 
 
 def refused(read: Callable[[Path], object], file: Path) -> str:
-    with pytest.raises(VendorReportError) as caught:
+    with pytest.raises(InputError) as caught:
         read(file)
     said = str(caught.value)
     assert str(file) in said and "\n" not in said and len(said) < 400
@@ -254,7 +248,7 @@ def test_two_reports_of_which_neither_is_the_later(tmp_path: Path):
 def test_a_wrong_file_in_a_folder_is_not_left_out(tmp_path: Path):
     shutil.copytree(PYNQ, tmp_path / "all")
     file = changed(tmp_path / "all", SYNTHESIZED, "DSPs", "DSP?")
-    with pytest.raises(VendorReportError, match=f"{file}: row 'DSPs' or 'DSP Slices' is missing"):
+    with pytest.raises(InputError, match=f"{file}: row 'DSPs' or 'DSP Slices' is missing"):
         read_folder(tmp_path / "all")
 
 
@@ -263,7 +257,7 @@ def test_parts():
     for name in ("pynq-z2", "pynq-z1", "zybo-z7-20"):
         check_part(pynq, load_target(name))
     check_part(kria, load_target("kv260"))
-    with pytest.raises(VendorReportError, match=r"is of part xc7z020-clg400-1, the target kv260 has xck26-"):
+    with pytest.raises(InputError, match=r"is of part xc7z020-clg400-1, the target kv260 has xck26-"):
         check_part(pynq, load_target("kv260"))
-    with pytest.raises(VendorReportError, match="is of part xck26-sfvc784-2LV-c, the target ultra96-v2 has xczu3eg"):
+    with pytest.raises(InputError, match="is of part xck26-sfvc784-2LV-c, the target ultra96-v2 has xczu3eg"):
         check_part(kria, load_target("ultra96-v2"))

@@ -15,9 +15,9 @@ from hls_projects.verilog.twin import LIBRARY
 
 BENCH = "multiply_accumulate_tb"
 CELLS = Path("/usr/share/yosys/xilinx/cells_sim.v")
-CLOCKS = 3000
+CYCLES = 3000
 # From a, d and b, and from first and add, to the sum.
-DATA_CYCLES, CONTROL_CLOCKS = 4, 2
+DATA_CYCLES, CONTROL_CYCLES = 4, 2
 WIDTHS = (1, 1, 25, 25, 18)
 
 pytestmark = pytest.mark.verilator
@@ -34,13 +34,13 @@ def stimuli() -> list[tuple[int, int, int, int, int]]:
     def row(first: bool) -> tuple[int, int, int, int, int]:
         return int(first), rng.randint(0, 1), value(8), value(8) << 16, value(9)
 
-    return [row(clock <= DATA_CYCLES or rng.random() < 0.1) for clock in range(CLOCKS)]
+    return [row(cycle <= DATA_CYCLES or rng.random() < 0.1) for cycle in range(CYCLES)]
 
 
 def expected(start: int, shift: int, preadd: int) -> list[tuple[int, int]]:
     """Sum and tie for the data of every cycle."""
     rows, total, result = stimuli(), 0, []
-    for data, control in zip(rows, rows[DATA_CYCLES - CONTROL_CLOCKS :], strict=False):
+    for data, control in zip(rows, rows[DATA_CYCLES - CONTROL_CYCLES :], strict=False):
         (_, _, a, d, b), (first, add, *_) = data, control
         total = (start if first else total) + add * (a + preadd * d) * b
         result.append((total % (1 << 48), int(shift > 0 and total % (1 << shift) == 0)))
@@ -55,7 +55,7 @@ def simulate(work: Path, options: Sequence[str]) -> list[list[tuple[int, int]]]:
         for row in stimuli()
     )
     (work / "stimuli.hex").write_text("".join(f"{int(word, 2):x}\n" for word in words))
-    flags = ["--binary", "--timescale", "1ns/1ns", "-Wno-fatal", "-Wno-lint", "-CFLAGS", "-O0", f"-GCLOCKS={CLOCKS}"]
+    flags = ["--binary", "--timescale", "1ns/1ns", "-Wno-fatal", "-Wno-lint", "-CFLAGS", "-O0", f"-GCYCLES={CYCLES}"]
     files = [str(TESTBENCH / f"{BENCH}.sv"), str(LIBRARY / "multiply_accumulate.sv")]
     subprocess.run(
         ["verilator", *flags, "--top-module", BENCH, *options, *files], cwd=work, check=True, capture_output=True
@@ -82,7 +82,7 @@ def test_sums_and_ties(tmp_path, instantiated):
     plain, rounded, pair = simulate(tmp_path / "work", options)
     right = [expected(0, 0, 0), expected(1 << 7, 8, 0), expected((1 << 23) + (1 << 7), 8, 1)]
     for got, model in zip((plain, rounded, pair), right, strict=True):
-        # After the edge that ends clock n the sum has the data of clock n - 3.
+        # After the edge that ends cycle n the sum has the data of cycle n - 3.
         sums = got[DATA_CYCLES - 1 :]
-        assert len(sums) == CLOCKS - DATA_CYCLES + 1
+        assert len(sums) == CYCLES - DATA_CYCLES + 1
         assert sums == model[: len(sums)]

@@ -12,6 +12,7 @@ import numpy as np
 
 from hls_projects.dataflow.simulation import Trace
 from hls_projects.templates import environment
+from tests.support.instructions import instructions
 
 RTL = Path(__file__).parent
 MARGIN = 50
@@ -79,7 +80,9 @@ def _render(traces: Sequence[Trace], networks: list[dict[str, Any]], code_words:
 
 
 def _longest_wait(trace: Trace) -> int:
-    waits = ((*(i.delay for i in found), rest) for found, rest in (p.instructions for p in trace.network.processes))
+    waits = (
+        (*(i.delay for i in found), rest) for found, rest in (instructions(p.program) for p in trace.network.processes)
+    )
     return max(max(cycles) for cycles in waits)
 
 
@@ -94,14 +97,14 @@ def _network(index: int, trace: Trace, numbers: dict[tuple[int, str], int], code
             "wire": wires[f.name],
             "id": numbers[index, f.name],
             "depth": depth,
-            "latency": f.cycles(depth),
-            "together": 1 - f.frees(depth),
+            "latency": f.latency_at(depth),
+            "together": 1 - f.reuse_delay(depth),
         }
         for f, depth in ((f, f.depth(trace.depths)) for f in trace.network.fifos)
     ]
     processes = []
     for place, process in enumerate(trace.network.processes):
-        found, rest = process.instructions
+        found, rest = instructions(process.program)
         ports = list(process.words)
         if len(ports) > MAX_PORTS:
             raise VerilatorError(f"process {process.name} has {len(ports)} ports; in Verilog it may have {MAX_PORTS}")

@@ -43,7 +43,7 @@ def norm(name, table=None):
 
 
 def stage_cycles(operator):
-    """Of the mean in stage B, and ``CLOCKS`` of ``scale_factor.sv`` in stage C."""
+    """Of the mean in stage B, and ``CYCLES`` of ``scale_factor.sv`` in stage C."""
     parameters = operator.twin().parameters
     factor = (max(parameters["SQUARES_WIDTH"], 8) - 4) // 4 + 3 + 1 + parameters["SHIFTS"]
     return max(parameters["MULTIPLIER_WIDTH"], parameters["MEAN_SHIFT"]), factor

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hls_projects.operators import IntegerSoftmax
-from hls_projects.operators.window import Window
+from hls_projects.operators.attention.window import Window
 from tests.support.kernel_bench import check_kernel
 from tests.support.operators import (
     codes,

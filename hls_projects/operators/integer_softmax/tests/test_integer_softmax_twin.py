@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from hls_projects.operators import IntegerSoftmax
-from hls_projects.operators.window import Window
+from hls_projects.operators.attention.window import Window
 from hls_projects.rtl.bench import check_twin
 from tests.support.operators import make_operator, mixed_codes
 
@@ -39,7 +39,7 @@ def softmax(dtype, heads, window, top, slope=1 / 16, out_dtype="UINT8"):
 
 
 def factor_cycles(operator):
-    """``CLOCKS`` of ``scale_factor.sv``."""
+    """``CYCLES`` of ``scale_factor.sv``."""
     parameters = operator.twin().parameters
     return (max(parameters["SUM_WIDTH"], 8) - 4) // 4 + 3 + 1 + parameters["SHIFTS"]
 

@@ -30,7 +30,7 @@ FOLDINGS = [
     {"pe": 2, "simd": 3, "element": "dsp"},
     {"simd": 2, "element": "bucket", "parallel_tokens": 2},
 ]
-# Formats and foldings of layers that skip zeros. Of each 16 inputs a row has so many other weights at most.
+# Formats and foldings of layers that skip zeros. A row has at most NONZEROS other weights in each 16 inputs.
 SPARSE_INPUTS, NONZEROS = 20, 5
 SPARSE = [
     (FORMATS[0], {"pe": 3, "simd": 2}),
@@ -69,7 +69,7 @@ def linear(weight_format: tuple[int, int, str, str], **attributes: int | str | n
 
 @st.composite
 def layers(draw: st.DrawFn, weight_format: tuple[int, int, str, str], folding: dict[str, int | str]) -> PotLinear:
-    """Any layer whose first two rows pin the types, so that one program runs them all.
+    """Any layer whose first two rows fix the types, so that one compiled program runs all of them.
 
     Row 0 has the largest magnitudes, row 1 only zeros of both signs.
     """
@@ -79,9 +79,9 @@ def layers(draw: st.DrawFn, weight_format: tuple[int, int, str, str], folding: d
     weights[0] |= sign - 1
     weights[1] &= sign
     if folding.get("sparse"):
-        places = draw(st.lists(st.permutations(range(16)), min_size=OUTPUTS, max_size=OUTPUTS))
-        weights = np.where(np.tile(places, 2)[:, :inputs] < NONZEROS, weights, weights & sign)
-        # All of the last block of four inputs, whatever the places.
+        order = draw(st.lists(st.permutations(range(16)), min_size=OUTPUTS, max_size=OUTPUTS))
+        weights = np.where(np.tile(order, 2)[:, :inputs] < NONZEROS, weights, weights & sign)
+        # All of the last block, which has four inputs, whatever the order.
         weights[0, 16:] |= sign - 1
     bias = draw(arrays(-BIAS, BIAS - 1, OUTPUTS))
     bias[:2] = -BIAS, BIAS - 1
@@ -106,21 +106,21 @@ def test_any_layer(weight_format, folding, data):
 def test_any_layer_that_skips_zeros(weight_format, folding, data):
     """Rows of zeros, of fewer weights than the densest block has, and blocks that the inputs do not fill."""
     operator = data.draw(layers(weight_format, folding | {"sparse": 1}))
-    assert operator.block_nonzeros == NONZEROS and operator.n_steps == 2 * NONZEROS
+    assert operator.weights.block_nonzeros == NONZEROS and operator.geometry.kernel_steps == 2 * NONZEROS
     x = data.draw(codes(weight_format[2], CASES, TOKENS, SPARSE_INPUTS))
     np.testing.assert_array_equal(check_kernel(operator, x), naive(operator, x))
 
 
 @pytest.mark.parametrize("weight_format", FORMATS)
 def test_exponents_of_every_code(weight_format):
-    """Each code twice; every power of two that the format holds has its place, in order."""
+    """Each code twice; every power of two that the format holds has its index, in order."""
     exponent_bits, mantissa_bits, *_ = weight_format
     every = 2 * list(range(2 << (exponent_bits + mantissa_bits)))
     weights = [naive_weight(code, exponent_bits, mantissa_bits) for code in every]
     leading = [int(abs(weight)).bit_length() - 1 for weight in weights if weight]
     zeros = np.zeros(len(every), dtype=np.int64)
     operator = linear(weight_format, codes=np.array([every]).T, bias=zeros, acc_shift=zeros, out_shift=zeros)
-    assert operator.exponent_counts().tolist() == [leading.count(power) for power in range(max(leading) + 1)]
+    assert operator.weights.exponent_counts().tolist() == [leading.count(power) for power in range(max(leading) + 1)]
 
 
 @pytest.mark.parametrize("exponent_bits, mantissa_bits", [f[:2] for f in FORMATS])
@@ -132,7 +132,7 @@ def test_exponents_that_no_weight_has(exponent_bits, mantissa_bits):
     operator = linear(
         (exponent_bits, mantissa_bits, "INT8", "INT8"), codes=codes, bias=zeros, acc_shift=zeros, out_shift=zeros
     )
-    assert operator.exponent_counts().tolist() == [int(power == mantissa_bits) for power in range(largest + 1)]
+    assert operator.weights.exponent_counts().tolist() == [int(power == mantissa_bits) for power in range(largest + 1)]
 
 
 def test_macs():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hls_projects.operators.pot_linear.demand import Sizes
+from hls_projects.operators.pot_linear.demand import weight_memory
 from hls_projects.operators.pot_linear.tests.test_pot_linear_twin import layer
 
 
@@ -15,7 +15,7 @@ def folded(**attributes):
 
 def weights_block_rams(operator, folding, **changes):
     operator.fold(folding | changes)
-    return Sizes(operator).weights.BRAM36
+    return weight_memory(operator.geometry, operator.weights).BRAM36
 
 
 def test_foldings_fit_and_have_every_attribute():
@@ -55,7 +55,7 @@ def test_a_second_result_is_for_groups_that_follow_each_other_fast():
         assert folding["sparse"] and two <= operator.cycles()
 
 
-def test_where_a_token_lies_changes_no_cycles_but_everything_else_does():
+def test_the_ram_of_tokens_changes_no_cycles_but_everything_else_does():
     operator = folded(element="bucket", pe=24)
     cycles = operator.cycles()
     for changes, factor in [

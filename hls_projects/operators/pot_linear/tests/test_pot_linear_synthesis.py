@@ -1,4 +1,4 @@
-"""Look-up tables of the elements, each of its parts one a bit, and what else a layer takes."""
+"""LUTs of the elements, one a bit in each of their parts, and of the rest of a layer."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from hls_projects.operators.pot_linear.tests.test_pot_linear_twin import layer
 from hls_projects.rtl.synthesis import sources, synthesise, synthesise_twin
 
 SOURCES = sources(PotLinear.verilog_folder())
-# Look-up tables of a layer beside its elements, at most, and how many more with two tokens, but for their queues.
+# LUTs of a layer without its elements, at most, and how many more with two tokens, without their queues.
 OVERHEAD, TOKENS_OVERHEAD = 150, 40
-FACTORS = {"POWERS": 9, "PLACE_WIDTH": 4, "FACTOR_BITS": 2, "WORD_WIDTH": 8}
+FACTORS = {"POWERS": 9, "BUCKET_WIDTH": 4, "FACTOR_WIDTH": 2, "CODE_WIDTH": 8}
 
 
 @pytest.mark.yosys

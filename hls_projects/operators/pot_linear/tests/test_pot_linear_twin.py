@@ -1,4 +1,4 @@
-"""The twin in Verilog against the operator's numpy semantics, and its cycles against their formulas."""
+"""The Verilog module against the operator's numpy semantics, and its cycles against their formulas."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from hls_projects.operators import Head, PotLinear
-from hls_projects.operators.pot_linear import layout, timing
+from hls_projects.operators.pot_linear.geometry import ELEMENTS
 from hls_projects.rtl.bench import check_twin
 from tests.support.operators import limits, make_operator
 from tests.support.simulated_cycles import simulated_cycles
@@ -17,7 +17,7 @@ KINDS = [("shift", 0), ("bucket", 0), ("dsp", 0), ("bucket", 1)]
 
 
 def block_sparse(codes: np.ndarray, sign: int, rng: np.random.Generator) -> np.ndarray:
-    """Zeros, of either sign, in all but 8 places of every 16 inputs of a row, drawn by chance."""
+    """Zeros, of either sign, except in 8 random inputs of every 16 of a row."""
     kept = rng.random((len(codes), codes.shape[1] // 16, 16)).argsort(axis=2) < 8
     return np.where(kept.reshape(codes.shape), codes, codes & sign)
 
@@ -32,7 +32,7 @@ def linear(codes: np.ndarray, *, cls=PotLinear, formats=(3, 0, "INT8", "INT8"), 
 
 
 def layer(rng, n_in=INPUTS, n_out=OUTPUTS, *, formats=(3, 0, "INT8", "INT8"), sparse=0, **attributes) -> PotLinear:
-    """Any layer whose first rows pin the widths, so that one program runs them all.
+    """Any layer whose first rows fix the widths, so that one compiled program runs all of them.
 
     Rows: the largest weights of both signs, zeros of both signs, the smallest, one exponent only, then any.
     """
@@ -55,7 +55,7 @@ def layer(rng, n_in=INPUTS, n_out=OUTPUTS, *, formats=(3, 0, "INT8", "INT8"), sp
 
 
 def images(rng, operator: PotLinear, count: int = IMAGES) -> np.ndarray:
-    """Random codes, but all at a limit in two of the tokens."""
+    """Random codes, except in two tokens, which have the lowest and the highest code."""
     low, high = limits(operator.in_dtype())
     x = rng.integers(low, high + 1, (count, *operator.input_shapes()[0]))
     x[0, 0], x[1, 0] = low, high
@@ -66,7 +66,7 @@ def images(rng, operator: PotLinear, count: int = IMAGES) -> np.ndarray:
 @pytest.mark.parametrize("element, sparse", KINDS)
 @pytest.mark.parametrize("formats", [(3, 0, "INT8", "INT8"), (3, 2, "INT8", "UINT8"), (4, 1, "UINT8", "INT8")])
 def test_any_layer(element, sparse, formats):
-    """6 does not divide 20, and the sparse one has two chunks of unequal size where it has few powers."""
+    """6 does not divide 20, and the sparse one has two passes of unequal size where it has few powers."""
     if formats[0] == 4 and element != "bucket":
         formats = (3, 1, *formats[2:])
     for seed in range(4):
@@ -97,7 +97,7 @@ def test_results_of_two_tokens_fill_their_queues():
 
 @pytest.mark.verilator
 def test_full_queues_of_two_tokens_hold_the_work_up():
-    """About as long as the simulation says: what is on its way to a queue takes no place behind it."""
+    """About as long as the simulation says: a code on its way to a queue does not take a slot behind it."""
     operator = layer(
         np.random.default_rng(1), 48, 96, element="bucket", sparse=1, pe=24, parallel_tokens=2, n_tokens=8,
         result_buffers=2,
@@ -121,15 +121,20 @@ def test_full_queues_of_two_tokens_hold_the_work_up():
         ((16, 40), {"element": "shift", "pe": 10, "parallel_tokens": 2}),
         ((96, 40), {"element": "bucket", "sparse": 1, "pe": 10, "parallel_tokens": 2, "ram_style": "distributed"}),
         ((96, 80), {"element": "bucket", "sparse": 1, "pe": 20, "parallel_tokens": 2, "result_buffers": 2}),
-        # Drained beside the next chunk's work: three chunks whose last one has one group, of two tokens and of one.
+        # Drained during the next pass: three passes, of which the last has one group, with two tokens and with one.
         ((48, 45), {"element": "bucket", "sparse": 1, "pe": 9, "parallel_tokens": 2}),
         ((48, 45), {"element": "bucket", "sparse": 1, "pe": 9}),
+        # Four levels of the read-out.
+        ((3, 217), {"element": "dsp", "pe": 217}),
         # Results are read out in more cycles than the work takes, and leave in more than they are read out.
         ((32, 280), {"element": "bucket", "sparse": 1, "pe": 70, "parallel_tokens": 2, "result_buffers": 2}),
     ],
 )
 def test_cycles(sizes, folding):
-    """As few tokens an image as can be, so that the interval is one of tokens; its words are those of any stalls."""
+    """Every word in the cycle that the simulation says. With stalls the words are the same.
+
+    An image has as few tokens as possible, so that the interval between images is that of tokens.
+    """
     rng = np.random.default_rng(sum(sizes))
     operator = layer(rng, *sizes, **folding)
     operator.set_nodeattr("n_tokens", operator.size("parallel_tokens"))
@@ -150,19 +155,19 @@ def test_dense_interval(element, drain, least, pe):
 @pytest.mark.parametrize(
     "sizes, folding, expected_cycles",
     [
-        # Ten groups in chunks of two; of the last two the second waits 5 cycles until 20 results are read out.
+        # Ten groups in passes of two; of the last two the second waits 5 cycles until 20 results are read out.
         ((96, 96), {"pe": 10}, 10 * (48 + 7) + 5),
         # Every drain but the first of two tokens waits until the 58 results before it are nearly read out.
         ((96, 288), {"pe": 29}, 2 * 48 + 7 + 9 * 58),
         ((96, 288), {"pe": 29, "result_buffers": 2}, 10 * 58),
-        # A group alone in its chunk takes as long as its blocks take to load, but for two drains meanwhile.
+        # A group alone in its pass takes as long as its blocks take to load, without two drains meanwhile.
         ((96, 96), {"pe": 9}, 10 * (48 + 7) + 6 * 16 - 2 * 7),
         ((192, 96), {"pe": 20}, 4 * (96 + 7) + 12 * 16 - 2 * 7),
         ((96, 96), {"pe": 10, "sparse": 0}, 10 * (96 + 7)),
     ],
 )
 def test_interval_of_two_tokens(sizes, folding, expected_cycles):
-    """Nothing waits but the work, not even where 192 results of a token leave after those of the other one."""
+    """Only the work decides, even where 192 results of a token leave after those of the other one."""
     operator = layer(
         np.random.default_rng(0), *sizes, **{"element": "bucket", "sparse": 1, "parallel_tokens": 2, **folding}
     )
@@ -172,17 +177,17 @@ def test_interval_of_two_tokens(sizes, folding, expected_cycles):
 @pytest.mark.parametrize("tokens", [1, 2])
 @pytest.mark.parametrize("n_in, n_out", [(96, 96), (96, 288), (192, 96), (32, 40)])
 def test_cycles_are_those_of_the_simulation(n_in, n_out, tokens):
-    """Of every number of groups that are drained beside the next ones' work, with what they wait for."""
+    """For every number of groups with overlapping passes, with the cycles that they wait for one another."""
     operator = layer(np.random.default_rng(0), n_in, n_out, element="bucket", sparse=1)
     for pe in sorted({-(-n_out // groups) for groups in range(2, n_out // 5)}):
         for buffers in (1, 2):
             operator.fold({"pe": pe, "result_buffers": buffers, "parallel_tokens": tokens})
-            if layout.beside(operator, operator.powers):
+            if operator.geometry.overlap:
                 assert simulated_cycles(operator, 8).interval() == operator.cycles()
 
 
 @pytest.mark.verilator
-@pytest.mark.parametrize("element", layout.ELEMENTS)
+@pytest.mark.parametrize("element", ELEMENTS)
 def test_one_element(element):
     rng = np.random.default_rng(1)
     operator = layer(rng, 5, 7, element=element)
@@ -190,7 +195,7 @@ def test_one_element(element):
 
 
 @pytest.mark.verilator
-@pytest.mark.parametrize("element", layout.ELEMENTS)
+@pytest.mark.parametrize("element", ELEMENTS)
 def test_layer_of_zeros(element):
     operator = linear(np.full((3, 4), 8), element=element, pe=2, bias=np.array([-512, 0, 5000]))
     check_twin(operator, images(np.random.default_rng(0), operator))
@@ -226,7 +231,7 @@ def test_head(element, sparse):
     operator = linear(codes, cls=Head, formats=(3, 0, "INT8", "INT16"), element=element, sparse=sparse, pe=4,
                       out_shift=rng.integers(0, 2, 10))  # fmt: skip
     operator.set_nodeattr("n_tokens", 1)
-    assert timing.powers(operator) == 5
+    assert operator.weights.powers == 5
     check_twin(operator, images(rng, operator, 9), stalls=2)
     check_twin(operator, images(rng, operator, 9))
 

@@ -1,91 +1,105 @@
-// A processing element: shifts an activation by the power of two of its weight and accumulates.
+// Element with a shifter: shifts an activation by the power of two of its weight and adds it up.
 //
-// The low bits of the power shift in one stage, its highest in the adder's own look-up table, which also turns the
-// sign. An odd factor of up to 7 (FACTOR_BITS) costs one more addition, of 2x, 4x or -8x to x; the sign of the
-// last is turned in the weight's code.
+// Code, from the high bit: zero weight | sign | odd factor: 1, 3, 5, -7 | power.
 //
-// word: zero weight | sign | odd factor: 1, 3, 5, -7 | power of two
-// `run` and `last` come with the accumulation, 1, + 1 (FACTOR_BITS) cycles after the word; `last`, a cycle without
-// a step, takes the sum and clears it.
+//   product_q  the activation times the odd factor, with the code beside it; only with FACTOR_WIDTH > 0
+//   shifted    shifted by all bits of the power except the highest, zero for a zero weight
+//   sum        the addition; its LUTs also shift by the power's highest bit and turn the sign
+//   result     the last sum, until it has been read out
 
 `default_nettype none
 
 module pot_element_shift #(
-    parameter X_WIDTH = 8,
-    parameter SUM_WIDTH = 20,
-    parameter POWER_WIDTH = 3,
-    parameter POWERS = 7,
-    parameter FACTOR_BITS = 0,
-    parameter WORD_WIDTH = 5
+    // Bits of an activation, signed.
+    parameter integer X_WIDTH = 8,
+    // Bits of the sum, more than those of a shifted activation.
+    parameter integer SUM_WIDTH = 20,
+    // Bits of a power, at least 1.
+    parameter integer POWER_WIDTH = 3,
+    // Powers of two, 1 to 2^POWER_WIDTH.
+    parameter integer POWERS = 7,
+    // Bits of the odd factor's field, 0 to 2.
+    parameter integer FACTOR_WIDTH = 0,
+    // Bits of a code, 2 + FACTOR_WIDTH + POWER_WIDTH.
+    parameter integer CODE_WIDTH = 5
 ) (
     input wire clk,
+    // A cycle, or two with FACTOR_WIDTH > 0, after the code: its activation is added.
     input wire run,
-    input wire last,
-    input wire [WORD_WIDTH-1:0] word,
+    // As `run`, without a code: the sum becomes the result and starts again at zero.
+    input wire finish,
+    input wire [CODE_WIDTH-1:0] code,
     input wire signed [X_WIDTH-1:0] x,
     output reg [SUM_WIDTH-1:0] result
 );
-    localparam FACTOR_WIDTH = X_WIDTH + (FACTOR_BITS > 0 ? FACTOR_BITS + 1 : 0);
-    localparam HALF = POWER_WIDTH > 1 ? 1 << (POWER_WIDTH - 1) : 1;
-    localparam LOW_SHIFT = POWERS - 1 < HALF - 1 ? POWERS - 1 : HALF - 1;
-    localparam SHIFT_WIDTH = FACTOR_WIDTH + LOW_SHIFT;
+    localparam integer ADDEND_WIDTH = X_WIDTH + (FACTOR_WIDTH > 0 ? FACTOR_WIDTH + 1 : 0);
+    // The shift by the power's highest bit, and the largest one by the others.
+    localparam integer HALF = POWER_WIDTH > 1 ? 1 << (POWER_WIDTH - 1) : 1;
+    localparam integer LOW_SHIFT = POWERS - 1 < HALF - 1 ? POWERS - 1 : HALF - 1;
+    localparam integer SHIFTED_WIDTH = ADDEND_WIDTH + LOW_SHIFT;
 
+    generate
+        if (POWERS < 1 || POWERS > 1 << POWER_WIDTH) $error("pot_element_shift: POWERS must be 1 to 2^POWER_WIDTH");
+        if (FACTOR_WIDTH < 0 || FACTOR_WIDTH > 2) $error("pot_element_shift: FACTOR_WIDTH must be 0 to 2");
+        if (SUM_WIDTH <= SHIFTED_WIDTH) $error("pot_element_shift: SUM_WIDTH is too small for an activation");
+        if (CODE_WIDTH != 2 + FACTOR_WIDTH + POWER_WIDTH) $error("pot_element_shift: CODE_WIDTH is not that of a code");
+    endgenerate
+
+    // The odd factor, a stage of its own.
     wire zero, sign;
     wire [POWER_WIDTH-1:0] power;
-    wire signed [FACTOR_WIDTH-1:0] addend;
+    wire signed [ADDEND_WIDTH-1:0] addend;
     generate
-        if (FACTOR_BITS > 0) begin : factors
-            wire [FACTOR_BITS-1:0] factor = word[POWER_WIDTH +: FACTOR_BITS];
-            wire [1:0] select = {FACTOR_BITS > 1 ? factor[FACTOR_BITS-1] : 1'b0, factor[0]};
-            wire signed [FACTOR_WIDTH-1:0] once = {{FACTOR_WIDTH - X_WIDTH{x[X_WIDTH-1]}}, x};
-            wire [FACTOR_WIDTH-1:0] product;
-            // i0 ^ (0, i1, i2 or ~i3), by i5 and i4.
-            carry_lut #(.WIDTH(FACTOR_WIDTH), .RAW(1), .INIT(64'haa55_5a5a_6666_aaaa)) odd(
-                .i0(once), .i1(once << 1), .i2(once << 2), .i3(once << 3),
-                .i4({FACTOR_WIDTH{select[0]}}), .i5({FACTOR_WIDTH{select[1]}}), .carry_in(&select), .sum(product)
+        if (FACTOR_WIDTH > 0) begin : factors
+            wire [ADDEND_WIDTH-1:0] product;
+            pot_odd_factor #(.X_WIDTH(X_WIDTH), .FACTOR_WIDTH(FACTOR_WIDTH)) odd_factor(
+                .x(x), .factor(code[POWER_WIDTH +: FACTOR_WIDTH]), .product(product)
             );
-            reg [FACTOR_WIDTH-1:0] product_later;
-            reg [POWER_WIDTH+1:0] word_later;
+            reg [ADDEND_WIDTH-1:0] product_q;
+            // The code without its factor.
+            reg [POWER_WIDTH+1:0] code_q;
             always @(posedge clk) begin
-                product_later <= product;
-                word_later <= {word[WORD_WIDTH-1 -: 2], word[0 +: POWER_WIDTH]};
+                product_q <= product;
+                code_q <= {code[CODE_WIDTH-1 -: 2], code[0 +: POWER_WIDTH]};
             end
-            assign addend = product_later;
-            assign {zero, sign, power} = word_later;
-        end else begin : powers
+            assign addend = product_q;
+            assign {zero, sign, power} = code_q;
+        end else begin : no_factors
             assign addend = x;
-            assign {zero, sign, power} = word;
+            assign {zero, sign, power} = code;
         end
     endgenerate
 
-    reg signed [SHIFT_WIDTH-1:0] shifted;
-    reg negative, high;
-    wire signed [SHIFT_WIDTH-1:0] wide;
+    // The low bits of the power, a stage of its own.
+    reg signed [SHIFTED_WIDTH-1:0] shifted;
+    reg sign_q, high_power_q;
+    wire signed [SHIFTED_WIDTH-1:0] next_shifted;
     generate
         if (POWER_WIDTH > 1) begin : low_bits
-            assign wide = {{LOW_SHIFT{addend[FACTOR_WIDTH-1]}}, addend} << power[POWER_WIDTH-2:0];
+            assign next_shifted = {{LOW_SHIFT{addend[ADDEND_WIDTH-1]}}, addend} << power[POWER_WIDTH-2:0];
         end else begin : no_low_bits
-            assign wide = addend;
+            assign next_shifted = addend;
         end
     endgenerate
     always @(posedge clk) begin
-        shifted <= zero ? {SHIFT_WIDTH{1'b0}} : wide;
-        negative <= sign;
-        high <= power[POWER_WIDTH-1];
+        shifted <= zero ? {SHIFTED_WIDTH{1'b0}} : next_shifted;
+        sign_q <= sign;
+        high_power_q <= power[POWER_WIDTH-1];
     end
 
+    // The addition.
     reg [SUM_WIDTH-1:0] sum;
-    wire [SUM_WIDTH-1:0] next;
-    wire [SUM_WIDTH-1:0] extended = {{SUM_WIDTH - SHIFT_WIDTH{shifted[SHIFT_WIDTH-1]}}, shifted};
+    wire [SUM_WIDTH-1:0] next_sum;
+    wire [SUM_WIDTH-1:0] extended = {{SUM_WIDTH - SHIFTED_WIDTH{shifted[SHIFTED_WIDTH-1]}}, shifted};
     // i0 + ((i3 ? i2 : i1) ^ i4)
     carry_lut #(.WIDTH(SUM_WIDTH), .INIT(64'ha599_5a66_0f33_f0cc)) adder(
-        .i0(sum), .i1(extended), .i2(extended << HALF), .i3({SUM_WIDTH{high}}), .i4({SUM_WIDTH{negative}}),
-        .i5({SUM_WIDTH{1'b1}}), .carry_in(negative), .sum(next)
+        .i0(sum), .i1(extended), .i2(extended << HALF), .i3({SUM_WIDTH{high_power_q}}), .i4({SUM_WIDTH{sign_q}}),
+        .i5({SUM_WIDTH{1'b1}}), .carry_in(sign_q), .sum(next_sum)
     );
     always @(posedge clk) begin
-        if (last) sum <= 0;
-        else if (run) sum <= next;
-        if (last) result <= sum;
+        if (finish) sum <= 0;
+        else if (run) sum <= next_sum;
+        if (finish) result <= sum;
     end
 endmodule
 

@@ -1,125 +1,159 @@
-// The results of a bank, one a cycle: moves the selection of the elements along and queues the finished codes.
+// The results of a group, one a cycle: moves the selection of the elements on and queues the finished codes.
 //
-// The elements can have new results when the last one is selected. They are told so three selections before, which from
-// then on do not stop, for that long it takes until new results come. With two RESULTS an element's result waits beside
-// the one that is read out, until `move` brings it there.
-// A code is in the queue at most seven cycles after its selection; a selection is made while the queue holds four
-// codes or fewer, so that sixteen places do. The last layer's codes leave together, in one word (WORDS).
+// Elements can take new results when the last one is selected. FINISH_EARLY selections before that they are told so,
+// because it takes as long until new results come; from then on selections do not stop. With two RESULT_BUFFERS an
+// element's result waits in a buffer beside the one that is read out, until `move_results` brings it there.
 //
-// With two TOKENS codes come in turns, the first token's and the second's, and leave a token at a time: the second's
-// wait in a queue for a whole token. While they leave, the next pair's queue up. The first token's queue holds up to
-// FIRST_PLACES - 8 codes when a selection is made; the second's has as many places more than a token,
-// and so has room whenever the first's has.
+// A code is in the queue at most seven cycles after its selection. One token: a selection is made while the queue holds
+// up to four codes, so that QUEUE_SLOTS slots are enough. The codes of the last layer leave together, in one word.
+//
+// With two TOKENS codes come in turns, the first token's and the second one's, and leave a token at a time. The second
+// token's codes wait for a whole token in a queue; while they leave, the next pair's codes come into the queues. The
+// first token's queue holds up to FIRST_SLOTS - RESERVED_SLOTS codes when a selection is made. The second one's has a
+// whole token's slots more, and so has room whenever the first one's has.
 
 `default_nettype none
 
 module pot_linear_write #(
-    parameter WIDTH = 8,
-    parameter PE = 12,
-    parameter WORDS = 1,
-    parameter RESULTS = 1,
-    parameter TOKENS = 1,
-    // Codes of a token, places for those of the first of two.
-    parameter CHANNELS = 96,
-    parameter FIRST_PLACES = 32
+    // Bits of a code.
+    parameter integer WIDTH = 8,
+    // Elements of a group, of all tokens.
+    parameter integer ELEMENTS = 12,
+    // Codes of an output word: 1, or all CHANNELS.
+    parameter integer WORDS = 1,
+    // Results of an element, 1 or 2.
+    parameter integer RESULT_BUFFERS = 1,
+    // Selections that may be left when the next results are told that they may come, and when those that wait move up.
+    parameter integer FINISH_EARLY = 3,
+    parameter integer MOVE_EARLY = 1,
+    // Tokens whose codes come in turns, 1 or 2.
+    parameter integer TOKENS = 1,
+    // Codes of a token.
+    parameter integer CHANNELS = 96,
+    // Slots of the queue of the first of two tokens, a multiple of RESERVED_SLOTS.
+    parameter integer FIRST_SLOTS = 32,
+    // Slots that must be free for a selection, a power of two of at least 8.
+    parameter integer RESERVED_SLOTS = 8
 ) (
     input wire clk,
     input wire rst,
     // The elements have results in the next cycle.
-    input wire taken,
-    // Its only zero is at the selected element.
-    input wire [PE-1:0] select,
+    input wire results_done,
+    // Selection of an element's result; its only zero is at the selected element.
+    input wire [ELEMENTS-1:0] select,
     output wire advance,
-    output wire move,
-    output wire finished,
-    // Into the queue.
-    input wire valid,
+    output wire move_results,
+    // New results may come, see FINISH_EARLY.
+    output wire results_free,
+    // Codes, some cycles after their selection.
+    input wire code_valid,
     input wire [WIDTH-1:0] code,
+    // The output stream.
     output wire out_valid,
     input wire out_ready,
     output wire [WORDS*WIDTH-1:0] out_data
 );
-    localparam EARLY = PE > 3 ? 3 : PE - 1;
-    localparam MOVE_EARLY = PE > 1 ? 1 : 0;
+    localparam integer QUEUE_SLOTS = 16;
+
+    generate
+        if (WORDS != 1 && WORDS != CHANNELS) $error("pot_linear_write: WORDS must be 1 or CHANNELS");
+        if (RESULT_BUFFERS != 1 && RESULT_BUFFERS != 2) $error("pot_linear_write: RESULT_BUFFERS must be 1 or 2");
+        if (FINISH_EARLY < 0 || FINISH_EARLY >= ELEMENTS || MOVE_EARLY < 0 || MOVE_EARLY >= ELEMENTS)
+            $error("pot_linear_write: FINISH_EARLY and MOVE_EARLY must be below ELEMENTS");
+        if (TOKENS != 1 && TOKENS != 2) $error("pot_linear_write: TOKENS must be 1 or 2");
+        if (RESERVED_SLOTS < 8 || 1 << $clog2(RESERVED_SLOTS) != RESERVED_SLOTS)
+            $error("pot_linear_write: RESERVED_SLOTS must be a power of two of at least 8");
+        if (FIRST_SLOTS <= RESERVED_SLOTS || FIRST_SLOTS % RESERVED_SLOTS != 0)
+            $error("pot_linear_write: FIRST_SLOTS must be a multiple of RESERVED_SLOTS");
+    endgenerate
+
+    // Selection. `active`: results are being read out; `sure`: the remaining selections do not stop.
     reg active, sure;
     wire room;
     assign advance = active && (sure || room);
-    wire near = advance && !select[PE-1-EARLY];
-    wire read_out = advance && !select[PE-1];
+    wire near_end = advance && !select[ELEMENTS-1-FINISH_EARLY];
+    wire read_out = advance && !select[ELEMENTS-1];
     wire start;
     generate
-        if (RESULTS == 2) begin : two_results
+        if (RESULT_BUFFERS == 2) begin : two_buffers
+            // `pending`: results wait in the elements; `moved`: they have moved up in the last cycle; `told`: the next
+            // results have been told that they may come.
             reg pending, moved, told;
-            wire wants = pending || taken;
-            // Results that have moved up begin to be read out.
-            wire may = wants && !moved;
-            assign move = may && (!active || read_out || (advance && !select[PE-1-MOVE_EARLY]));
+            wire waiting = pending || results_done;
+            // Results that have moved up begin to be read out, so the next ones wait for a cycle.
+            wire may_move = waiting && !moved;
+            assign move_results =
+                may_move && (!active || read_out || (advance && !select[ELEMENTS-1-MOVE_EARLY]));
             assign start = moved;
-            assign finished = may && !told && (!active || near || sure);
+            assign results_free = may_move && !told && (!active || near_end || sure);
             always @(posedge clk) begin
-                pending <= wants && !move;
-                told <= (told || finished) && !move;
-                moved <= move;
+                pending <= waiting && !move_results;
+                told <= (told || results_free) && !move_results;
+                moved <= move_results;
                 if (rst) begin
                     pending <= 0;
                     told <= 0;
                     moved <= 0;
                 end
             end
-        end else begin : one_result
-            assign move = 0;
-            assign start = taken;
-            assign finished = near;
+        end else begin : one_buffer
+            assign move_results = 0;
+            assign start = results_done;
+            assign results_free = near_end;
         end
     endgenerate
     wire unused = &{1'b0, select};
     always @(posedge clk) begin
         if (start) active <= 1;
         else if (read_out) active <= 0;
-        sure <= (sure || near) && !read_out;
+        sure <= (sure || near_end) && !read_out;
         if (rst) begin
             active <= 0;
             sure <= 0;
         end
     end
 
+    // Queues.
     wire queued, pop;
     wire [WIDTH-1:0] oldest;
     generate
         if (TOKENS == 1) begin : one_token
-            wire [4:0] newest;
-            pot_linear_queue #(.WIDTH(WIDTH), .PLACES(16)) queue(
-                .clk(clk), .rst(rst), .push(valid), .code(code), .pop(pop), .newest(newest), .oldest(oldest)
+            wire [4:0] oldest_slot;
+            pot_linear_queue #(.WIDTH(WIDTH), .SLOTS(QUEUE_SLOTS)) queue(
+                .clk(clk), .rst(rst), .push(code_valid), .code(code), .pop(pop), .oldest_slot(oldest_slot),
+                .oldest(oldest)
             );
-            assign room = newest[4] || newest[3:2] == 0;
-            assign queued = !newest[4];
-            wire unused_bits = &{1'b0, newest};
+            assign room = oldest_slot[4] || oldest_slot[3:2] == 0;
+            assign queued = !oldest_slot[4];
+            wire unused_bits = &{1'b0, oldest_slot};
         end else begin : two_tokens
-            localparam FIRST_WIDTH = $clog2(FIRST_PLACES), SECOND_WIDTH = $clog2(CHANNELS + FIRST_PLACES);
-            localparam COUNT_WIDTH = CHANNELS > 1 ? $clog2(CHANNELS) : 1;
-            localparam LAST = CHANNELS - 1;
-            wire [FIRST_WIDTH:0] first_newest;
-            wire [SECOND_WIDTH:0] second_newest;
+            localparam integer SECOND_SLOTS = CHANNELS + FIRST_SLOTS;
+            localparam integer FIRST_WIDTH = $clog2(FIRST_SLOTS), SECOND_WIDTH = $clog2(SECOND_SLOTS);
+            localparam integer COUNT_WIDTH = CHANNELS > 1 ? $clog2(CHANNELS) : 1;
+            localparam integer LAST = CHANNELS - 1;
+            localparam integer LOW = $clog2(RESERVED_SLOTS);
+            localparam integer FULL = FIRST_SLOTS / RESERVED_SLOTS - 1;
+            wire [FIRST_WIDTH:0] first_slot;
+            wire [SECOND_WIDTH:0] second_slot;
             wire [WIDTH-1:0] first_oldest, second_oldest;
-            // Whose code comes, whose leave, and how many of these have left.
+            // Whose code comes next, whose codes leave, and how many of these have left.
             reg second_comes, second_leaves;
             reg [COUNT_WIDTH-1:0] left;
-            pot_linear_queue #(.WIDTH(WIDTH), .PLACES(FIRST_PLACES)) first(
-                .clk(clk), .rst(rst), .push(valid && !second_comes), .code(code), .pop(pop && !second_leaves),
-                .newest(first_newest), .oldest(first_oldest)
+            pot_linear_queue #(.WIDTH(WIDTH), .SLOTS(FIRST_SLOTS)) first(
+                .clk(clk), .rst(rst), .push(code_valid && !second_comes), .code(code), .pop(pop && !second_leaves),
+                .oldest_slot(first_slot), .oldest(first_oldest)
             );
-            pot_linear_queue #(.WIDTH(WIDTH), .PLACES(CHANNELS + FIRST_PLACES)) second(
-                .clk(clk), .rst(rst), .push(valid && second_comes), .code(code), .pop(pop && second_leaves),
-                .newest(second_newest), .oldest(second_oldest)
+            pot_linear_queue #(.WIDTH(WIDTH), .SLOTS(SECOND_SLOTS)) second(
+                .clk(clk), .rst(rst), .push(code_valid && second_comes), .code(code), .pop(pop && second_leaves),
+                .oldest_slot(second_slot), .oldest(second_oldest)
             );
-            localparam FULL = FIRST_PLACES / 8 - 1;
-            assign room = first_newest[FIRST_WIDTH] || first_newest[FIRST_WIDTH-1:3] < FULL[FIRST_WIDTH-4:0];
-            assign queued = second_leaves ? !second_newest[SECOND_WIDTH] : !first_newest[FIRST_WIDTH];
+            assign room = first_slot[FIRST_WIDTH] || first_slot[FIRST_WIDTH-1:LOW] < FULL[FIRST_WIDTH-1-LOW:0];
+            assign queued = second_leaves ? !second_slot[SECOND_WIDTH] : !first_slot[FIRST_WIDTH];
             assign oldest = second_leaves ? second_oldest : first_oldest;
-            wire unused_bits = &{1'b0, first_newest, second_newest};
+            wire unused_bits = &{1'b0, first_slot, second_slot};
             wire last_left = left == LAST[COUNT_WIDTH-1:0];
             always @(posedge clk) begin
-                if (valid) second_comes <= !second_comes;
+                if (code_valid) second_comes <= !second_comes;
                 if (pop) left <= last_left ? {COUNT_WIDTH{1'b0}} : left + 1'b1;
                 if (pop && last_left) second_leaves <= !second_leaves;
                 if (rst) begin
@@ -131,13 +165,14 @@ module pot_linear_write #(
         end
     endgenerate
 
+    // The output: codes as they are, or a word of all.
     generate
         if (WORDS == 1) begin : narrow
             assign out_valid = queued;
             assign out_data = oldest;
             assign pop = queued && out_ready;
         end else begin : wide
-            localparam COUNT_WIDTH = $clog2(WORDS + 1);
+            localparam integer COUNT_WIDTH = $clog2(WORDS + 1);
             reg [COUNT_WIDTH-1:0] count;
             reg [WORDS*WIDTH-1:0] word;
             assign out_valid = count == WORDS[COUNT_WIDTH-1:0];

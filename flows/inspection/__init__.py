@@ -1,0 +1,1 @@
+"""Looking at a model on a board: its estimate, its timed simulation, its Verilog, its vendor reports."""

@@ -1,0 +1,1 @@
+"""Training one model, or pruning and training it."""
