@@ -90,7 +90,7 @@ def facts(trace: Trace, found: Deadlock | None, target: Target) -> dict[str, Any
                 "to": network.reader(fifo.name).name,
                 "word_bits": fifo.word_bits,
                 "depth": fifo.depth(trace.depths),
-                "peak_occupancy": trace.slots(fifo.name),
+                "peak_occupancy": trace.peak_slots(fifo.name),
             }
             for fifo in network.fifos
         },

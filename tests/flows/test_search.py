@@ -821,7 +821,7 @@ def test_rank_trains_each_model_twice_and_goes_on(tmp_path: Path, capsys: pytest
     for model in facts["models"]:
         for length, epochs in (("short", 1), ("long", 2)):
             lines = (tmp_path / "out" / model["name"] / f"{epochs}-epochs" / "metrics.jsonl").read_text().splitlines()
-            assert len(lines) == epochs and json.loads(lines[-1])["validation_accuracy"] == model[length]
+            assert len(lines) == epochs and json.loads(lines[-1])["validation_accuracy"] == model[f"{length}_accuracy"]
             # Schedules of their own: the learning rate of a short run reaches zero, too.
             made = read_tensors(tmp_path / "out" / model["name"] / f"{epochs}-epochs" / STATE)[1]["recipe"]
             assert json.loads(made)["schedule"]["epochs"] == epochs
