@@ -28,7 +28,7 @@ COLUMNS = (
 
 def as_text(found: Evaluation, split: str) -> str:
     """Phases, notes, the spread of seeds and the accuracy by class, for a terminal."""
-    lines = [f"{count(len(found.images))} images of the {split} split", ""]
+    lines = [f"{count(len(found.dataset))} images of the {split} split", ""]
     lines.append(text_table(HEADER, map(_cells, found.rows), left=TEXT_COLUMNS))
     notes = [f"{row.phase}, {row.checkpoint}: {note}" for row in found.rows for note in row.notes]
     lines += ["", "loss: accuracy of the float model less that of the row, in percentage points", *notes]
@@ -52,7 +52,7 @@ def as_facts(found: Evaluation, split: str) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         "split": split,
-        "images": len(found.images),
+        "images": len(found.dataset),
         "classes": list(CIFAR10_NAMES),
         "phases": [_record(row) | {"correct": row.score.correct if row.score else None} for row in found.rows],
         "seeds": [dataclasses.asdict(spread) for spread in spreads(found)],
