@@ -18,13 +18,16 @@ from flows.benchmarking.mlp import Mlp
 from flows.benchmarking.simulations import Inputs, Ours, Simulation, Took, make_simulations
 from flows.building.provenance import commit, versions
 from flows.command_line import Status
+from flows.reporting.formatting import count, fixed, plain, plural
+from flows.reporting.text_table import text_table
 from hls_projects.files import write_whole
 from hls_projects.simulation import compiler
 from hls_projects.targets import load_target
 
 TARGET = "pynq-z2"
 MOST_VECTORS = 1 << 18
-ROW = "{:<36} {:>9} {:>12} {:>8} {:>16} {:>10}"
+# Of the file that --json writes.
+SCHEMA_VERSION = 2
 
 
 @dataclass
@@ -47,7 +50,7 @@ class Row:
     mismatched: int = 0
 
     def facts(self, stock: Row) -> dict[str, Any]:
-        """For the JSON file; a ratio says how many times cheaper than ``stock`` at least and at most."""
+        """The row in the JSON file; a ratio says how many times cheaper than ``stock`` at least and at most."""
         more = {"ns_min": min(self.ns), "ns_max": max(self.ns)}
         if self is not stock:
             more |= {"ratio": _ratio(stock.ns, self.ns), "cpu_ratio": _ratio(stock.cpu_ns, self.cpu_ns)}
@@ -100,7 +103,7 @@ def bench_csim(args: argparse.Namespace) -> Status:
     print(as_text(facts))
     if args.json:
         write_whole(args.json, json.dumps(facts, indent=2) + "\n")
-    return Status.OK if facts["identical"] else Status.DIFFERS
+    return Status.OK if facts["matches"] else Status.DIFFERS
 
 
 def bench(args: argparse.Namespace, work: Path) -> dict[str, Any]:
@@ -125,12 +128,13 @@ def bench(args: argparse.Namespace, work: Path) -> dict[str, Any]:
         if isinstance(simulation, Ours):
             row.all_cores_ns = runner.measure(simulation, row, cores).wall
     return {
+        "schema_version": SCHEMA_VERSION,
         "sizes": list(args.sizes),
         "macs": mlp.macs,
         "runs": args.runs,
         "cores": cores,
         "load": [round(load, 2), round(os.getloadavg()[0], 2)],
-        "identical": not any(row.mismatched for row in rows),
+        "matches": not any(row.mismatched for row in rows),
         "simulations": [row.facts(rows[0]) for row in rows],
         "commit": commit(),
         "versions": versions(),
@@ -145,28 +149,31 @@ def compiled(simulation: Simulation, cache: Path) -> Row:
 
 
 def as_text(facts: dict[str, Any]) -> str:
-    """The table and what belongs to it."""
+    """The table, the cost with all cores, and whether outputs match."""
     load = " to ".join(f"{value:.1f}" for value in facts["load"])
+    header = ("simulation", "vectors", "ns/MAC, min", "ns/MAC, max", "ratio to stock", "compile, s")
     lines = [
-        f"network {'-'.join(map(str, facts['sizes']))}, {facts['macs']:,} multiply-accumulates a vector; "
-        f"{facts['runs']} runs of one process each; load {load}",
+        f"network {'-'.join(map(str, facts['sizes']))}, {count(facts['macs'])} multiply-accumulates per vector; "
+        f"{plural(facts['runs'], 'run')} of one process each; load {load}",
         "",
-        ROW.format("simulation", "vectors", "ns a MAC min", "max", "ratio to stock", "compile s"),
+        text_table(header, map(_cells, facts["simulations"])),
+        "",
     ]
-    for row in facts["simulations"]:
-        ratio = "{:.1f} .. {:.1f}".format(*row["ratio"]) if "ratio" in row else "1"
-        costs = f"{row['ns_min']:.3f}", f"{row['ns_max']:.3f}"
-        lines.append(ROW.format(row["title"], f"{row['vectors']:,}", *costs, ratio, f"{row['compile_seconds']:.1f}"))
-    lines.append("")
     for row in facts["simulations"][1:]:
         lines.append(
             f"{row['title']}: {row['all_cores_ns']:.3f} ns with a process on each of {facts['cores']} cores; "
             "ratio by processor time {:.1f} .. {:.1f}".format(*row["cpu_ratio"])
         )
-    found = "identical" if facts["identical"] else ", ".join(
+    found = "every one matches" if facts["matches"] else ", ".join(
         f"{row['mismatched']} differ in {row['title']}" for row in facts["simulations"] if row["mismatched"]
     )  # fmt: skip
-    return "\n".join([*lines, f"outputs of all simulations: {found}"])
+    return plain("\n".join([*lines, f"outputs of all simulations: {found}"]))
+
+
+def _cells(row: dict[str, Any]) -> tuple[str | None, ...]:
+    ratio = "{:.1f} .. {:.1f}".format(*row["ratio"]) if "ratio" in row else "1"
+    costs = fixed(row["ns_min"], 3), fixed(row["ns_max"], 3)
+    return row["title"], count(row["vectors"]), *costs, ratio, fixed(row["compile_seconds"], 1)
 
 
 @contextlib.contextmanager

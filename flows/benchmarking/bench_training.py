@@ -23,9 +23,10 @@ from brevitas_model.quantizers import CALIBRATION_STEPS
 from brevitas_model.training.recipe import Schedule, load_recipe
 from brevitas_model.training.run import calibrate, make_optimizer
 from flows.command_line import Status
+from flows.reporting.formatting import fixed
+from flows.reporting.text_table import text_table
 from hls_projects.files import write_whole
 
-ROW = "{:<34} {:>9} {:>9} {:>9} {:>7}"
 WARM_UP = 2
 
 
@@ -99,13 +100,13 @@ def ratios(steps: list[Step]) -> list[float]:
 
 
 def report(steps: list[Step]) -> list[dict[str, Any]]:
-    print(ROW.format("step", "min ms", "median", "max", "ratio"))
-    facts = []
+    facts, rows = [], []
     for step, ratio in zip(steps, ratios(steps), strict=True):
         taken = step.milliseconds
         figures = min(taken), statistics.median(taken), max(taken)
-        print(ROW.format(step.title, *(f"{figure:.1f}" for figure in figures), f"{ratio:.2f}"))
+        rows.append((step.title, *(fixed(figure, 1) for figure in figures), fixed(ratio, 2)))
         facts.append({"title": step.title, "milliseconds": taken, "ratio": ratio})
+    print(text_table(("step", "min, ms", "median, ms", "max, ms", "ratio"), rows))
     return facts
 
 

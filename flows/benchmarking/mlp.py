@@ -100,7 +100,7 @@ class Mlp:
         ends = (SOURCE, shape), (SINK, [1, self.weights[-1].shape[1]])
         ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in ends]
         graph = helper.make_graph(nodes, "mlp", ports[:1], ports[1:], initializers)
-        opsets = [helper.make_opsetid(*opset) for opset in (("", 11), (DOMAIN, 1), (QONNX_DOMAIN, 1))]
+        opsets = [helper.make_opsetid(*opset) for opset in (("", 13), (DOMAIN, 1), (QONNX_DOMAIN, 1))]
         return ModelWrapper(qonnx_make_model(graph, opset_imports=opsets)).transform(InferShapes())
 
 

@@ -100,10 +100,11 @@ def manifest_facts(facts: dict[str, Any], folder: Path, target: Target, lowered:
             "logit_scale_log2": operators[-1].get_nodeattr("scale_log2"),
         },
         "figures": {
-            "accuracy_percent": facts["accuracy"]["csim"],
+            "accuracy": facts["accuracy"]["csim"],
             "images_per_second": round(clock / timing["interval_cycles"], 3),
             "latency_ms": round(1e3 * timing["latency_cycles"] / clock, 6),
             "evidence": timing["evidence"],
+            "design": timing["design"],
         },
         "model": facts["model"],
         "quantization": {
@@ -118,9 +119,9 @@ def manifest_facts(facts: dict[str, Any], folder: Path, target: Target, lowered:
 
 
 def _types(operator: HardwareOperator) -> dict[str, Any]:
-    """Of an operator: its codes that come out, and its tables and weights."""
+    """Types of an operator's output codes, and of its tables and weights."""
     return {
         "operator": operator.onnx_node.op_type,
-        "out": operator.out_dtype.name,
+        "output": operator.out_dtype.name,
         "arrays": {name: operator.array_dtype(name).name for name in operator.arrays},
     }

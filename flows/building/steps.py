@@ -31,7 +31,7 @@ from flows.building.workspace import MARKER, read_marker
 from flows.command_line.options import fold_options
 from flows.reporting import facts as reported
 from flows.reporting.page import render_report, wrong_images
-from flows.reporting.schema import SCHEMA_VERSION, check_report
+from flows.reporting.schema import SCHEMA_VERSION, check_report, check_version
 from flows.reporting.synthesis import synthesis_facts, vendor_files
 from hls_projects import board, simulation
 from hls_projects.errors import InputError
@@ -48,7 +48,13 @@ from hls_projects.project.conversion import make_graph, read_lowered, write_proj
 from hls_projects.targets import Target, read_target, target_file
 from hls_projects.vendor_reports import VendorReports, check_part, read_folder
 
+<<<<<<< HEAD
 # What each step adds: files in the folder, and facts for the report.
+=======
+# Of build.json.
+MARKER_VERSION = 2
+# What each step leaves: files in the folder, and facts for the report.
+>>>>>>> report
 PRODUCTS = {
     "load": ("target.toml", "checkpoint.safetensors", "source.onnx", "images.safetensors"),
     "export": ("model.qonnx.onnx",),
@@ -88,8 +94,13 @@ class Build:
 
     @classmethod
     def open(cls, settings: Settings, folder: Path, steps: Sequence[str]) -> Build:
-        """Take up the build in ``folder``, without what ``steps`` are about to make anew."""
-        facts = read_marker(folder) or {"seconds": {}}
+        """Take up the build in ``folder``, without what ``steps`` are about to make anew.
+
+        Raises:
+            InputError: another version of this project left it.
+        """
+        facts = read_marker(folder) or {"schema_version": MARKER_VERSION, "seconds": {}}
+        check_version(facts, MARKER_VERSION, settings.out / MARKER, "build it again without --from")
         for step in steps:
             facts["seconds"].pop(step, None)
             for key in FACTS.get(step, ()):

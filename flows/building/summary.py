@@ -1,4 +1,4 @@
-"""Figures of a build and their text form."""
+"""The figures of a build, and the summary that it prints."""
 
 from __future__ import annotations
 
@@ -9,6 +9,24 @@ import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.custom_op.registry import getCustomOp
 
+from flows.reporting.formatting import (
+    count,
+    cycles,
+    figure,
+    images_per_second,
+    known_as,
+    mhz,
+    mib,
+    percent,
+    plain,
+    plural,
+    seconds,
+    share,
+    throughput,
+)
+from flows.reporting.synthesis import hls_evidence
+from flows.reporting.views import place
+from hls_projects.graphs.ranges import MAX_BITS
 from hls_projects.operators import PotLinear
 
 Progress = Callable[[int], None]
@@ -25,7 +43,7 @@ def logit_scale(lowered: ModelWrapper) -> float:
 
 
 def model_facts(model: ModelWrapper, lowered: ModelWrapper) -> dict[str, Any]:
-    """Parameters, bits of a weight, and share of zero weight codes, counted from the files."""
+    """Parameters, bits of a weight and share of weights that are zero, counted from the files."""
     quantizers = [node for node in model.graph.node if node.op_type in ("Quant", "FloatQuant")]
     parameters = {node.input[0]: model.get_initializer(node.input[0]) for node in quantizers}
     layers = [getCustomOp(node) for node in lowered.graph.node]
@@ -44,7 +62,7 @@ def difference(facts: dict[str, Any]) -> str | None:
     if first is not None:
         return (
             f"operator {first['operator']} is the first that differs ({first['between']}): image {first['image']}, "
-            f"{_place(first['index'])}, expected {first['expected']}, got {first['got']}"
+            f"{place(first['index'])}, expected {first['expected']}, got {first['got']}"
         )
     differing = [pair["between"] for pair in facts.get("comparisons", ()) if pair["mismatched_logits"]]
     return f"logits differ between {' and '.join(differing[0])}" if differing else None
@@ -52,60 +70,62 @@ def difference(facts: dict[str, Any]) -> str | None:
 
 def as_text(facts: dict[str, Any]) -> str:
     """The summary for the terminal."""
-    model, seconds = facts["model"], facts["seconds"]
+    model = facts["model"]
     lines = [
         "",
         f"target       {facts['target']}",
-        f"model        {model['parameters']:,} parameters, {model['weight_bits']}-bit weights, "
-        f"{100 * model['sparsity']:.1f} % zero codes",
+        f"model        {count(model['parameters'])} parameters, {model['weight_bits']}-bit weights, "
+        f"{share(model['sparsity'])} zero",
         f"exactness    {difference(facts) or 'no logit differs'}",
         *(f"             {_comparison(pair)}" for pair in facts["comparisons"]),
-        f"range        at most {facts['max_bits']} of 24 bits",
+        f"range        at most {facts['max_bits']} of {MAX_BITS} bits",
         f"accuracy     {_accuracy(facts)}",
-        f"pipeline     {_pipeline(facts['timing'])}",
+        f"throughput   {_throughput(facts['timing'])}",
+        f"resources    {_resources(facts['resources'])}",
+        *_synthesis(facts["synthesis"]),
         f"simulation   {_simulation(facts)}",
-        f"time         {sum(seconds.values()):.1f} s ("
-        + ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
-        + ")",
+        *_trace(facts["trace"]),
+        f"run time     {_run_time(facts['seconds'])}",
     ]
-    if facts["synthesis"]:
-        lines += _synthesis(facts["synthesis"])
-    if facts["trace"]:
-        trace = facts["trace"]
-        lines.append(f"trace        {trace['operators']} operators on {trace['images']} images")
-    return "\n".join(lines) + "\n"
-
-
-def _place(index: list[int]) -> str:
-    names = ("token", "channel")[-len(index) :]
-    return ", ".join(f"{name} {place}" for name, place in zip(names, index, strict=True))
+    return plain("\n".join(lines)) + "\n"
 
 
 def _comparison(pair: dict[str, Any]) -> str:
+    compared = plural(pair["images"], "image")
+    if not pair["mismatched_logits"]:
+        return f"{' / '.join(pair['between'])}: every logit matches, {compared}"
     return (
-        f"{' / '.join(pair['between'])}: {pair['mismatched_logits']} logits of {pair['mismatched_images']} images "
-        f"differ, {pair['images']} compared"
+        f"{' / '.join(pair['between'])}: {plural(pair['mismatched_logits'], 'logit')} of "
+        f"{pair['mismatched_images']:,} of {compared} differ"
     )
 
 
 def _accuracy(facts: dict[str, Any]) -> str:
-    told = [f"{stage} {value:.2f} %" for stage, value in facts["accuracy"].items() if value is not None]
-    return ", ".join(told) or "not known, the images have no labels"
+    known = [f"{stage} {percent(value)}" for stage, value in facts["accuracy"].items() if value is not None]
+    return ", ".join(known) or "not known, the images have no labels"
 
 
-def _pipeline(timing: dict[str, Any]) -> str:
-    interval, latency = timing["interval_cycles"], timing["latency_cycles"]
+def _throughput(timing: dict[str, Any]) -> str:
+    interval, latency, clock = timing["interval_cycles"], timing["latency_cycles"], timing["clock_mhz"]
     return (
-        f"an image every {interval:,} cycles, after {latency:,}; {timing['clock_mhz'] * 1e6 / interval:,.1f} images "
-        f"a second at {timing['clock_mhz']:g} MHz ({timing['evidence']})"
+        f"{throughput(images_per_second(interval, clock))} at {mhz(clock)} (initiation interval {cycles(interval)}, "
+        f"latency {cycles(latency)}; {known_as(timing['evidence'], timing['design'])})"
     )
 
 
-def _synthesis(synthesis: dict[str, Any]) -> list[str]:
-    lines = []
+def _resources(resources: dict[str, Any]) -> str:
+    used = ", ".join(f"{kind} {figure(one['used'])} of {figure(one['available'])}" for kind, one in resources.items())
+    known = dict.fromkeys(known_as(one["evidence"], one["design"]) for one in resources.values())
+    return f"{used} ({'; '.join(known)})"
+
+
+def _synthesis(synthesis: dict[str, Any] | None) -> list[str]:
+    lines = [f"             {hls_evidence(synthesis)}"]
+    if synthesis is None:
+        return lines
     for key in ("c_synthesis", "utilization"):
         if found := synthesis[key]:
-            used = ", ".join(f"{kind} {count:,}" for kind, count in found["resources"].items())
+            used = ", ".join(f"{kind} {figure(number)}" for kind, number in found["resources"].items())
             lines.append(f"synthesis    {used} ({found['evidence']} by {found['tool']})")
     if timing := synthesis["timing"]:
         lines.append(
@@ -118,7 +138,20 @@ def _synthesis(synthesis: dict[str, Any]) -> list[str]:
 def _simulation(facts: dict[str, Any]) -> str:
     stage = next(stage for stage in facts["stages"] if stage["name"] == "csim")
     macs = sum(facts["macs"].values()) * stage["images"]
-    told = f"{stage['images']} images in {stage['seconds']:.1f} s, {1e9 * stage['seconds'] / macs:.3f} ns a MAC"
+    cost = (
+        f"{plural(stage['images'], 'image')} in {seconds(stage['seconds'])}, {1e9 * stage['seconds'] / macs:.3f} ns/MAC"
+    )
     if stage["peak_memory_mib"]:
-        told += f", {stage['peak_memory_mib']:.0f} MiB a process"
-    return f"{told}; {stage['title']}"
+        cost += f", {mib(stage['peak_memory_mib'])} per process"
+    return f"{cost}; {stage['title']}"
+
+
+def _trace(trace: dict[str, Any] | None) -> list[str]:
+    if trace is None:
+        return []
+    return [f"trace        {plural(trace['operators'], 'operator')} on {plural(trace['images'], 'image')}"]
+
+
+def _run_time(by_step: dict[str, float]) -> str:
+    steps = ", ".join(f"{name} {value:,.1f}" for name, value in by_step.items())
+    return f"{seconds(sum(by_step.values()))} ({steps})"

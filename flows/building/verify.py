@@ -9,23 +9,23 @@ from flows.command_line import Status
 
 
 def check(folder: Path) -> Difference:
-    """What differs in a build's folder from the hashes in it."""
+    """Files in a build's folder that differ from its hashes."""
     return difference(read_hashes(folder), hash_files(folder))
 
 
-def told(found: Difference) -> list[str]:
-    """A line for each file."""
+def lines_of(found: Difference) -> list[str]:
+    """A line for each file that differs."""
     kinds = {"changed": found.changed, "missing": found.missing, "added": found.added}
     return [f"  {kind:8} {name}" for kind, names in kinds.items() for name in names]
 
 
 def verify(first: Path, second: Path | None) -> Status:
-    """Check, say what differs, and return the exit status."""
-    results = {f"{folder}, its own hashes": check(folder) for folder in (first, second) if folder}
+    """Check, print what differs, and return the exit status."""
+    results = {f"{folder} and its hashes": check(folder) for folder in (first, second) if folder}
     if second:
-        results[f"{first} / {second}"] = difference(hash_files(first), hash_files(second))
+        results[f"{first} and {second}"] = difference(hash_files(first), hash_files(second))
     count = len(read_hashes(first))
     for what, found in results.items():
-        print(f"{what}: {'differs' if found else f'identical, {count} files and figures'}")
-        print("\n".join(told(found)), end="\n" if found else "")
+        print(f"{what}: {'differ' if found else f'match, {count:,} files'}")
+        print("\n".join(lines_of(found)), end="\n" if found else "")
     return Status.DIFFERS if any(results.values()) else Status.OK

@@ -1,4 +1,4 @@
-"""The rows of the table: every model is run once, and all its figures come from those logits."""
+"""The rows of the table: every model runs once, and all its figures come from those logits."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from flows.evaluation.measures import (
 )
 from hls_projects.graphs.qonnx_runtime import run_standard
 
-# What two configurations may differ in and be one shape.
+# Fields in which two configurations of the same shape may differ.
 NUMBER_FORMATS = {"weight_format", "weight_scaling", "activation_bits", "logit_bits"}
 
 
@@ -56,7 +56,7 @@ class Row:
         blocks: of a block-balanced pruning.
         unmasked: weights that the checkpoint's masks remove and that are not zero.
         mismatched_logits: of an exported file, against torch.
-        notes: in words.
+        notes: sentences for the reader.
     """
 
     phase: str
@@ -79,7 +79,7 @@ class Row:
 
     @property
     def holds(self) -> bool:
-        """Whether zeros are where they were promised, and no exported logit differs."""
+        """Whether zeros are where pruning promised them, and every exported logit matches."""
         return not (self.mismatched_logits or self.unmasked or (self.blocks and self.blocks.broken))
 
 
@@ -163,8 +163,10 @@ def _exported_row(
     with _bar(len(images), f"{checkpoint.name}, exported") as bar:
         exported = run_standard(graph, images, lambda done: bar.update(done - bar.n))
     differs = exported != logits
-    told = f"{int(differs.sum()):,} of {differs.size:,} logits differ from torch's, on {int(differs.any(1).sum()):,}"
-    equal = f"every logit equals torch's, {differs.size:,} on {len(images):,} images"
+    note = f"every logit matches torch's, {differs.size:,} on {len(images):,} images"
+    if differs.any():
+        wrong = int(differs.any(axis=1).sum())
+        note = f"{int(differs.sum()):,} of {differs.size:,} logits differ from torch's, on {wrong:,} images"
     return Row(
         "exported",
         checkpoint.name,
@@ -173,7 +175,7 @@ def _exported_row(
         weight_bits=held.weight_bits,
         bytes=held.bytes,
         mismatched_logits=int(differs.sum()),
-        **zeros | {"notes": (f"{told} images" if differs.any() else equal,)},
+        **zeros | {"notes": (note,)},
     )
 
 
@@ -201,7 +203,7 @@ def _pruned_row(found: Evaluation, checkpoint: Checkpoint) -> Row:
 
 
 def _zeros(family: Family, checkpoint: Checkpoint, weights: Weights) -> dict:
-    """Fields of a row that tell of zeros: their share, and whether they are where they were promised."""
+    """Fields of a row about zeros: their share, and whether they are where pruning promised them."""
     promise = _promise(family, checkpoint)
     blocks = check_blocks(weights, checkpoint.masks, promise) if promise and promise.structure == "block" else None
     unmasked = unmasked_count(weights, checkpoint.masks)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-from collections.abc import Sequence
 from typing import Any
 
 from flows.evaluation.lineage import Checkpoint
@@ -13,26 +12,35 @@ from flows.evaluation.measures import Blocks, Score
 from flows.evaluation.phases import Evaluation, Row
 from flows.evaluation.seeds import in_words, spreads
 from flows.reporting.facts import CIFAR10_NAMES
+from flows.reporting.formatting import count, fixed
+from flows.reporting.text_table import text_table
 
-HEADER = ("phase", "checkpoint", "top-1 %", "loss", "parameters", "bits", "bytes", "zeros %", "zeros a block")
-TEXT_COLUMNS = {0, 1, 8}
+# Of evaluation.json.
+SCHEMA_VERSION = 2
+HEADER = ("phase", "checkpoint", "top-1 %", "loss", "parameters", "bits", "bytes", "zeros %", "zeros per block")
+TEXT_COLUMNS = (0, 1, 8)
 COLUMNS = (
-    "phase", "checkpoint", "accuracy", "loss", "reference", "parameters", "weight_bits", "bytes", "sparsity", "block",
-    "zeros_a_block_min", "zeros_a_block_max", "blocks", "broken_blocks", "unmasked_weights", "mismatched_logits",
-    "notes",
+    "phase", "checkpoint", "accuracy", "loss", "reference", "parameters", "weight_bits", "bytes", "sparsity",
+    "block_size", "zeros_per_block_min", "zeros_per_block_max", "blocks", "broken_blocks", "unmasked_weights",
+    "mismatched_logits", "notes",
 )  # fmt: skip
 
 
 def as_text(found: Evaluation, split: str) -> str:
     """Phases, notes, the spread of seeds and the accuracy by class, for a terminal."""
+<<<<<<< HEAD
     lines = [f"{len(found.dataset):,} images of the {split} split", ""]
     lines += _aligned([HEADER, *map(_cells, found.rows)], TEXT_COLUMNS)
+=======
+    lines = [f"{count(len(found.dataset))} images of the {split} split", ""]
+    lines.append(text_table(HEADER, map(_cells, found.rows), left=TEXT_COLUMNS))
+>>>>>>> report
     notes = [f"{row.phase}, {row.checkpoint}: {note}" for row in found.rows for note in row.notes]
-    lines += ["", "loss: points under the float model, in percent of the images", *notes]
+    lines += ["", "loss: accuracy of the float model less that of the row, in percentage points", *notes]
     seeds = [in_words(spread) for spread in spreads(found)]
     lines += ["", *seeds] if seeds else []
     recalls = [(member.name, *_recall(found.scores[member.digest])) for member in found.family.members.values()]
-    lines += ["", "accuracy by class, %", *_aligned([("checkpoint", *CIFAR10_NAMES), *recalls], {0})]
+    lines += ["", "accuracy by class, %", text_table(("checkpoint", *CIFAR10_NAMES), recalls)]
     return "\n".join(lines) + "\n"
 
 
@@ -47,6 +55,7 @@ def as_csv(found: Evaluation) -> str:
 def as_facts(found: Evaluation, split: str) -> dict[str, Any]:
     """Plain data for JSON."""
     return {
+        "schema_version": SCHEMA_VERSION,
         "split": split,
         "images": len(found.dataset),
         "classes": list(CIFAR10_NAMES),
@@ -88,9 +97,9 @@ def _record(row: Row) -> dict[str, Any]:
         "weight_bits": row.weight_bits,
         "bytes": row.bytes,
         "sparsity": _rounded(row.sparsity, 6),
-        "block": blocks.block if blocks else None,
-        "zeros_a_block_min": low,
-        "zeros_a_block_max": high,
+        "block_size": blocks.block if blocks else None,
+        "zeros_per_block_min": low,
+        "zeros_per_block_max": high,
         "blocks": blocks.count if blocks else None,
         "broken_blocks": blocks.broken if blocks else None,
         "unmasked_weights": row.unmasked,
@@ -99,46 +108,30 @@ def _record(row: Row) -> dict[str, Any]:
     }
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: Row) -> tuple[str | None, ...]:
     return (
         row.phase,
         row.checkpoint,
-        _figure(row.accuracy, "{:.2f}"),
-        _figure(row.loss, "{:.2f}"),
-        _figure(row.parameters, "{:,}"),
-        _figure(row.weight_bits, "{}"),
-        _figure(row.bytes, "{:,}"),
-        _figure(None if row.sparsity is None else 100 * row.sparsity, "{:.2f}"),
+        fixed(row.accuracy, 2),
+        fixed(row.loss, 2),
+        fixed(row.parameters, 0),
+        fixed(row.weight_bits, 0),
+        fixed(row.bytes, 0),
+        fixed(None if row.sparsity is None else 100 * row.sparsity, 2),
         _blocks(row.blocks),
     )
 
 
-def _blocks(blocks: Blocks | None) -> str:
+def _blocks(blocks: Blocks | None) -> str | None:
     if blocks is None:
-        return "-"
-    zeros = "-".join(str(count) for count in dict.fromkeys(blocks.zeros))
-    return f"{zeros} of {blocks.block}, {'held' if not blocks.broken else f'BROKEN in {blocks.broken:,}'}"
+        return None
+    zeros = "-".join(str(number) for number in dict.fromkeys(blocks.zeros))
+    return f"{zeros} of {blocks.block}, {f'TOO FEW in {count(blocks.broken)}' if blocks.broken else 'everywhere'}"
 
 
-def _recall(score: Score) -> list[str]:
-    return [_figure(value, "{:.1f}") for value in score.recall]
-
-
-def _figure(value: float | None, form: str) -> str:
-    return "-" if value is None else form.format(value)
+def _recall(score: Score) -> list[str | None]:
+    return [fixed(value, 1) for value in score.recall]
 
 
 def _rounded(value: float | None, places: int) -> float | None:
     return None if value is None else round(value, places)
-
-
-def _aligned(rows: Sequence[Sequence[str]], text_columns: set[int]) -> list[str]:
-    """Lines of columns, figures to the right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  ".join(
-            cell.ljust(width) if column in text_columns else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]

@@ -10,6 +10,20 @@ from flows.building.cached_graphs import fold_cached, lowered_graph
 from flows.command_line import Status
 from flows.command_line.options import fold_options
 from flows.plots.estimate_plot import save_plot
+from flows.reporting.formatting import (
+    count,
+    cycles,
+    figure,
+    images_per_second,
+    known_as,
+    mhz,
+    milliseconds,
+    plain,
+    share,
+    throughput,
+)
+from flows.reporting.synthesis import hls_evidence
+from flows.reporting.text_table import text_table
 from hls_projects.cost import KINDS
 from hls_projects.files import write_whole
 from hls_projects.folding.depths import settled_trace
@@ -21,35 +35,39 @@ from hls_projects.targets import load_target
 
 
 def table(estimate: dict[str, Any]) -> str:
-    """The summary that is printed."""
-    head = f"{'operator':<28} {'kind':<18} {'folding':<34} {'cycles':>8} {'LUT':>7} {'FF':>7} {'BRAM36':>7} {'DSP':>5}"
-    lines = [head]
-    for row in estimate["operators"]:
-        chosen = " ".join(f"{name} {value}" for name, value in row["folding"].items() if name != "simd")
-        lines.append(
-            f"{row['name']:<28} {row['kind']:<18} {chosen:<34} {row['cycles']:>8,} {row['LUT']:>7,} {row['FF']:>7,} "
-            f"{row['BRAM36']:>7,} {row['DSP']:>5,}"
-        )
+    """The summary that is printed: a row an operator, what the board has, and the speed."""
+    interval, latency, clock = (estimate[key] for key in ("interval_cycles", "latency_cycles", "clock_mhz"))
     resources = estimate["resources"]
-    for name in ("used", "available"):
-        counts = "".join(f" {resources[kind][name]:>{width},}" for kind, width in zip(KINDS, (7, 7, 7, 5), strict=True))
-        lines.append(f"{name:<28} {'':<18} {'':<34} {'':>8}{counts}")
-    shares = "".join(
-        f" {resources[kind]['used'] / resources[kind]['available']:>{width}.1%}"
-        for kind, width in zip(KINDS, (7, 7, 7, 5), strict=True)
-    )
-    milliseconds = estimate["latency_cycles"] / estimate["clock_mhz"] / 1e3
-    return "\n".join(
-        [
-            *lines,
-            f"{'share':<28} {'':<18} {'':<34} {'':>8}{shares}",
-            "",
-            f"{estimate['images_per_second']:,.0f} images/s on {estimate['target']} at "
-            f"{estimate['clock_mhz']:g} MHz: one every {estimate['interval_cycles']:,} cycles (simulated); "
-            f"the slowest operator, {estimate['bottleneck']}, needs {estimate['bottleneck_cycles']:,}",
-            f"latency {estimate['latency_cycles']:,} cycles, {milliseconds:.2f} ms (simulated); resources: calibrated",
-        ]
-    )
+    rows = [
+        (row["name"], row["kind"], _folding(row), count(row["cycles"]), *_counts(row)) for row in estimate["operators"]
+    ]
+    for key in ("used", "available"):
+        rows.append((key, "", "", "", *_counts({kind: resources[kind][key] for kind in KINDS})))
+    shares = (share(resources[kind]["used"] / resources[kind]["available"]) for kind in KINDS)
+    rows.append(("utilization", "", "", "", *shares))
+    lines = [
+        text_table(("operator", "kind", "folding", "cycles", *KINDS), rows, left=(0, 1, 2)),
+        "",
+        f"target       {estimate['target']}",
+        f"throughput   {throughput(images_per_second(interval, clock))} at {mhz(clock)} (initiation interval "
+        f"{cycles(interval)}; {_known(estimate)})",
+        f"latency      {cycles(latency)}, {milliseconds(latency, clock)} ({_known(estimate)})",
+        f"bottleneck   {estimate['bottleneck']}, {cycles(estimate['bottleneck_cycles'])} per image",
+        f"resources    {_known(resources[KINDS[0]])}; {hls_evidence(None)}",
+    ]
+    return plain("\n".join(lines))
+
+
+def _folding(row: dict[str, Any]) -> str:
+    return " ".join(f"{name} {value}" for name, value in row["folding"].items() if name != "simd")
+
+
+def _counts(used: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(figure(used[kind]) for kind in KINDS)
+
+
+def _known(facts: dict[str, Any]) -> str:
+    return known_as(facts["evidence"], facts["design"])
 
 
 def estimate(args: argparse.Namespace) -> Status:

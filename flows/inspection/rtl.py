@@ -38,6 +38,9 @@ from hls_projects.rtl.bench import TwinError
 from hls_projects.rtl.simulation import Run, compile_core, lint
 from hls_projects.targets import Target, load_target
 
+# Of the file that --json writes.
+SCHEMA_VERSION = 2
+
 
 @dataclass(frozen=True)
 class Folded:
@@ -100,10 +103,10 @@ def _foldings(model: ModelWrapper) -> dict[str, Folding]:
 
 
 def simulated(found: Folded, count: int) -> Trace:
-    """The timed simulation of as many images.
+    """The timed simulation of ``count`` images.
 
     Raises:
-        NetworkError: a deadlock, its circle and its remedy.
+        NetworkError: a deadlock; it names the stalled processes and what would resolve it.
     """
     trace = simulate(found.network, found.depths, count, record=False)
     if deadlock := explain(trace):
@@ -112,15 +115,16 @@ def simulated(found: Folded, count: int) -> Trace:
 
 
 def facts(run: Run, trace: Trace, expected: np.ndarray, compile_s: float) -> dict[str, Any]:
-    """What ``--json`` writes of the run."""
+    """What ``--json`` writes of the run: cycles of the Verilog (``rtl``) and of the timed simulation (``dataflow``)."""
     several = len(run.left) > 1
-    simulated_interval = int(trace.completions()[-1] - trace.completions()[-2]) if several else None
+    interval = int(trace.completions()[-1] - trace.completions()[-2]) if several else None
     return {
+        "schema_version": SCHEMA_VERSION,
         "images": len(run.logits),
         "logits": run.logits.size,
         "mismatched_logits": int((run.logits != expected).sum()),
-        "latency_cycles": {"measured": run.latency(), "simulated": trace.latency()},
-        "interval_cycles": {"measured": run.interval() if several else None, "simulated": simulated_interval},
+        "latency_cycles": {"rtl": run.latency(), "dataflow": trace.latency()},
+        "interval_cycles": {"rtl": run.interval() if several else None, "dataflow": interval},
         "compile_seconds": round(compile_s, 1),
         "run_seconds": round(run.seconds, 1),
         "cycles_per_second": round(run.cycles / run.seconds),

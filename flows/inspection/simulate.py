@@ -12,24 +12,45 @@ from flows.command_line import Status
 from flows.command_line.options import fold_options
 from flows.plots.network_plot import save_graph
 from flows.plots.timing_plot import save_plot
+from flows.reporting.formatting import (
+    count,
+    cycles,
+    images_per_second,
+    known_as,
+    mhz,
+    milliseconds,
+    plain,
+    plural,
+    throughput,
+)
+from flows.reporting.synthesis import hls_evidence
+from flows.reporting.text_table import text_table
 from hls_projects import dataflow
 from hls_projects.dataflow import Deadlock, Network, Sizing, Trace, explain, settled, size_fifos
 from hls_projects.dataflow.activity import bin_edges, occupancy
+from hls_projects.dataflow.deadlock import BACKPRESSURED, STARVED
 from hls_projects.dataflow.program import busy_cycles
 from hls_projects.dataflow.sizing import Depths
 from hls_projects.files import write_whole
 from hls_projects.folding.depths import chosen_depths
+from hls_projects.folding.estimate import DESIGN, SIMULATED
 from hls_projects.project import pipeline
 from hls_projects.project.conversion import make_graph
 from hls_projects.targets import Target, load_target
 
 MOST_SHOWN = 10
+# Of the file that --json writes.
+SCHEMA_VERSION = 2
 
 
 def network_of(args: argparse.Namespace, target: Target) -> tuple[Network, Depths | None]:
+<<<<<<< HEAD
     """The network, and the depths of its FIFOs where the folding has chosen them.
+=======
+    """The network, and its depths where it was folded here; None where they are still to be chosen.
+>>>>>>> report
 
-    A file of a build has its folding; a checkpoint gets one for the target.
+    The lowered graph of a build has its folding; a checkpoint is folded for the target.
     """
     if not args.lowered:
         folded = fold_cached(lowered_graph(args.checkpoint), target, fold_options(args), args.fifo_depths)
@@ -49,18 +70,21 @@ def depths_of(args: argparse.Namespace, network: Network, known: Depths | None, 
 
 
 def facts(trace: Trace, found: Deadlock | None, target: Target) -> dict[str, Any]:
-    """What ``--json`` writes; cycles, bits, and words by FIFO and process."""
+    """What ``--json`` writes: cycles, bits, and stalls by process and FIFO."""
     network = trace.network
     return {
+        "schema_version": SCHEMA_VERSION,
         "target": target.name,
         "clock_mhz": target.clock_mhz,
         "images": trace.images,
         "interval_cycles": None if found else trace.interval(),
         "latency_cycles": None if found else trace.latency(),
+        "evidence": SIMULATED,
+        "design": DESIGN,
         "deadlock": found
         and {
             "cycle": found.cycle,
-            "waits": [{"process": wait.process, "fifo": wait.fifo, "cause": wait.cause} for wait in found.waits],
+            "stalled": [{"process": wait.process, "fifo": wait.fifo, "stall": wait.stall} for wait in found.waits],
             "remedies": found.remedies,
         },
         "storage_bits": network.storage_bits(trace.depths),
@@ -80,16 +104,19 @@ def facts(trace: Trace, found: Deadlock | None, target: Target) -> dict[str, Any
         },
         "stalls": {
             name: [
-                {"fifo": fifo, "cause": "full" if writes else "empty", "cycles": cycles}
-                for (fifo, writes), cycles in stalls.items()
+                {"fifo": fifo, "stall": _stall(writes), "cycles": stalled} for (fifo, writes), stalled in stalls.items()
             ]
             for name, stalls in trace.stalls.items()
         },
     }
 
 
+def _stall(writes: bool) -> str:
+    return BACKPRESSURED if writes else STARVED
+
+
 def occupancy_table(trace: Trace) -> str:
-    """CSV: a line for each stretch of time, its first cycle, and the most slots of every FIFO in use in it."""
+    """CSV: a line for each stretch of time, with its first cycle and the most slots of every FIFO in use in it."""
     edges = bin_edges(trace)
     held = occupancy(trace, edges)
     rows = zip(edges[:-1].tolist(), *(most.tolist() for most in held.values()), strict=True)
@@ -99,41 +126,48 @@ def occupancy_table(trace: Trace) -> str:
 def describe(trace: Trace, found: Deadlock | None, target: Target) -> str:
     """The summary that is printed."""
     network = trace.network
-    lines = [f"network      {len(network.processes)} processes, {len(network.fifos)} FIFOs"]
+    lines = [f"network      {plural(len(network.processes), 'process')}, {plural(len(network.fifos), 'FIFO')}"]
     if found:
-        return "\n".join([*lines, f"stands still {found}"])
-    interval, latency = trace.interval(), trace.latency()
+        return plain("\n".join([*lines, f"deadlock     {found.reason()}"]))
+    interval, latency, clock = trace.interval(), trace.latency(), target.clock_mhz
     slowest = max(network.processes, key=lambda process: busy_cycles(process.program))
     lines += [
-        f"interval     {interval:,} cycles, {target.clock_mhz * 1e6 / interval:,.1f} images/s at "
-        f"{target.clock_mhz:g} MHz",
-        f"latency      {latency:,} cycles, {latency / target.clock_mhz / 1e3:,.2f} ms",
-        f"bottleneck   {slowest.name} ({slowest.kind}), {busy_cycles(slowest.program):,} cycles an image",
-        f"FIFOs        {network.storage_bits(trace.depths):,} bits; deepest: {_deepest(trace)}",
-        "stalls       cycles of the run by process, its FIFO and the cause:",
+        f"throughput   {throughput(images_per_second(interval, clock))} at {mhz(clock)} (initiation interval "
+        f"{cycles(interval)}; {known_as(SIMULATED, DESIGN)})",
+        f"latency      {cycles(latency)}, {milliseconds(latency, clock)} ({known_as(SIMULATED, DESIGN)})",
+        f"             {hls_evidence(None)}",
+        f"bottleneck   {slowest.name} ({slowest.kind}), {cycles(busy_cycles(slowest.program))} per image",
+        f"FIFOs        {count(network.storage_bits(trace.depths))} bits; deepest: {_deepest(trace)}",
+        "stalls       the longest, in cycles of the run:",
+        _stalls(trace),
     ]
+    return plain("\n".join(lines))
+
+
+def _stalls(trace: Trace) -> str:
+    """The longest stalls, without those of the source and the sink."""
     stalls = [
-        (cycles, f"{name} at {fifo} ({'full' if writes else 'empty'})")
+        (stalled, name, _stall(writes), fifo)
         for name, ports in trace.stalls.items()
         if name not in (pipeline.SOURCE, pipeline.SINK)
-        for (fifo, writes), cycles in ports.items()
+        for (fifo, writes), stalled in ports.items()
     ]
-    lines += [f"  {cycles:>12,}  {what}" for cycles, what in sorted(stalls, reverse=True)[:MOST_SHOWN]]
-    return "\n".join(lines)
+    longest = sorted(stalls, reverse=True)[:MOST_SHOWN]
+    rows = ((count(stalled), *where) for stalled, *where in longest)
+    return text_table(("cycles", "process", "stall", "FIFO"), rows, left=(1, 2, 3))
 
 
 def _deepest(trace: Trace) -> str:
     names = sorted(trace.depths, key=lambda name: trace.depths[name], reverse=True)[:3]
-    return ", ".join(f"{name} {trace.depths[name]}" for name in names)
+    return ", ".join(f"{name} {count(trace.depths[name])}" for name in names)
 
 
 def describe_sizing(sizing: Sizing) -> str:
     """The curve from the smallest FIFOs without deadlock to those that cost no throughput."""
-    lines = [f"{'FIFO bits':>12} {'interval':>12} {'latency':>12}  cycles"]
-    lines += [f"{p.storage_bits:>12,} {p.interval_cycles:>12,} {p.latency_cycles:>12,}" for p in sizing.curve]
-    lines[1] += "  smallest without deadlock"
-    lines[-1] += "  smallest without loss of throughput"
-    return "\n".join(lines)
+    rows = [[count(p.storage_bits), count(p.interval_cycles), count(p.latency_cycles), ""] for p in sizing.curve]
+    rows[0][-1] = "smallest without deadlock"
+    rows[-1][-1] = "smallest without loss of throughput"
+    return text_table(("FIFO bits", "interval, cycles", "latency, cycles", ""), rows, left=(3,))
 
 
 def simulate(args: argparse.Namespace) -> Status:

@@ -10,14 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from flows.command_line import Status
-from flows.reporting.formatting import figure
-from flows.reporting.synthesis import ESTIMATED, KINDS, Figure, Row, side_by_side, synthesis_facts
+from flows.reporting.formatting import figure, plain
+from flows.reporting.schema import check_version
+from flows.reporting.synthesis import ESTIMATED, KINDS, Figure, Row, hls_evidence, side_by_side, synthesis_facts
+from flows.reporting.text_table import text_table
 from hls_projects.errors import InputError
 from hls_projects.files import parse_json, read_text, write_whole
+from hls_projects.folding.estimate import SCHEMA_VERSION
 from hls_projects.targets import Target, load_target
 from hls_projects.vendor_reports import VendorReports, check_part, read_folder
 
 EVIDENCE = ("measured", "simulated", "calibrated", ESTIMATED)
+# Of the file that --json writes.
+SYNTHESIS_VERSION = 2
 COLUMNS = ("resource", "estimate", "C synthesis", "implementation", "available")
 
 
@@ -33,6 +38,9 @@ def read_estimate(path: Path, target: Target) -> dict[str, Any]:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise InputError(f"{path} is damaged or not JSON: {error}") from error
+    if not isinstance(estimate, dict):
+        raise InputError(f"{path} is JSON but no estimate; flows/estimate.py --json writes one")
+    check_version(estimate, SCHEMA_VERSION, path, "write it again with flows/estimate.py --json")
     keys = ("interval_cycles", "latency_cycles", "clock_mhz")
     timing = {key: _number(estimate, (key,), path) for key in keys} | {"evidence": _evidence(estimate, path)}
     return {"timing": timing, "resources": _resources(estimate, target, path)}
@@ -73,23 +81,25 @@ def _evidence(facts: dict[str, Any], path: Path, default: str = ESTIMATED) -> st
     return found
 
 
-def as_text(target: Target, reports: VendorReports, estimate: Path | None, rows: list[Row]) -> str:
-    """Where the figures are from, and the table."""
+def as_text(target: Target, reports: VendorReports, estimate: Path | None, rows: list[Row], hls: str) -> str:
+    """Where the figures are from, and the table.
+
+    Args:
+        hls: whether the C++ was synthesised, in words.
+    """
     lines = [f"target       {target.name}, {target.part}", f"estimate     {_estimate_origin(estimate, rows)}"]
     names = {"C synthesis": reports.c_synthesis, "utilization": reports.utilization, "timing": reports.timing}
     for name, report in names.items():
         state = getattr(report, "state", None)
-        told = (
-            f"{report.evidence}{f', {state}' if state else ''}, {report.file}" if report else "no report of it is there"
-        )
-        lines.append(f"{name:<12} {told}")
+        origin = f"{report.evidence}{f', {state}' if state else ''}, {report.file}" if report else "no report was found"
+        lines.append(f"{name:<12} {origin}")
     if reports.timing:
         clock, slack = reports.timing.critical, reports.timing.wns_ns
         lines.append(
             f"slack        {'met' if slack >= 0 else 'NOT MET'}: WNS {slack:g} ns, TNS {reports.timing.tns_ns:g} ns; "
             f"clock {clock.name} of {clock.period_ns:g} ns"
         )
-    return "\n".join([*lines, "", *_table(rows)])
+    return plain("\n".join([*lines, hls, "", _table(rows)]))
 
 
 def _estimate_origin(estimate: Path | None, rows: list[Row]) -> str:
@@ -97,28 +107,19 @@ def _estimate_origin(estimate: Path | None, rows: list[Row]) -> str:
     return f"{' and '.join(words)}, {estimate}" if estimate else "none was given; --estimate FILE"
 
 
-def _table(rows: list[Row]) -> list[str]:
-    cells = [COLUMNS, *((row.name, *(_cell(one, row) for one in row.figures), _plain(row.available)) for row in rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(COLUMNS))]
-    return [
-        "  ".join(
-            cell.rjust(width) if i else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in cells
-    ]
+def _table(rows: list[Row]) -> str:
+    cells = ((row.name, *(_cell(one, row) for one in row.figures), _number_cell(row.available)) for row in rows)
+    return text_table(COLUMNS, cells)
 
 
-def _cell(found: Figure | None, row: Row) -> str:
-    if found is None:
-        return "-"
-    if not row.is_resource or not row.available:
-        return figure(found.value)
+def _cell(found: Figure | None, row: Row) -> str | None:
+    if found is None or not row.is_resource or not row.available:
+        return found and figure(found.value)
     return f"{figure(found.value)} ({100 * found.value / row.available:5.1f} %)"
 
 
-def _plain(value: float | None) -> str:
-    return "-" if value is None else figure(value)
+def _number_cell(value: float | None) -> str | None:
+    return None if value is None else figure(value)
 
 
 def show_synthesis(args: argparse.Namespace) -> Status:
@@ -131,11 +132,12 @@ def show_synthesis(args: argparse.Namespace) -> Status:
     rows = side_by_side(estimate["resources"], estimate["timing"], synthesis, target.resources, target.clock_mhz)
     if args.json:
         facts = {
+            "schema_version": SYNTHESIS_VERSION,
             "target": target.name,
             "part": target.part,
             "rows": [dataclasses.asdict(row) for row in rows],
             "synthesis": synthesis,
         }
         write_whole(args.json, json.dumps(facts, indent=2) + "\n")
-    print(as_text(target, reports, args.estimate, rows))
+    print(as_text(target, reports, args.estimate, rows, hls_evidence(synthesis)))
     return Status.OK

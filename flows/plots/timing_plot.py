@@ -15,7 +15,7 @@ from hls_projects.dataflow import Trace
 from hls_projects.dataflow.activity import bin_edges, occupancy, timeline
 from hls_projects.dataflow.sizing import Point
 
-COLOURS = {"busy": "#2f6db3", "blocked": "#d1662f", "starved": "#d5d8dc"}
+COLOURS = {"busy": "#2f6db3", "backpressured": "#d1662f", "starved": "#d5d8dc"}
 INCHES_A_PROCESS, INCHES_A_FIFO = 0.14, 0.24
 # The FIFOs that hold most bits.
 MOST_CURVES = 24

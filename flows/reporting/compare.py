@@ -9,8 +9,9 @@ from pathlib import Path
 from flows.command_line import Status
 from flows.reporting.comparing import Comparison, Row, Rule, as_json, compare_reports
 from flows.reporting.comparison_page import letters, render_comparison
-from flows.reporting.formatting import figure, signed
+from flows.reporting.formatting import figure, plain, plural, signed
 from flows.reporting.schema import read_report
+from flows.reporting.text_table import text_table
 from hls_projects.errors import InputError
 from hls_projects.files import write_whole
 
@@ -50,32 +51,24 @@ def as_text(comparison: Comparison) -> str:
     """Tables for the terminal: the reports, the main figures, the checks."""
     names = letters(comparison)
     lines = [
-        f"{letter}  {name}: {report['target']}, {report['images']:,} images"
+        f"{letter}  {name}: {report['target']}, {plural(report['images'], 'image')}"
         for letter, name, report in zip(names, comparison.names, comparison.reports, strict=True)
     ]
-    lines += ["", *_table(names, comparison.headline)]
+    lines += ["", _table(names, comparison.headline)]
     others = len([row for row in comparison.changed if row not in comparison.headline])
     if others:
-        lines += ["", f"{others:,} more figures are not the same; --html FILE and --json FILE tell which"]
+        verb = "differs" if others == 1 else "differ"
+        lines += ["", f"{plural(others, 'other figure')} {verb}; --html FILE and --json FILE list them"]
     if comparison.checks:
         lines.append("")
     for check in comparison.checks:
-        lines.append(f"{'FAILED' if check.failed else 'held'}: {check.rule.text} (change {signed(check.change)})")
-    return "\n".join(lines)
+        lines.append(f"{'FAILED' if check.failed else 'passed'}: {check.rule.text} (change {signed(check.change)})")
+    return plain("\n".join(lines))
 
 
-def _table(names: list[str], rows: list[Row]) -> list[str]:
-    """Lines of columns, figures to the right."""
+def _table(names: list[str], rows: list[Row]) -> str:
     header = ["figure", *names, f"{names[-1]} - {names[0]}", ""]
-    cells = [header, *map(_cells, rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(header))]
-    return [
-        "  ".join(
-            cell.rjust(width) if 0 < index < len(header) - 1 else cell.ljust(width)
-            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in cells
-    ]
+    return text_table(header, map(_cells, rows), left=(0, len(header) - 1))
 
 
 def _cells(row: Row) -> list[str]:

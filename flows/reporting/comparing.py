@@ -12,6 +12,9 @@ from typing import Any
 
 from hls_projects.errors import InputError
 
+# Of the file that --json writes.
+COMPARISON_VERSION = 2
+
 Report = dict[str, Any]
 Number = int | float
 
@@ -227,7 +230,7 @@ def _check_same_model(baseline: str, first: Report, name: str, second: Report) -
 def as_json(comparison: Comparison) -> dict[str, Any]:
     """What ``--json`` writes; see ``comparison.schema.json``."""
     return {
-        "schema_version": 1,
+        "schema_version": COMPARISON_VERSION,
         "reports": list(comparison.names),
         "figures": [
             {"path": row.path, "values": list(row.values), "change": _plain(row.change)} for row in comparison.changed

@@ -34,9 +34,9 @@ def _verdict(comparison: Comparison) -> tuple[str, str, str]:
     """Headline, sentence and class of style."""
     failed = [check.rule.text for check in comparison.checks if check.failed]
     if failed:
-        return "WORSE", f"Held against the baseline, {', '.join(failed)} is true.", "bad"
+        return "WORSE", f"Compared with the baseline, {', '.join(failed)} is true.", "bad"
     if comparison.checks:
-        return "HELD", f"Nothing that --fail-if names is true: {len(comparison.checks)} checked.", "good"
+        return "PASSED", f"Nothing that --fail-if names is true: {len(comparison.checks)} checked.", "good"
     changed = len(comparison.changed)
     if not changed:
         return "THE SAME", "Every figure is the same in all reports.", "good"

@@ -8,17 +8,19 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 from PIL import Image
 
 from flows.reporting import formatting, views
 from hls_projects.targets import Target
+from hls_projects.templates import environment
 
-TEMPLATES = "templates"
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,13 +99,10 @@ def render(template: str, **context: Any) -> str:
 
 @cache
 def _environment() -> Environment:
-    loader = PackageLoader("flows.reporting", TEMPLATES)
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    style, script = (loader.get_source(environment, name)[0] for name in ("style.css", "theme.js"))
+    made = environment(TEMPLATES, html=True)
+    style, script = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("style.css", "theme.js"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    environment.filters |= formatting.FILTERS
+    made.filters |= formatting.FILTERS
     # Both are files of this package, nothing of a report.
-    environment.globals |= {"style": Markup(style), "script": Markup(script), "script_hash": digest}
-    return environment
+    made.globals |= {"style": Markup(style), "script": Markup(script), "script_hash": digest}
+    return made

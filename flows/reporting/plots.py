@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib.style
@@ -28,7 +27,6 @@ MARKERS = ("o", "s", "^", "D", "v", "P")
 VARIABLES = {INK: "ink", MUTED: "muted", LINE: "line", ACCENT: "accent", GOOD: "good", BAD: "bad"} | {
     colour: f"series-{index}" for index, colour in enumerate(SERIES, start=1)
 }
-STATES = {"busy": SERIES[0], "blocked": SERIES[1], "starved": LINE}
 STYLE = {
     "axes.axisbelow": True,
     "axes.edgecolor": LINE,
@@ -100,39 +98,16 @@ def resources(shares: dict[str, float]) -> Plot:
         return _plot(figure, "resources", "Resources used, of what the target has")
 
 
-def timeline(stretches: Sequence[dict[str, Any]]) -> Plot:
-    """What each process does when, in clock cycles."""
-    processes = list(dict.fromkeys(stretch["process"] for stretch in stretches))
-    states = list(dict.fromkeys(stretch["state"] for stretch in stretches))
-    with _figure(WIDE, 60 + 15 * len(processes)) as figure:
-        axes = figure.add_subplot()
-        for index, state in enumerate(states):
-            chosen = [stretch for stretch in stretches if stretch["state"] == state]
-            axes.barh(
-                [processes.index(stretch["process"]) for stretch in chosen],
-                [stretch["end"] - stretch["start"] for stretch in chosen],
-                left=[stretch["start"] for stretch in chosen],
-                height=0.7,
-                color=STATES.get(state, SERIES[index % len(SERIES)]),
-                label=_label(state),
-            )
-        _rows(axes, processes)
-        axes.set_xlabel("clock cycle")
-        axes.xaxis.set_major_formatter("{x:,.0f}")
-        figure.legend(loc="outside upper left", ncols=len(states))
-        return _plot(figure, "timeline", "Pipeline timeline: what each operator does when")
-
-
 def tensor_bits(bits: Sequence[int | None], kinds: Sequence[str], limit: int) -> Plot:
     """Bits of every tensor in the order of the graph, under the ``limit`` that is still exact."""
-    known = [place for place, b in enumerate(bits) if b is not None]
-    places = {kind: [place for place in known if kinds[place] == kind] for kind in ("fixed", "floating")}
+    known = [index for index, b in enumerate(bits) if b is not None]
+    indices = {kind: [index for index in known if kinds[index] == kind] for kind in ("fixed", "floating")}
     with _figure(WIDE, 210) as figure:
         axes = figure.add_subplot()
-        for kind, colour in zip(places, SERIES, strict=False):
-            heights = [bits[i] for i in places[kind]]
+        for kind, colour in zip(indices, SERIES, strict=False):
+            heights = [bits[i] for i in indices[kind]]
             if heights:
-                axes.bar(places[kind], heights, width=0.8, color=colour, label=f"{kind}-point")
+                axes.bar(indices[kind], heights, width=0.8, color=colour, label=f"{kind}-point")
         axes.axhline(limit, color=BAD, linewidth=1)
         axes.text(0, limit + 0.4, f"{limit}: float32 is exact up to here", fontsize=9, color=BAD)
         axes.set_ylim(0, limit + 4)
@@ -142,8 +117,8 @@ def tensor_bits(bits: Sequence[int | None], kinds: Sequence[str], limit: int) ->
         axes.set_xlabel("tensor, in the order of the graph")
         axes.grid(False, axis="x")
         axes.tick_params(axis="y", labelcolor=MUTED)
-        if any(places.values()):
-            figure.legend(loc="outside upper right", ncols=len(places))
+        if any(indices.values()):
+            figure.legend(loc="outside upper right", ncols=len(indices))
         return _plot(figure, "tensor-bits", "Bits of every tensor in the order of the graph")
 
 

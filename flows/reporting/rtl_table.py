@@ -5,34 +5,46 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from flows.reporting.formatting import count, cycles, figure, plain, plural, relative, seconds
+from flows.reporting.text_table import text_table
 from hls_projects.cost import KINDS
 
 
 def timing_table(facts: dict[str, Any], *, stalled: bool) -> str:
-    """Logits and cycles; with stalls at the ports the cycles are not compared."""
-    lines = [f"{facts['mismatched_logits']} of {facts['logits']} logits of {facts['images']} images differ"]
-    for name in ("latency", "interval"):
-        cycles = facts[f"{name}_cycles"]
-        if cycles["measured"] is None:
+    """Whether logits match, and cycles in both simulations; with stalls at the ports these are not compared."""
+    logits, images = plural(facts["logits"], "logit"), plural(facts["images"], "image")
+    wrong = facts["mismatched_logits"]
+    lines = [
+        f"exactness    {count(wrong)} of {logits} of {images} {'differs' if wrong == 1 else 'differ'}"
+        if wrong
+        else f"exactness    every logit matches: {logits} of {images}"
+    ]
+    for title, key in (("latency", "latency_cycles"), ("interval", "interval_cycles")):
+        found = facts[key]
+        if found["rtl"] is None:
             continue
-        text = f"{name:<9}{cycles['measured']:>10,} cycles measured"
+        text = f"{title:<12} {cycles(found['rtl'])} in Verilog (simulated, RTL)"
         if not stalled:
-            text += f"{cycles['simulated']:>10,} simulated{_percent(cycles['measured'], cycles['simulated']):>9}"
+            difference = relative(found["rtl"], found["dataflow"])
+            text += f", {cycles(found['dataflow'])} in the timed simulation of the processes: {difference}"
         lines.append(text)
     lines.append(
-        f"compiled in {facts['compile_seconds']:.0f} s, run in {facts['run_seconds']:.0f} s at "
-        f"{facts['cycles_per_second']:,} cycles a second"
+        f"run time     compiled in {seconds(facts['compile_seconds'])}, simulated in {seconds(facts['run_seconds'])}, "
+        f"{count(facts['cycles_per_second'])} cycles/s"
     )
-    return "\n".join(lines)
+    return plain("\n".join(lines))
 
 
 def resources_table(parts: dict[str, dict[str, Any]]) -> str:
-    """Synthesised resources beside estimated ones: a line an operator, the FIFOs and the forks together, their sum."""
+    """Synthesised resources beside estimated ones: a row an operator, the FIFOs and the forks together, their sum."""
     rows = {name: part for name, part in parts.items() if not _is_joint(part)}
     joints = [part for part in parts.values() if _is_joint(part)]
     rows |= {"FIFOs and forks": _sum(joints), "sum": _sum(parts.values())}
-    head = f"{'':<26} {'kind':<18}" + "".join(f" {kind:>7} {'est.':>7} {'':>7}" for kind in KINDS)
-    return "\n".join([head, *(_row(name, part) for name, part in rows.items())])
+    header = ["operator", "kind"]
+    for kind in KINDS:
+        header += [kind, "estimate", ""]
+    title = "resources    synthesised by Yosys (RTL), beside the estimate (calibrated, RTL)"
+    return f"{title}\n{text_table(header, [_row(name, part) for name, part in rows.items()], left=(0, 1))}"
 
 
 def _is_joint(part: dict[str, Any]) -> bool:
@@ -47,16 +59,14 @@ def _sum(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
     return {"kind": ""} | sums
 
 
-def _row(name: str, part: dict[str, Any]) -> str:
-    figures = ((part["synthesised"][kind], part["estimated"][kind]) for kind in KINDS)
-    return f"{name:<26} {part['kind']:<18}" + "".join(
-        f" {_number(found):>7} {_number(estimate):>7} {_percent(estimate, found):>7}" for found, estimate in figures
-    )
+def _row(name: str, part: dict[str, Any]) -> list[str]:
+    cells = [name, part["kind"]]
+    for kind in KINDS:
+        found, estimate = part["synthesised"][kind], part["estimated"][kind]
+        cells += [_number(found), _number(estimate), relative(estimate, found)]
+    return cells
 
 
 def _number(value: float) -> str:
-    return f"{value:,.1f}".removesuffix(".0") if value < 1000 else f"{value:,.0f}"
-
-
-def _percent(value: float, of: float) -> str:
-    return f"{100 * (value / of - 1):+.1f} %" if of else ""
+    """With a digit after the point where that tells something."""
+    return figure(round(value, 1 if value < 1000 else None))

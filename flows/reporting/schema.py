@@ -15,7 +15,7 @@ from jsonschema.exceptions import best_match
 from hls_projects.errors import InputError
 from hls_projects.files import parse_json, read_text
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 REPORT_FILE = "report.json"
 LONGEST_REASON = 160
 
@@ -50,15 +50,24 @@ def read_report(path: Path) -> dict[str, Any]:
     report = _read_json(path, file)
     if not isinstance(report, dict):
         raise InputError(f"{file} is JSON but no report; flows/build.py writes {REPORT_FILE}")
-    version = report.get("schema_version")
-    if type(version) is not int or version != SCHEMA_VERSION:
-        found = "no schema version" if version is None else f"schema version {_brief(version)}"
-        raise InputError(f"{file} has {found}, this program reads version {SCHEMA_VERSION}; build it again")
+    check_version(report, SCHEMA_VERSION, file, "build it again")
     try:
         check_report(report)
     except InputError as error:
         raise InputError(f"{file}: {error}") from error
     return report
+
+
+def check_version(document: dict[str, Any], wanted: int, file: Path, remedy: str) -> None:
+    """Hold the schema version of ``document``, which was read from ``file``, to ``wanted``.
+
+    Raises:
+        InputError: one line with both versions and the ``remedy``.
+    """
+    version = document.get("schema_version")
+    if type(version) is not int or version != wanted:
+        found = "no schema version" if version is None else f"schema version {_brief(version)}"
+        raise InputError(f"{file} has {found}, this program reads version {wanted}; {remedy}")
 
 
 def load_schema(name: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The vendor's synthesis beside the estimate: for ``report.json``, its page and ``flows/synthesis.py``."""
+"""The vendor's synthesis beside the estimate, for ``report.json``, its page and ``flows/synthesis.py``."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from hls_projects.vendor_reports import MEASURED, CSynthesis, Module, Timing, Ut
 from hls_projects.vendor_reports.records import Report as VendorReport
 
 KINDS = ("LUT", "FF", "BRAM36", "URAM", "DSP")
-CLOCK, INTERVAL, LATENCY = "Clock, MHz", "Interval, cycles", "Latency, cycles"
-# Of a clock that an estimate assumes.
+CLOCK, INTERVAL, LATENCY = "Clock, MHz", "Initiation interval, cycles", "Latency, cycles"
+# Of the clock frequency that an estimate assumes.
 ESTIMATED = "estimated"
 Number = int | float
 
@@ -27,10 +27,10 @@ class Figure:
 
 @dataclass(frozen=True)
 class Row:
-    """One resource, or the speed, from every source; None where a source does not say.
+    """One resource, the clock, or cycles, from every source; None where a source does not know it.
 
     Args:
-        available: on the target; of the clock, what the target asks for.
+        available: on the target; for the clock, the frequency that the target asks for.
     """
 
     name: str
@@ -162,6 +162,12 @@ def _of(facts: Mapping[str, Any] | None, key: str) -> Figure | None:
     return None if value is None else Figure(value, MEASURED)
 
 
+def hls_evidence(synthesis: Mapping[str, Any] | None) -> str:
+    """Whether the generated C++ was synthesised: figures that are not the vendor's are those of the Verilog (RTL)."""
+    found = synthesis and synthesis["c_synthesis"]
+    return f"HLS C++: synthesised by {found['tool']}" if found else "HLS C++: not synthesised"
+
+
 def last_word(synthesis: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """Resources of the implementation, else of C synthesis: the table with its tool."""
+    """The facts with the resources of the implementation, or else of C synthesis."""
     return synthesis and (synthesis["utilization"] or synthesis["c_synthesis"])

@@ -1,4 +1,4 @@
-"""What each section of the page says: a report's figures, put together for the templates."""
+"""The content of each section of the page: figures of a report, put together for the templates."""
 
 from __future__ import annotations
 
@@ -7,9 +7,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from flows.reporting import plots
-from flows.reporting.formatting import GAP, bits, count, percent, plural
+from flows.reporting.formatting import (
+    GAP,
+    bits,
+    count,
+    images_per_second,
+    known_as,
+    mhz,
+    milliseconds,
+    percent,
+    plural,
+    throughput,
+)
 from flows.reporting.plots import Plot
-from flows.reporting.synthesis import Row, last_word, side_by_side
+from flows.reporting.synthesis import Row, hls_evidence, last_word, side_by_side
+from flows.reporting.timeline import timeline
 from hls_projects.errors import InputError
 from hls_projects.graphs.ranges import MAX_BITS
 from hls_projects.targets import Target, load_target
@@ -192,6 +204,7 @@ def fit(report: Report, target: Target | None = None) -> dict[str, Any]:
     return {
         "lead": _fit_lead(report, target, total, capacity),
         "resources": used,
+        "origin": used and origin(report, next(iter(used.values()))["design"]),
         "plot": used and plots.resources({name: r["used"] / r["available"] for name, r in used.items()}),
         "target": target,
         "available": target and target.resources,
@@ -220,7 +233,9 @@ def _fullest(report: Report, target: Target | None) -> tuple[str, float, float, 
         figures = [(name, number, target.resources.get(name, 0)) for name, number in measured["resources"].items()]
         source = f", {measured['evidence']} by {measured['tool']}"
     else:
-        figures, source = [(name, one["used"], one["available"]) for name, one in used.items()], ""
+        figures = [(name, one["used"], one["available"]) for name, one in used.items()]
+        known = dict.fromkeys(known_as(one["evidence"], one["design"]) for one in used.values())
+        source = f" ({', '.join(known)})"
     if not figures:
         return None
     return *max(figures, key=lambda figure: figure[1] / figure[2] if figure[2] else float(figure[1] > 0)), source
@@ -249,21 +264,31 @@ def _target(name: str) -> Target | None:
 
 
 def speed(report: Report) -> dict[str, Any]:
-    """Timing in cycles, seconds and images/s, and the work of one image."""
+    """Throughput, latency, timeline, and the work of one image."""
     timing, macs = report["timing"], report["macs"]
     if timing is None:
-        lead = "Not known: no synthesis and no cycle model ran. What is counted: the work of one image."
-        return {"lead": lead, "timing": None, "macs": macs, "plot": None}
-    rate = timing["clock_mhz"] * 1e6 / timing["interval_cycles"]
-    latency = timing["latency_cycles"] / timing["clock_mhz"]
+        lead = "Not known: no synthesis and no timed simulation ran. What is counted: the work of one image."
+        return {"lead": lead, "timing": None, "macs": macs, "timeline": None}
+    clock = timing["clock_mhz"]
+    rate = images_per_second(timing["interval_cycles"], clock)
+    latency = milliseconds(timing["latency_cycles"], clock)
+    known = known_as(timing["evidence"], timing["design"])
     return {
-        "lead": f"{rate:,.1f} images/s, each after {latency:,.1f}{GAP}µs, at {timing['clock_mhz']:g}{GAP}MHz.",
+        "lead": f"{throughput(rate)} with a latency of {latency}, at {mhz(clock)} ({known}).",
         "timing": timing,
+        "origin": origin(report, timing["design"]),
         "rate": rate,
         "latency": latency,
         "macs": macs,
-        "plot": plots.timeline(timing["timeline"]) if timing["timeline"] else None,
+        "timeline": timeline(timing["timeline"]) if timing["timeline"] else None,
     }
+
+
+def origin(report: Report, design: str) -> str:
+    """What cycles or resources are those of, in a sentence or two."""
+    if design == "rtl":
+        return f"These are figures of the Verilog (RTL), not of the generated C++. {hls_evidence(report['synthesis'])}."
+    return "These are figures of the generated HLS C++."
 
 
 def widths(report: Report) -> dict[str, Any]:

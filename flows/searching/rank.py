@@ -1,4 +1,4 @@
-"""Whether short trials rank models as long runs do: the assumption that a search rests on.
+"""Rank correlation between short trials and long runs: the assumption that a search rests on.
 
 Rank correlations: Spearman 1904, Kendall's tau-b 1945, from scipy.stats.
 """
@@ -21,6 +21,8 @@ from tqdm import tqdm
 from brevitas_model.config import ConfigError
 from brevitas_model.training.recipe import Recipe
 from flows.command_line import Status
+from flows.reporting.formatting import count, fixed
+from flows.reporting.text_table import text_table
 from flows.searching.cost import OBJECTIVE, cost
 from flows.searching.driver import trial_recipe
 from flows.searching.jobs import History, Job, Pool
@@ -32,8 +34,10 @@ from hls_projects.files import write_whole
 from hls_projects.names import is_file_name, shown
 
 FEWEST = 6
+RUNS = ("short", "long")
 SHIPPED = Path(__file__).with_name("rank.toml")
-ROW = "{:<22} {:>10} {:>9} {:>9} {:>6} {:>6}"
+# Of rank.json.
+SCHEMA_VERSION = 2
 
 
 def load_models(path: Path, base: Recipe) -> dict[str, Recipe]:
@@ -124,15 +128,20 @@ class Ranking:
             {
                 "name": name,
                 OBJECTIVE: cost(recipe.model)[OBJECTIVE],
-                "short": first,
-                "long": last,
+                "short_accuracy": first,
+                "long_accuracy": last,
                 "short_rank": rank(short, first),
                 "long_rank": rank(long, last),
                 "model": dataclasses.asdict(recipe.model),
             }
             for (name, recipe), first, last in zip(self.recipes.items(), short, long, strict=True)
         ]
-        return {"epochs": list(self.epochs), **correlations(short, long), "models": models}
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "epochs": list(self.epochs),
+            **correlations(short, long),
+            "models": models,
+        }
 
 
 def rank(accuracies: list[float], accuracy: float) -> int:
@@ -157,10 +166,16 @@ def correlations(short: list[float], long: list[float]) -> dict[str, Any]:
 def rank_table(facts: dict[str, Any]) -> str:
     """Models from the best of the long runs down, and both correlations."""
     short, long = facts["epochs"]
-    lines = [ROW.format("model", OBJECTIVE, f"{short} ep. %", f"{long} ep. %", "rank", "rank")]
-    for model in sorted(facts["models"], key=lambda model: model["long_rank"]):
-        figures = f"{model['short']:.2f}", f"{model['long']:.2f}", model["short_rank"], model["long_rank"]
-        lines.append(ROW.format(model["name"], model[OBJECTIVE], *figures))
+    header = ("model", OBJECTIVE, *(f"{epochs} epochs, {what}" for what in ("%", "rank") for epochs in (short, long)))
+    rows = [
+        [
+            *(model["name"], count(model[OBJECTIVE])),
+            *(fixed(model[f"{run}_accuracy"], 2) for run in RUNS),
+            *(count(model[f"{run}_rank"]) for run in RUNS),
+        ]
+        for model in sorted(facts["models"], key=lambda model: model["long_rank"])
+    ]
+    lines = [text_table(header, rows)]
     for name, title in (("spearman", "Spearman's rho"), ("kendall", "Kendall's tau")):
         value = facts[name]
         said = "undefined, all accuracies of one side are equal" if value is None else f"{value:.3f}"

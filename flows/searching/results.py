@@ -1,4 +1,4 @@
-"""What a study found: all trials as CSV and JSON, the front as a table and an image."""
+"""The results of a study: all trials as CSV and JSON, the Pareto front as a table and a plot."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
+from flows.reporting.formatting import figure, plain, plural
+from flows.reporting.text_table import text_table
 from flows.searching.hardware import OBJECTIVE
 from flows.searching.ledger import Ledger, lost
 from flows.searching.plot import front_plot
@@ -18,14 +20,16 @@ from flows.searching.space import SearchSpace
 from hls_projects.cost import KINDS
 from hls_projects.files import write_whole
 
+# Of trials.json.
+SCHEMA_VERSION = 2
 FIELDS = tuple(SearchSpace.__dataclass_fields__)
-FACTS = ("seconds", "folder", "again_of", "reason")
-# Of a search with a board.
+FACTS = {"seconds": "seconds", "folder": "folder", "rerun_of": "again_of", "reason": "reason"}
+# Figures of a search with a board.
 BOARD = (OBJECTIVE, *KINDS)
-COLUMNS = {
-    "trial": 5, "accuracy": 8, "parameters": 10, "multiply_accumulates": 12, "embed_dim": 5, "depth": 5,
-    "num_heads": 5, "mlp_ratio": 5, "patch_size": 5, "global_pool": 6, "weight_format": 6,
-}  # fmt: skip
+COLUMNS = (
+    "trial", "accuracy", "parameters", "multiply_accumulates", "embed_dim", "depth", "num_heads", "mlp_ratio",
+    "patch_size", "global_pool", "weight_format",
+)  # fmt: skip
 SHORT = {
     "multiply_accumulates": "MACs", "embed_dim": "dim", "num_heads": "heads", "mlp_ratio": "mlp",
     "patch_size": "patch", "global_pool": "pool", "weight_format": "format",
@@ -51,15 +55,20 @@ def _row(trial: FrozenTrial, on_front: bool) -> dict[str, Any]:
         **{name: point_of(trial).get(name) for name in FIELDS},
         "epochs": len(accuracies),
         "accuracies": accuracies,
-        "deaths": len(facts.get("deaths", [])),
-        **{name: facts.get(name) for name in FACTS},
+        "worker_failures": len(facts.get("deaths", [])),
+        **{name: facts.get(attribute) for name, attribute in FACTS.items()},
     }
 
 
 def write_report(ledger: Ledger, out: Path) -> list[dict[str, Any]]:
     """``trials.csv``, ``trials.json`` and ``front.png`` in ``out``, each whole or as it was; returns the rows."""
     found = rows(ledger)
-    facts = {"study": ledger.study.study_name, "search": ledger.study.user_attrs["search"], "trials": found}
+    facts = {
+        "schema_version": SCHEMA_VERSION,
+        "study": ledger.study.study_name,
+        "search": ledger.study.user_attrs["search"],
+        "trials": found,
+    }
     write_whole(out / "trials.json", json.dumps(facts, indent=1) + "\n")
     if found:
         write_whole(out / "trials.csv", _csv(found))
@@ -76,13 +85,19 @@ def _csv(found: list[dict[str, Any]]) -> str:
 
 
 def front_table(found: list[dict[str, Any]], objective: str) -> str:
-    """The Pareto front, cheapest first, and how many trials came to what."""
+    """The Pareto front, cheapest first, and how many trials ended how."""
     front = sorted((row for row in found if row["on_front"]), key=lambda row: row[objective])
-    columns = COLUMNS | ({objective: len(objective)} if objective not in COLUMNS else {})
-    lines = ["  ".join(f"{SHORT.get(name, name):>{width}}" for name, width in columns.items())]
-    lines += ["  ".join(f"{row[name]:>{width}}" for name, width in columns.items()) for row in front]
+    columns = dict.fromkeys((*COLUMNS, objective))
+    cells = [[_cell(row[name]) for name in columns] for row in front]
+    header = [SHORT.get(name, name) for name in columns]
     counts = {state: sum(row["state"] == state for row in found) for state in ("COMPLETE", "PRUNED", "FAIL", "LOST")}
-    told = f"{counts['COMPLETE']} trials complete, {counts['PRUNED']} stopped early, {counts['FAIL']} failed"
+    ended = (
+        f"{plural(counts['COMPLETE'], 'trial')} complete, {counts['PRUNED']:,} stopped early, {counts['FAIL']:,} failed"
+    )
     if counts["LOST"]:
-        told += f"; {counts['LOST']} lost with their driver and run again"
-    return "\n".join([*lines, told])
+        ended += f"; {counts['LOST']:,} lost with their driver and run again"
+    return plain("\n".join([text_table(header, cells, left=()), ended]))
+
+
+def _cell(value: Any) -> str | None:
+    return figure(value) if isinstance(value, int | float) else value

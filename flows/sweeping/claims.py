@@ -1,4 +1,4 @@
-"""Four trade-offs that tiles and FIFOs are said to have, and whether the points of a sweep show them."""
+"""Four trade-offs that tiles and FIFOs are expected to have, and whether the points of a sweep show them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Series:
-    """The points of one attention mode and tile size that run, from the shortest FIFOs to the longest."""
+    """The points of one attention mode and tile size that do not deadlock, from the shortest FIFOs to the longest."""
 
     attention: str
     tile_size: int
@@ -44,13 +44,13 @@ class Series:
 
     @property
     def memory_bits(self) -> int:
-        """The least with which it runs at its best interval."""
+        """The least memory that gives its best interval."""
         best = min(row["interval_cycles"] for row in self.rows)
         return min(row["memory_bits"] for row in self.rows if row["interval_cycles"] == best)
 
 
 def all_series(rows: Iterable[Row]) -> list[Series]:
-    """Series by mode and tile size, in this order; those of which no point runs are left out."""
+    """Series by mode and tile size, in this order; those whose points all deadlock are left out."""
 
     def place(row: Row) -> tuple[str, int]:
         return row["attention"], row["tile_size"]
@@ -66,10 +66,10 @@ def all_series(rows: Iterable[Row]) -> list[Series]:
 
 
 def claims(rows: list[Row], images: int) -> list[Claim]:
-    """The four claims, held against ``rows``.
+    """The four claims, checked on ``rows``.
 
     Args:
-        images: on which accuracies were measured, for their standard errors.
+        images: that the accuracies are measured on, for their standard errors.
     """
     found = all_series(rows)
     modes = [list(group) for _, group in itertools.groupby(found, key=lambda series: series.attention)]
@@ -147,27 +147,30 @@ def _shorter_fifo(pairs: list[Series]) -> Claim:
     held, figures = [], []
     for series in pairs:
         short, long = series.rows[0], series.rows[-1]
-        best = min(series.rows, key=lambda row: (row["transit_cycles"], row["fifo_bits"]))
-        held += [short["latency_cycles"] < long["latency_cycles"], best["transit_cycles"] < long["transit_cycles"]]
+        best = min(series.rows, key=lambda row: (row["loaded_latency_cycles"], row["fifo_bits"]))
+        held += [
+            short["latency_cycles"] < long["latency_cycles"],
+            best["loaded_latency_cycles"] < long["loaded_latency_cycles"],
+        ]
         parts = [
             f"first image {_change(long['latency_cycles'], short['latency_cycles'], 'cycles')}, "
             f"with {_change(long['fifo_bits'], short['fifo_bits'], 'bits')}",
-            f"under load {_change(long['transit_cycles'], best['transit_cycles'], 'cycles')}, "
+            f"under load {_change(long['loaded_latency_cycles'], best['loaded_latency_cycles'], 'cycles')}, "
             f"with {best['fifo_bits']:,} bits",
         ]
         if best is not short:
-            parts.append(f"{short['transit_cycles']:,} cycles with {short['fifo_bits']:,}")
+            parts.append(f"{short['loaded_latency_cycles']:,} cycles with {short['fifo_bits']:,}")
         if short["interval_cycles"] > long["interval_cycles"]:
             parts.append(f"interval {_change(long['interval_cycles'], short['interval_cycles'], 'cycles')}")
         if series.deadlocks:
-            parts.append(f"{series.deadlocks} of {series.deadlocks + len(series.rows)} lengths stand still")
+            parts.append(f"{series.deadlocks} of {series.deadlocks + len(series.rows)} lengths deadlock")
         figures.append("; ".join(parts))
     said = "A shorter FIFO gives lower latency, with possible stalls"
     return Claim(said, _verdict(held), _by_series(pairs, figures))
 
 
 def _by_series(pairs: list[Series], figures: list[str]) -> tuple[str, ...]:
-    """A line for each of ``figures``, after the modes and tile sizes that have it."""
+    """A line for each different one of ``figures``, with the modes and tile sizes that it belongs to."""
     tiles: dict[tuple[str, str], list[str]] = {}
     for series, figure in zip(pairs, figures, strict=True):
         tiles.setdefault((series.attention, figure), []).append(str(series.tile_size))
@@ -175,7 +178,7 @@ def _by_series(pairs: list[Series], figures: list[str]) -> tuple[str, ...]:
 
 
 def standard_error(accuracy: float, images: int) -> float:
-    """Of an ``accuracy`` in percent that ``images`` images gave, in points."""
+    """Standard error, in points, of an ``accuracy`` in percent that ``images`` images gave."""
     return 100.0 * math.sqrt(accuracy / 100.0 * (1.0 - accuracy / 100.0) / images)
 
 

@@ -1,4 +1,4 @@
-"""A plot of a sweep: accuracy against memory, throughput and latency against the FIFOs' bits."""
+"""Plot of a sweep: accuracy against memory, throughput and latency against the bits of the FIFOs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MARKERS = {"global": "s", "windowed": "o"}
 
 
 def sweep_plot(rows: list[Row], clock_mhz: float) -> bytes:
-    """PNG of ``rows``; points that stand still are crosses at no images/s."""
+    """PNG of ``rows``; deadlocked points are crosses at 0 images/s."""
     found = all_series(rows)
     sizes = sorted({series.tile_size for series in found})
     figure = Figure(figsize=(16, 4.8), layout="constrained")
@@ -31,9 +31,9 @@ def sweep_plot(rows: list[Row], clock_mhz: float) -> bytes:
         }
         bits = [row["fifo_bits"] for row in series.rows]
         speed.plot(bits, [clock_mhz * 1e6 / row["interval_cycles"] for row in series.rows], **style)
-        latency.plot(bits, [row["transit_cycles"] / clock_mhz / 1e3 for row in series.rows], **style)
+        latency.plot(bits, [row["loaded_latency_cycles"] / clock_mhz / 1e3 for row in series.rows], **style)
     still = [row["fifo_bits"] for row in rows if row["deadlock"]]
-    crosses = speed.plot(still, [0.0] * len(still), "x", color="#c0504d", label="stands still")
+    crosses = speed.plot(still, [0.0] * len(still), "x", color="#c0504d", label="deadlock")
     speed.legend(handles=crosses, loc="center right")
     for axes, label in ((speed, "images/s"), (latency, "ms from first pixel to logits, under load")):
         axes.set_xscale("log")

@@ -1,4 +1,4 @@
-"""The points of a sweep as a CSV file and as a table to be read."""
+"""The points of a sweep as a CSV file and as a table for the terminal."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ import csv
 import io
 from typing import Any
 
+from flows.reporting.formatting import count, fixed, known_as
+from flows.reporting.synthesis import hls_evidence
+from flows.reporting.text_table import text_table
+from hls_projects.folding.estimate import DESIGN, SIMULATED
+
 Row = dict[str, Any]
 SHOWN = {
-    "attention": ("attention", 9), "tile_size": ("tile", 5), "fifo_length": ("FIFO", 9), "accuracy": ("top-1 %", 8),
-    "fifo_bits": ("FIFO bits", 12), "store_bits": ("store bits", 11), "memory_bits": ("memory bits", 12),
-    "latency_cycles": ("latency", 11), "interval_cycles": ("interval", 11), "transit_cycles": ("transit", 11),
-    "stall_empty_cycles": ("empty", 12), "stall_full_cycles": ("full", 12),
+    "attention": "attention", "tile_size": "tile", "fifo_length": "FIFO words", "accuracy": "top-1 %",
+    "fifo_bits": "FIFO bits", "key_value_bits": "key/value bits", "memory_bits": "memory bits",
+    "interval_cycles": "interval", "latency_cycles": "latency", "loaded_latency_cycles": "under load",
+    "starved_cycles": "starved", "backpressured_cycles": "backpressured",
 }  # fmt: skip
 
 
 def csv_text(rows: list[Row]) -> str:
-    """One line a point; empty where a figure does not exist."""
+    """A line for each point; a figure that does not exist is empty."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
@@ -25,14 +30,17 @@ def csv_text(rows: list[Row]) -> str:
 
 
 def table(rows: list[Row]) -> str:
-    """Cycles of clock and bits; a point that stands still has its remedy in place of cycles."""
-    lines = ["  ".join(f"{title:>{width}}" for title, width in SHOWN.values())]
-    for row in rows:
-        cells = [_cell(row[name], width) for name, (_, width) in SHOWN.items() if row[name] is not None]
-        lines.append("  ".join(cells + [f"stands still; needs {row['remedy']}"] * row["deadlock"]))
-    return "\n".join(lines)
+    """Cycles and bits; a point that deadlocks has its remedy instead of cycles."""
+    cells = ([*(_cell(row[name]) for name in SHOWN), _remedy(row)] for row in rows)
+    found = text_table([*SHOWN.values(), ""], cells, left=(0, len(SHOWN)))
+    return f"{found}\n\ncycles: {known_as(SIMULATED, DESIGN)}; {hls_evidence(None)}"
 
 
-def _cell(value: object, width: int) -> str:
-    form = ".2f" if isinstance(value, float) else "," if isinstance(value, int) else ""
-    return f"{value:>{width}{form}}"
+def _cell(value: object) -> str | None:
+    if isinstance(value, float):
+        return fixed(value, 2)
+    return count(value) if isinstance(value, int) else value
+
+
+def _remedy(row: Row) -> str:
+    return f"deadlock; needs {row['remedy']}" if row["deadlock"] else ""

@@ -1,4 +1,4 @@
-"""Timing and memory of a model's pipeline at one length of its FIFOs; kept, so that none is measured twice."""
+"""Timing and memory of a model's pipeline at one length of its FIFOs, cached so that none is simulated twice."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ class Hardware:
 
     @functools.cached_property
     def digest(self) -> str:
-        """Of everything that decides its timing."""
+        """Digest of everything that decides its timing."""
         parts = [self.config.to_json(), repr(self.target)]
         content = read_whole(self.checkpoint) + code_digest() + Path(__file__).read_bytes()
         return hashlib.sha256(content + "".join(parts).encode()).hexdigest()
 
     @functools.cached_property
     def pipeline(self) -> tuple[Network, int]:
-        """Its network, folded so that it is as fast as fits the target, and the bits of its keys and values."""
+        """Its network, folded to be as fast as fits the target, and the bits that store its keys and values."""
         with tempfile.TemporaryDirectory() as name:
             model = build_model(self.config)
             carry_weights(load_checkpoint(self.checkpoint)[0], model)
@@ -70,11 +70,11 @@ class Hardware:
         return {SMALLEST: self.sizing.smallest, LOSSLESS: self.sizing.lossless}[length].depths
 
     def measure(self, length: Length, images: int) -> Columns:
-        """See :func:`measure`, to which bits of memory are added."""
+        """The columns of :func:`measure`, and the bits of memory."""
         network, store_bits = self.pipeline
         depths = self.depths(length)
         fifo_bits = network.storage_bits(depths)
-        memory = {"fifo_bits": fifo_bits, "store_bits": store_bits, "memory_bits": fifo_bits + store_bits}
+        memory = {"fifo_bits": fifo_bits, "key_value_bits": store_bits, "memory_bits": fifo_bits + store_bits}
         return memory | measure(network, depths, images)
 
 
@@ -83,17 +83,17 @@ def common_depth(network: Network, length: int) -> Depths:
 
 
 def measure(network: Network, depths: Depths, images: int) -> Columns:
-    """Timing of a run of ``images`` images, as close to each other as the pipeline takes them.
+    """Timing of a run of ``images`` images that enter as soon as the pipeline accepts them.
 
     Returns:
-        ``latency_cycles``: until the first image is done, from an empty pipeline;
-        ``interval_cycles``: between the last two images;
-        ``transit_cycles``: of the last image, from its first pixel in to its logits out, with other images
-        before it;
-        ``bottleneck_cycles``: an image keeps the slowest process busy;
-        ``stall_empty_cycles``, ``stall_full_cycles``: that all processes together waited in the run, without the
-        source and the sink; these are None where the pipeline stands still, which ``deadlock`` says and
-        ``remedy`` would heal.
+        ``latency_cycles``: latency of the first image, from an empty pipeline;
+        ``interval_cycles``: initiation interval, between the last two images;
+        ``loaded_latency_cycles``: latency of the last image, with other images before it;
+        ``bottleneck_cycles``: for which one image occupies the slowest process;
+        ``starved_cycles``, ``backpressured_cycles``: stalls of the run, summed over all processes except the source
+        and the sink;
+        ``deadlock``: whether the pipeline deadlocks, which leaves the cycles above None except the bottleneck's;
+        ``remedy``: the depths that would resolve it, in words.
     """
     trace = simulate(network, depths, images)
     found = explain(trace)
@@ -101,10 +101,10 @@ def measure(network: Network, depths: Depths, images: int) -> Columns:
         "images": images,
         "latency_cycles": None,
         "interval_cycles": None,
-        "transit_cycles": None,
+        "loaded_latency_cycles": None,
         "bottleneck_cycles": max(busy_cycles(process.program) for process in network.processes),
-        "stall_empty_cycles": None,
-        "stall_full_cycles": None,
+        "starved_cycles": None,
+        "backpressured_cycles": None,
         "deadlock": found is not None,
         "remedy": _remedy(network, found) if found else "",
     }
@@ -113,26 +113,26 @@ def measure(network: Network, depths: Depths, images: int) -> Columns:
     return columns | {
         "latency_cycles": trace.latency(),
         "interval_cycles": trace.interval(),
-        "transit_cycles": _transit(trace),
-        "stall_empty_cycles": _stalled(trace, writes=False),
-        "stall_full_cycles": _stalled(trace, writes=True),
+        "loaded_latency_cycles": _loaded_latency(trace),
+        "starved_cycles": _stall_cycles(trace, writes=False),
+        "backpressured_cycles": _stall_cycles(trace, writes=True),
     }
 
 
-def _transit(trace: Trace) -> int:
+def _loaded_latency(trace: Trace) -> int:
     network = trace.network
     first = next(fifo.name for fifo in network.fifos if network.writer(fifo.name).name == pipeline.SOURCE)
     entered = trace.writes[first][:: network.words[first]]
     return int(trace.completions()[-1] - entered[-1]) + 1
 
 
-def _stalled(trace: Trace, *, writes: bool) -> int:
+def _stall_cycles(trace: Trace, *, writes: bool) -> int:
     inner = (ports for name, ports in trace.stalls.items() if name not in (pipeline.SOURCE, pipeline.SINK))
     return sum(cycles for ports in inner for (_, is_write), cycles in ports.items() if is_write is writes)
 
 
 def _remedy(network: Network, found: Deadlock) -> str:
-    """What would free the pipeline: deeper single FIFOs where one is enough, or the length that is enough for all."""
+    """Depths that resolve the deadlock: of single FIFOs where one is enough, or one for all FIFOs."""
     length = shortest_length(network)
     deeper = [f"{name} of depth {depth}" for name, depth in found.remedies.items()]
     return " or ".join(deeper + ([f"every FIFO of depth {length}"] if length else [])) or found.remedy()
@@ -150,18 +150,18 @@ def shortest_length(network: Network) -> int | None:
 
 @dataclass(frozen=True)
 class Timings:
-    """What was measured, in a file.
+    """A cache of measured points in a file.
 
     Args:
-        path: made with the first measurement; whole after each.
-        images: of a run.
+        path: made with the first point, and replaced as a whole after each.
+        images: of a simulated run.
     """
 
     path: Path
     images: int
 
     def of(self, hardware: Hardware, length: Length) -> Columns:
-        """The columns of a point, measured unless they were with the same weights, images and code."""
+        """The columns of a point; it is simulated only where the cache lacks it for these weights, images and code."""
         known = self._read()
         facts = dataclasses.asdict(hardware.config)
         place = [facts[name] for name in ("attention", "tile_size", "context_tiles", "token_order")]
@@ -172,7 +172,7 @@ class Timings:
         return known[name]["columns"]
 
     def _read(self) -> dict[str, Any]:
-        """What the file holds; nothing where it is none, as all of it can be measured again."""
+        """The content of the file; empty where it is missing or damaged, as every point can be simulated again."""
         try:
             known = parse_json(read_text(self.path))
         except (OSError, ValueError):

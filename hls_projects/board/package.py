@@ -16,7 +16,7 @@ from hls_projects import PROJECT
 DRIVER = Path(__file__).parent / "deploy"
 DRIVER_FILES = ("accelerator.py", "run_test_set.py", "classify.ipynb")
 MANIFEST = "manifest.json"
-FORMAT = 1
+SCHEMA_VERSION = 2
 BITSTREAM = {"bit": f"{PROJECT}.bit", "hwh": f"{PROJECT}.hwh"}
 # Cells of the block design by what the driver takes them for.
 CELLS = {"core": "core", "dma": "dma", "core_reset": "core_reset_gpio"}
@@ -46,7 +46,7 @@ def write_package(
         np.save(folder / "test_set" / f"{name}.npy", array)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     manifest = {
-        "format": FORMAT,
+        "schema_version": SCHEMA_VERSION,
         "bitstream": BITSTREAM if made else None,
         "cells": CELLS,
         **facts,

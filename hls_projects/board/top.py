@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import jinja2
-
 from hls_projects import AXI_TOP, PROJECT
 from hls_projects.errors import InputError
 from hls_projects.names import tcl_word
 from hls_projects.simulation.compiler import AXI_HEADER
+from hls_projects.templates import environment
 
 if TYPE_CHECKING:
     # Its import takes seconds, and the parser of a build asks this package for the steps of a script.
@@ -99,12 +98,6 @@ def write_top(graph: ModelGraph, project: Path) -> Packets:
 
 def render(template: str, **names: object) -> str:
     """The text of one of this folder's templates; a name that it lacks is an error."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE / "templates"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
-    environment.filters["tcl"] = tcl_word
-    return environment.get_template(template).render(**names)
+    templates = environment(HERE / "templates")
+    templates.filters["tcl"] = tcl_word
+    return templates.get_template(template).render(**names)

@@ -1,4 +1,4 @@
-"""States of the processes (busy, starved or blocked) and slots in use of the FIFOs over time."""
+"""States of the processes (busy, starved or backpressured) and slots in use of the FIFOs over time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from hls_projects.dataflow.simulation import Trace, time_by_state
 
-STATES = ("busy", "starved", "blocked")
+STATES = ("busy", "starved", "backpressured")
 BINS = 160
 
 

@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from hls_projects.dataflow.network import Network
 from hls_projects.dataflow.simulation import Trace, completes
 
+# How a process is stalled: its FIFO is empty, or full.
+STARVED, BACKPRESSURED = "starved", "backpressured"
+
 
 @dataclass(frozen=True)
 class Wait:
-    """A process of a circular wait, the FIFO that it waits for, and the cause: ``"full"`` or ``"empty"``."""
+    """A process of a circular wait, the FIFO at which it is stalled, and how: STARVED or BACKPRESSURED."""
 
     process: str
     fifo: str
-    cause: str
+    stall: str
 
 
 @dataclass(frozen=True)
@@ -35,14 +38,18 @@ class Deadlock:
     remedies: dict[str, int]
 
     def __str__(self) -> str:
-        waits = ", ".join(f"{wait.process} waits at {wait.fifo} ({wait.cause})" for wait in self.waits)
-        return f"deadlock after cycle {self.cycle}: {waits}; {self.remedy()} would free it"
+        return f"deadlock {self.reason()}"
+
+    def reason(self) -> str:
+        """When it came, who is stalled, and what would resolve it."""
+        waits = ", ".join(f"{wait.process} is {wait.stall} at {wait.fifo}" for wait in self.waits)
+        return f"after cycle {self.cycle}: {waits}; {self.remedy()} would resolve it"
 
     def remedy(self) -> str:
         """The remedies in words."""
         if self.remedies:
             return " or ".join(f"{name} of depth {depth}" for name, depth in self.remedies.items())
-        return "more than one deeper FIFO" if any(wait.cause == "full" for wait in self.waits) else "no depth"
+        return "more than one deeper FIFO" if any(wait.stall == BACKPRESSURED for wait in self.waits) else "no depth"
 
 
 def explain(trace: Trace) -> Deadlock | None:
@@ -50,7 +57,7 @@ def explain(trace: Trace) -> Deadlock | None:
     if not trace.deadlock:
         return None
     waits = circular_wait(trace)
-    full = [wait.fifo for wait in waits if wait.cause == "full" and wait.fifo in trace.depths]
+    full = [wait.fifo for wait in waits if wait.stall == BACKPRESSURED and wait.fifo in trace.depths]
     found = {name: smallest_depth(trace.network, trace.depths, name) for name in full}
     return Deadlock(trace.last, waits, {name: depth for name, depth in found.items() if depth is not None})
 
@@ -68,7 +75,7 @@ def circular_wait(trace: Trace) -> tuple[Wait, ...]:
     found = path[path.index(name) :]
     start = min(range(len(found)), key=lambda index: order.index(found[index]))
     rotated = found[start:] + found[:start]
-    return tuple(Wait(p, trace.blocked[p][0], "full" if trace.blocked[p][1] else "empty") for p in rotated)
+    return tuple(Wait(p, trace.blocked[p][0], BACKPRESSURED if trace.blocked[p][1] else STARVED) for p in rotated)
 
 
 def smallest_depth(network: Network, depths: Mapping[str, int | None], fifo: str) -> int | None:

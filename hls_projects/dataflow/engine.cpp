@@ -81,7 +81,7 @@ class TimeByState {
   private:
     const int64_t *edges;
     int64_t bins;
-    int64_t *cycles; // (bins, 3): busy, starved, blocked
+    int64_t *cycles; // (bins, 3): busy, starved, backpressured
     int64_t bin = 0;
 
     // Calls come in ascending order of time, so `bin` only moves forward.
@@ -309,7 +309,7 @@ class Network {
 // stalls        (ports), cycles waited
 // blocked       (processes), the port at which a process is blocked for ever; -1 where it completed
 // image_ends    (processes, images), cycle of the last word of an image; -1 where it did not get there
-// time_by_state (processes, bins, 3), cycles busy, starved and blocked; not touched where there are no bins
+// time_by_state (processes, bins, 3), cycles busy, starved and backpressured; not touched where there are no bins
 //
 // Returns the last cycle in which a word moved, -1 where none did.
 extern "C" int64_t simulate_network(int64_t n_processes, int64_t n_fifos, int64_t images, int64_t timed,

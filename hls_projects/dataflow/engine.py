@@ -34,7 +34,7 @@ class Run:
         blocked: the port at which each process is blocked for ever, -1 where it completed, int64 (processes,).
         image_ends: cycle of the last word of each image, -1 where it was not reached, int64 (processes, images).
         last: the last cycle in which a word moved, -1 where none did.
-        time_by_state: cycles busy, starved and blocked, int64 (processes, bins, 3).
+        time_by_state: cycles busy, starved and backpressured, int64 (processes, bins, 3).
     """
 
     moves: list[tuple[np.ndarray, np.ndarray]]

@@ -174,10 +174,10 @@ def image_ends(network: Network, depths: Mapping[str, int | None], images: int) 
 
 
 def time_by_state(trace: Trace, edges: np.ndarray) -> np.ndarray:
-    """Cycles that every process is busy, starved and blocked in each bin between two ``edges``.
+    """Cycles that every process is busy, starved and backpressured in each bin between two ``edges``.
 
     Waits before a process's first word are left out. Where words move together, the FIFO that let them move last
-    decides whether the wait is starved (it was empty) or blocked (it was full).
+    decides whether the wait is starved (it was empty) or backpressured (it was full).
 
     Returns:
         int64, (processes, bins, 3).

@@ -12,7 +12,12 @@ from hls_projects.folding.folded import Folded
 from hls_projects.folding.plan import Plan
 from hls_projects.targets import Target
 
-EVIDENCE = "calibrated"
+# Of cycles, and of resources: the cost model is fitted to syntheses by Yosys.
+SIMULATED, CALIBRATED = "simulated", "calibrated"
+# All figures are those of the operators' Verilog; Vitis HLS schedules and maps the generated C++ in its own way.
+DESIGN = "rtl"
+# Of estimate.json.
+SCHEMA_VERSION = 2
 INTERCONNECT = "FIFOs and forks"
 TIMELINE_IMAGES = 2
 
@@ -30,8 +35,8 @@ def estimate_facts(folded: Folded, trace: Trace, target: Target) -> dict[str, An
         }
         for name, operator in operators_of(folded.model).items()
     ]
-    used = _counts(plan.resources.values())
     return {
+        "schema_version": SCHEMA_VERSION,
         "target": target.name,
         "images_per_second": round(target.clock_mhz * 1e6 / trace.interval(), 1),
         "interval_cycles": trace.interval(),
@@ -39,8 +44,9 @@ def estimate_facts(folded: Folded, trace: Trace, target: Target) -> dict[str, An
         "clock_mhz": target.clock_mhz,
         "bottleneck": plan.bottleneck,
         "bottleneck_cycles": plan.interval_cycles,
-        "evidence": EVIDENCE,
-        "resources": {kind: {"used": used[kind], "available": target.resources[kind]} for kind in KINDS},
+        "evidence": SIMULATED,
+        "design": DESIGN,
+        "resources": resource_facts(plan, target),
         "operators": [
             *rows,
             {"name": INTERCONNECT, "kind": "Fifo", "folding": {}, "cycles": 0, **_counts(plan.fixed.values())},
@@ -51,7 +57,8 @@ def estimate_facts(folded: Folded, trace: Trace, target: Target) -> dict[str, An
 def resource_facts(plan: Plan, target: Target) -> dict[str, Any]:
     """The report's table of resources."""
     used = _counts(plan.resources.values())
-    return {kind: {"used": used[kind], "available": target.resources[kind], "evidence": EVIDENCE} for kind in KINDS}
+    known = {"evidence": CALIBRATED, "design": DESIGN}
+    return {kind: {"used": used[kind], "available": target.resources[kind]} | known for kind in KINDS}
 
 
 def timing_facts(trace: Trace, target: Target) -> dict[str, Any]:
@@ -61,7 +68,8 @@ def timing_facts(trace: Trace, target: Target) -> dict[str, Any]:
         "interval_cycles": trace.interval(),
         "latency_cycles": trace.latency(),
         "clock_mhz": target.clock_mhz,
-        "evidence": "simulated",
+        "evidence": SIMULATED,
+        "design": DESIGN,
         "timeline": timeline(short),
     }
 

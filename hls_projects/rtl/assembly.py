@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
 from hls4ml.model.graph import ModelGraph
 from hls4ml.model.layers import Input, Layer
 
@@ -24,6 +23,7 @@ from hls_projects.errors import InputError
 from hls_projects.names import is_identifier
 from hls_projects.operators import HardwareOperator
 from hls_projects.project.pipeline import CLONE, PORT_DEPTH
+from hls_projects.templates import environment
 from hls_projects.verilog.sources import sources
 from hls_projects.verilog.twin import LIBRARY, Twin
 
@@ -159,14 +159,7 @@ class Assembly:
 
     def top(self) -> str:
         """The text of the top module."""
-        environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(TEMPLATES),
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            keep_trailing_newline=True,
-            autoescape=False,
-        )
-        template = environment.get_template("core.v.j2")
+        template = environment(TEMPLATES).get_template("core.v.j2")
         return template.render(core=self.core, fifos=self.fifos, forks=self.forks, twins=self.instances)
 
 

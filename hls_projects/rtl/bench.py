@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
 import numpy as np
 
 from hls_projects.operators import HardwareOperator
 from hls_projects.simulation import compiler
+from hls_projects.templates import environment
 from hls_projects.verilog.twin import LIBRARY, Twin
 
 TESTBENCH = Path(__file__).parent / "testbench"
@@ -159,6 +159,7 @@ def _complaint(said: str, counts: Sequence[tuple[str, int, int]]) -> Iterator[st
 
 
 def _render(twin: Twin, inputs: Sequence[Stream], output: Stream) -> str:
+<<<<<<< HEAD
     """The text of the bench around the twin; the files of its memories are in the folder in which it runs."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TESTBENCH),
@@ -167,10 +168,15 @@ def _render(twin: Twin, inputs: Sequence[Stream], output: Stream) -> str:
         keep_trailing_newline=True,
         autoescape=False,
     )
+=======
+    """The bench around the twin; its memories lie in the folder where it runs."""
+>>>>>>> report
     parameters = {**twin.parameters, **{name: f'"{path}"' for name, path in twin.files().items()}}
     streams = [{"name": stream.name, "width": stream.width} for stream in (*inputs, output)]
-    return environment.get_template("twin_bench.sv.j2").render(
-        module=twin.module, parameters=parameters, inputs=streams[:-1], output=streams[-1]
+    return (
+        environment(TESTBENCH)
+        .get_template("twin_bench.sv.j2")
+        .render(module=twin.module, parameters=parameters, inputs=streams[:-1], output=streams[-1])
     )
 
 

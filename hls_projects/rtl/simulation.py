@@ -8,11 +8,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
 import numpy as np
 
 from hls_projects.rtl.assembly import FILES, MEMORIES, Core
 from hls_projects.rtl.bench import OPTIMISATION, STATE, TESTBENCH, TwinError, pack, run_tool, verilator
+from hls_projects.templates import environment
 
 COMPILE_TIMEOUT_S = 3600
 RUN_TIMEOUT_S = 6 * 3600
@@ -127,14 +127,8 @@ def lint(core: Core, folder: Path) -> None:
 
 
 def _bench(core: Core) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TESTBENCH),
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
     widths = {"in_width": core.in_elements * core.in_bits, "out_width": core.out_elements * core.out_bits}
-    return environment.get_template("core_bench.sv.j2").render(module=core.name, **widths)
+    return environment(TESTBENCH).get_template("core_bench.sv.j2").render(module=core.name, **widths)
 
 
 def _unpack(word: int, core: Core) -> list[int]:

@@ -67,7 +67,7 @@ def test_both_graphs_are_the_network():
 
 def test_three_simulations_give_the_same_outputs(finished: tuple[dict, str]):
     facts, said = finished
-    assert facts["identical"] and [row["mismatched"] for row in facts["simulations"]] == [0, 0, 0]
+    assert facts["matches"] and [row["mismatched"] for row in facts["simulations"]] == [0, 0, 0]
     assert said.endswith("outputs of all simulations: identical\n")
 
 
@@ -87,7 +87,7 @@ def test_every_row_is_whole(finished: tuple[dict, str]):
 
 
 def test_a_difference_is_told(finished: tuple[dict, str], monkeypatch: pytest.MonkeyPatch):
-    facts = copy.deepcopy(finished[0]) | {"identical": False}
+    facts = copy.deepcopy(finished[0]) | {"matches": False}
     facts["simulations"][0]["mismatched"] = 7
     monkeypatch.setattr(work, "bench", lambda args, folder: facts)
     assert bench_csim.main([]) == 1

@@ -165,12 +165,12 @@ def test_failing_both_ways(saved: Saved, capsys: pytest.CaptureFixture[str]):
     a, b = saved("a", full_report()), saved("b", changed_report())
     assert compare.main([a, b]) == 0
     assert compare.main([a, b, "--fail-if", "accuracy.csim<-0.2"]) == 0
-    assert "held: accuracy.csim<-0.2 (change -0.2)" in capsys.readouterr().out
+    assert "passed: accuracy.csim<-0.2 (change -0.2)" in capsys.readouterr().out
     assert compare.main([a, b, "--fail-if", "accuracy.csim<-0.1"]) == 1
     assert "FAILED: accuracy.csim<-0.1 (change -0.2)" in capsys.readouterr().out
     assert compare.main([b, a, "--fail-if", "accuracy.csim<-0.1"]) == 0
     assert compare.main([a, b, "--fail-if", "images<0", "--fail-if", "storage.total_bits>0"]) == 1
-    assert "held: images<0 (change 0)\nFAILED: storage.total_bits>0 (change +16)" in capsys.readouterr().out
+    assert "passed: images<0 (change 0)\nFAILED: storage.total_bits>0 (change +16)" in capsys.readouterr().out
 
 
 def test_the_last_is_held_against_the_first(saved: Saved):
@@ -234,7 +234,7 @@ def test_bad_reports(position: int, saved: Saved, refused, tmp_path: Path):
     assert "none does not exist" in line(tmp_path / "none")
     assert "empty holds no report.json" in line(tmp_path / "empty")
     assert "cut.json is damaged or not JSON" in line(tmp_path / "cut.json")
-    assert "schema version 1, this program reads version 2" in line(other)
+    assert "schema version 1, this program reads version 3" in line(other)
     assert "report.images: 'many' is not of type 'integer'" in line(wrong)
 
 
@@ -289,7 +289,7 @@ def test_terminal(saved: Saved, capsys: pytest.CaptureFixture[str]):
     assert table["seconds.total"] == ["12.75", "12.25", "-0.5", "better"]
     assert table["stages.csim.seconds"] == ["4", "3", "-1", "better"]
     # One class's accuracy, one layer's zeros, one array's bits and one step's seconds.
-    assert any(line.startswith("4 more figures are not the same") for line in lines)
+    assert any(line.startswith("4 other figures differ") for line in lines)
 
 
 def test_json_follows_its_schema(saved: Saved, tmp_path: Path):
@@ -333,7 +333,7 @@ def test_page(saved: Saved, tmp_path: Path):
     [
         (full_report(), [], "THE SAME"),
         (changed_report(), [], "CHANGED"),
-        (changed_report(), ["images<0"], "HELD"),
+        (changed_report(), ["images<0"], "PASSED"),
         (changed_report(), ["images<0", "max_bits>=0"], "WORSE"),
     ],
 )

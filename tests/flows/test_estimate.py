@@ -74,8 +74,8 @@ def test_figures(estimate: Estimate, capsys: pytest.CaptureFixture[str]):
     facts = estimate("--fps", FPS)
     said = capsys.readouterr().out
     assert list(facts) == [
-        "target", "images_per_second", "interval_cycles", "latency_cycles", "clock_mhz", "bottleneck",
-        "bottleneck_cycles", "evidence", "resources", "operators",
+        "schema_version", "target", "images_per_second", "interval_cycles", "latency_cycles", "clock_mhz", "bottleneck",
+        "bottleneck_cycles", "evidence", "design", "resources", "operators",
     ]  # fmt: skip
     rows = facts["operators"]
     assert all(list(row) == ["name", "kind", "folding", "cycles", *KINDS] for row in rows)
@@ -83,13 +83,14 @@ def test_figures(estimate: Estimate, capsys: pytest.CaptureFixture[str]):
         # Every row is rounded.
         whole = sum(row[kind] for row in rows)
         assert used(facts)[kind] == pytest.approx(whole, abs=len(rows) / 2 if kind in ("LUT", "FF") else 0)
-        assert used(facts)[kind] > 0 and f"{kind:>5}" in said
+        assert used(facts)[kind] > 0 and f" {kind}" in said
     slowest = max(rows, key=lambda row: row["cycles"])
     assert (facts["bottleneck"], facts["bottleneck_cycles"]) == (slowest["name"], slowest["cycles"])
     assert facts["latency_cycles"] > facts["interval_cycles"] >= facts["bottleneck_cycles"]
     assert facts["images_per_second"] == pytest.approx(facts["clock_mhz"] * 1e6 / facts["interval_cycles"], rel=1e-4)
-    assert facts["images_per_second"] >= FPS and facts["evidence"] == "calibrated"
-    assert f"{facts['images_per_second']:,.0f} images/s on pynq-z2 at 100 MHz" in said
+    assert facts["images_per_second"] >= FPS and (facts["evidence"], facts["design"]) == ("simulated", "rtl")
+    assert all(facts["resources"][kind]["evidence"] == "calibrated" for kind in KINDS)
+    assert f"{facts['images_per_second']:,.1f} images/s at 100 MHz (initiation interval" in said
     assert all(row["name"] in said for row in rows)
 
 

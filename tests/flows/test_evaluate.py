@@ -189,7 +189,7 @@ def test_sizes(chain: dict[str, Path], facts: dict):
     # Counted once from the model and once from the file.
     assert torch_row["bytes"] == exported_row["bytes"] < count
     assert exported_row["mismatched_logits"] == 0
-    assert "every logit equals torch's, 600 on 60 images" in exported_row["notes"]
+    assert "every logit matches torch's, 600 on 60 images" in exported_row["notes"]
 
 
 def test_sparsity_is_counted(chain: dict[str, Path], facts: dict):
@@ -201,7 +201,7 @@ def test_sparsity_is_counted(chain: dict[str, Path], facts: dict):
         row = phase(facts, name, "pot4")
         assert row["sparsity"] == pytest.approx(share, abs=1e-6)
         # The promise is that of the pruned checkpoint that it started from.
-        assert (row["block"], row["zeros_a_block_min"], row["broken_blocks"]) == (8, 4, 0)
+        assert (row["block_size"], row["zeros_per_block_min"], row["broken_blocks"]) == (8, 4, 0)
         assert row["blocks"] == sum(array.size for array in codes) // 8
     assert phase(facts, "pruned", "pruned")["sparsity"] == phase(facts, "fine-tuned", "pruned")["sparsity"] == 0.5
 
@@ -239,7 +239,7 @@ def test_files(evaluated: Path, facts: dict):
         rows = list(csv.DictReader(file))
     assert [float(row["accuracy"]) for row in rows] == [row["accuracy"] for row in facts["phases"]]
     text = (evaluated / "evaluation.txt").read_text()
-    assert "60 images of the test split" in text and "4 of 8, held" in text
+    assert "60 images of the test split" in text and "4 of 8, everywhere" in text
     assert [line.split()[0] for line in text.splitlines() if line.startswith("exported ")] == ["exported"]
 
 
@@ -322,7 +322,7 @@ def test_violated_mask_is_found(chain: dict[str, Path], tmp_path: Path, capsys: 
     path = saved(tmp_path / "broken.safetensors", model, masks, pruning=PRUNING, start=str(chain["float"]))
     assert command.main([str(path), "--out", str(tmp_path / "out")]) == 1
     said = capsys.readouterr().out
-    assert "4 of 8, BROKEN in 1" in said and f"the first in head, row {row}, inputs" in said
+    assert "4 of 8, TOO FEW in 1" in said and f"the first in head, row {row}, inputs" in said
     assert "1 weights that its masks remove are not zero" in said
 
 

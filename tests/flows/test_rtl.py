@@ -204,15 +204,17 @@ def test_command(quick: list[str], tmp_path: Path, capsys: pytest.CaptureFixture
     monkeypatch.delenv("CIFAR10_ROOT", raising=False)
     assert command.main([*quick, "--out", str(tmp_path / "rtl"), "--json", str(tmp_path / "rtl.json")]) == 0
     said = capsys.readouterr()
-    assert said.out.startswith("0 of 20 logits of 2 images differ\n") and "random images" in said.err
+    assert (
+        said.out.startswith("exactness    every logit matches: 20 logits of 2 images\n") and "random images" in said.err
+    )
     facts = json.loads((tmp_path / "rtl.json").read_text())
     cycles = facts["interval_cycles"]
-    assert cycles["measured"] == pytest.approx(cycles["simulated"], rel=TOLERANCE)
-    assert f"{cycles['measured']:,} cycles measured" in said.out
+    assert cycles["rtl"] == pytest.approx(cycles["dataflow"], rel=TOLERANCE)
+    assert f"interval     {cycles['rtl']:,} cycles in Verilog (simulated, RTL)" in said.out
     assert {"vit.v", FILES, "fifo_depths.json", "folding.json"} < {path.name for path in (tmp_path / "rtl").iterdir()}
     # The folder may be written again, another one may not.
     assert command.main([*quick, "--out", str(tmp_path / "rtl"), "--stalls", "3"]) == 0
-    assert "simulated" not in capsys.readouterr().out
+    assert "timed simulation" not in capsys.readouterr().out
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years")
     assert command.main([*quick, "--out", str(tmp_path / "mine")]) == 2
@@ -228,7 +230,7 @@ def test_mismatches_are_counted(quick: list[str], monkeypatch, capsys: pytest.Ca
 
     monkeypatch.setattr(work, "run_images", wrong)
     assert command.main(quick) == 1
-    assert capsys.readouterr().out.startswith("3 of 20 logits of 2 images differ\n")
+    assert capsys.readouterr().out.startswith("exactness    3 of 20 logits of 2 images differ\n")
 
 
 @pytest.mark.parametrize(
@@ -261,7 +263,8 @@ def test_table_of_resources():
         "fork": part("Fork", 20, 15),
     }
     lines = [" ".join(line.split()) for line in resources_table(parts).splitlines()]
-    assert lines[1:] == [
+    assert lines[0] == "resources synthesised by Yosys (RTL), beside the estimate (calibrated, RTL)"
+    assert lines[2:] == [
         "add ResidualAdd 100 110 +10.0 % 0 0 0.5 0.5 +0.0 % 2 1 -50.0 %",
         "FIFOs and forks 50 45 -10.0 % 0 0 1 1 +0.0 % 4 2 -50.0 %",
         "sum 150 155 +3.3 % 0 0 1.5 1.5 +0.0 % 6 3 -50.0 %",

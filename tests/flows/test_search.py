@@ -56,7 +56,7 @@ from tests.support import ROOT
 from tests.support.models import noise
 
 IMAGES, VALIDATION, BATCH = 128, 40, 64
-IMAGES = Dataset(noise(IMAGES + VALIDATION), np.arange(IMAGES + VALIDATION) % 10)
+DATASET = Dataset(noise(IMAGES + VALIDATION), np.arange(IMAGES + VALIDATION) % 10)
 SPACE = """
 embed_dim = [8, 16]
 depth = [1]
@@ -488,7 +488,7 @@ def job(folder: Path, epochs: int = 2, **more: object) -> Job:
 
 
 def local_pool() -> LocalPool:
-    return LocalPool(IMAGES[:IMAGES], IMAGES[IMAGES:])
+    return LocalPool(DATASET[:IMAGES], DATASET[IMAGES:])
 
 
 def test_a_job_stops_where_its_report_says_so_and_goes_on_from_there(tmp_path: Path):
@@ -542,7 +542,7 @@ class FakeRay:
 
 def over_ray(folder: Path, monkeypatch: pytest.MonkeyPatch, ray: FakeRay, **more: object) -> Outcome:
     monkeypatch.setitem(sys.modules, "ray", ray)
-    with ray_pool.ray_pool("", IMAGES[:IMAGES], IMAGES[IMAGES:]) as pool:
+    with ray_pool.ray_pool("", DATASET[:IMAGES], DATASET[IMAGES:]) as pool:
         (outcome,) = pool.run([job(folder, **more)])
     return outcome
 
@@ -601,7 +601,7 @@ def no_plots_of_curves(monkeypatch: pytest.MonkeyPatch) -> None:
 def splits(monkeypatch: pytest.MonkeyPatch) -> None:
     """CIFAR-10 of a few random images."""
     monkeypatch.setattr(data, "VALIDATION_IMAGES", VALIDATION)
-    monkeypatch.setattr(starting, "load_cifar10", lambda folder, *, train: IMAGES)
+    monkeypatch.setattr(starting, "load_cifar10", lambda folder, *, train: DATASET)
 
 
 @pytest.fixture
@@ -739,7 +739,7 @@ def test_full_disk_under_a_trial(options: list[str], tmp_path: Path, monkeypatch
     first = (tmp_path / "out" / "trials" / "0000" / "metrics.jsonl").read_text()
     assert search.main(run) == 0
     said = capsys.readouterr().out
-    assert "1 trials complete, 0 stopped early, 0 failed; 1 lost with their driver and run again" in said
+    assert "1 trial complete, 0 stopped early, 0 failed; 1 lost with their driver and run again" in said
     assert (tmp_path / "out" / "trials" / "0000" / "metrics.jsonl").read_text().startswith(first)
 
 
@@ -759,7 +759,7 @@ from flows import search
 from hls_projects.folding.options import FoldOptions
 test_search.data.VALIDATION_IMAGES = test_search.VALIDATION
 test_search.torch.set_num_threads(1)
-starting.load_cifar10 = lambda folder, *, train: test_search.IMAGES
+starting.load_cifar10 = lambda folder, *, train: test_search.DATASET
 sys.exit(search.main())
 """
 
@@ -792,7 +792,7 @@ def test_kill_9_loses_nothing(options: list[str], tmp_path: Path, capsys: pytest
     found = json.loads((tmp_path / "out" / "trials.json").read_text())["trials"]
     assert [row["state"] for row in found] == ["COMPLETE", "LOST", "COMPLETE", "COMPLETE"]
     assert [row["folder"] for row in found] == ["0000", "0001", "0001", "0003"]
-    assert found[2]["again_of"] == 1 and {found[2][name] == found[1][name] for name in ("embed_dim", "mlp_ratio")} == {
+    assert found[2]["rerun_of"] == 1 and {found[2][name] == found[1][name] for name in ("embed_dim", "mlp_ratio")} == {
         True
     }
     # The seconds that an epoch took are in its line: those before the kill were not trained again.
@@ -821,7 +821,7 @@ def test_rank_trains_each_model_twice_and_goes_on(tmp_path: Path, capsys: pytest
     for model in facts["models"]:
         for length, epochs in (("short", 1), ("long", 2)):
             lines = (tmp_path / "out" / model["name"] / f"{epochs}-epochs" / "metrics.jsonl").read_text().splitlines()
-            assert len(lines) == epochs and json.loads(lines[-1])["validation_accuracy"] == model[length]
+            assert len(lines) == epochs and json.loads(lines[-1])["validation_accuracy"] == model[f"{length}_accuracy"]
             # Schedules of their own: the learning rate of a short run reaches zero, too.
             made = read_tensors(tmp_path / "out" / model["name"] / f"{epochs}-epochs" / STATE)[1]["recipe"]
             assert json.loads(made)["schedule"]["epochs"] == epochs

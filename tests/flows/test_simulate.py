@@ -30,7 +30,10 @@ def test_figures_and_files(lowered_option: list[str], tmp_path: Path, capsys: py
     options = ["--size-fifos", "--json", str(json_file), "--plot", str(plot), "--write-depths", str(depths)]
     assert command.main([*lowered_option, *options]) == 0
     said, facts = capsys.readouterr().out, json.loads(json_file.read_text())
-    assert f"interval     {facts['interval_cycles']:,} cycles" in said and "smallest without deadlock" in said
+    assert (
+        f"(initiation interval {facts['interval_cycles']:,} cycles; simulated, RTL)" in said
+        and "smallest without deadlock" in said
+    )
     assert facts["deadlock"] is None and facts["latency_cycles"] > facts["interval_cycles"] > 1024
     assert max(process["busy_cycles"] for process in facts["processes"].values()) == facts["interval_cycles"]
     stored = json.loads(depths.read_text())
@@ -73,13 +76,13 @@ def test_layers_are_drawn_below_what_they_read_from(lowered_build: Path):
     assert all(where[a][0] < where[b][0] - COLUMN / 2 or where[a][1] > where[b][1] for a, b in drawn.edges)
 
 
-def test_fifos_of_one_word_stand_still(lowered_option: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_fifos_of_one_word_deadlock(lowered_option: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     json_file = tmp_path / "t.json"
     assert command.main([*lowered_option, "--fifo-length", "1", "--json", str(json_file)]) == 1
-    assert "stands still deadlock after cycle" in capsys.readouterr().out
+    assert "deadlock     after cycle" in capsys.readouterr().out
     facts = json.loads(json_file.read_text())
-    assert facts["interval_cycles"] is None and len(facts["deadlock"]["waits"]) > 1
-    assert {wait["cause"] for wait in facts["deadlock"]["waits"]} == {"full", "empty"}
+    assert facts["interval_cycles"] is None and len(facts["deadlock"]["stalled"]) > 1
+    assert {process["stall"] for process in facts["deadlock"]["stalled"]} == {"starved", "backpressured"}
 
 
 def none(option: str) -> Callable[[Path], list[str]]:
@@ -143,14 +146,14 @@ def test_the_timeline_shows_who_works_and_who_waits():
     for stretch in stretches:
         key = stretch["process"], stretch["state"]
         cycles[key] = cycles.get(key, 0) + stretch["end"] - stretch["start"]
-    assert cycles["slow", "busy"] > 980 and ("slow", "blocked") not in cycles
-    assert cycles["source", "blocked"] > 780 and cycles["sink", "starved"] > 780
+    assert cycles["slow", "busy"] > 980 and ("slow", "backpressured") not in cycles
+    assert cycles["source", "backpressured"] > 780 and cycles["sink", "starved"] > 780
     ordered = [(s["process"], s["start"]) for s in stretches]
     assert len(np.unique(np.array([name for name, _ in ordered]))) == 3
     assert all(a[0] != b[0] or a[1] < b[1] for a, b in itertools.pairwise(ordered))
 
 
-@pytest.mark.parametrize("slow, state", [("source", "starved"), ("sink", "blocked")])
+@pytest.mark.parametrize("slow, state", [("source", "starved"), ("sink", "backpressured")])
 def test_who_moves_words_together_waits_for_the_slowest(slow: str, state: str):
     waits = {name: (Wait(99),) if name == slow else () for name in ("source", "sink")}
     network = Network(
@@ -162,7 +165,7 @@ def test_who_moves_words_together_waits_for_the_slowest(slow: str, state: str):
         (Fifo("a", 8), Fifo("b", 8)),
     )
     stretches = timeline(simulate(network, {"a": 2, "b": 2}, 1))
-    cycles = dict.fromkeys(("busy", "starved", "blocked"), 0)
+    cycles = dict.fromkeys(("busy", "starved", "backpressured"), 0)
     for stretch in stretches:
         if stretch["process"] == "copy":
             cycles[stretch["state"]] += stretch["end"] - stretch["start"]

@@ -118,7 +118,7 @@ def test_every_point_is_there_and_attention_decides_what_is_trained(swept: Path)
     assert {row["training"] for row in rows if row["attention"] == "global" or row["tile_size"] == "16"} == {"global"}
     assert {row["context_tiles"] for row in rows if row["attention"] == "global"} == {""}
     text = (swept / "sweep.txt").read_text()
-    assert text.count("stands still") == sum(row["deadlock"] == "True" for row in rows)
+    assert text.count("deadlock; needs ") == sum(row["deadlock"] == "True" for row in rows)
     assert [line[0] for line in text.splitlines() if line[1:3] == ". "] == list("1234")
     assert (swept / "sweep.png").read_bytes().startswith(b"\x89PNG")
 
@@ -145,7 +145,7 @@ def test_trainings_start_from_the_recipes_checkpoint_and_change_it(swept: Path, 
 
 
 def test_memory_is_that_of_fifos_keys_and_values(swept: Path, tmp_path: Path):
-    stores = {(row["attention"], row["tile_size"]): int(row["store_bits"]) for row in read(swept)}
+    stores = {(row["attention"], row["tile_size"]): int(row["key_value_bits"]) for row in read(swept)}
     assert stores["global", "4"] == stores["global", "16"] == stores["windowed", "16"]
     # Eight of sixteen tokens, and while they are in use the next four of as many as there are.
     assert stores["windowed", "4"] / stores["global", "4"] == (8 + 4) / (16 + 16)
@@ -153,7 +153,7 @@ def test_memory_is_that_of_fifos_keys_and_values(swept: Path, tmp_path: Path):
     operators = [getCustomOp(node) for node in lower(export(model, tmp_path / "model.onnx")).graph.node]
     assert stores["windowed", "4"] == sum(operator.storage_bits() for operator in operators) > 0
     for row in read(swept):
-        assert int(row["memory_bits"]) == int(row["store_bits"]) + int(row["fifo_bits"])
+        assert int(row["memory_bits"]) == int(row["key_value_bits"]) + int(row["fifo_bits"])
     by_length = {row["fifo_length"]: int(row["fifo_bits"]) for row in read(swept)[:4]}
     assert by_length["512"] == 512 * by_length["1"]
     assert by_length["smallest"] <= by_length["lossless"] < by_length["512"]
@@ -173,17 +173,17 @@ def test_timing_is_that_of_the_simulate_command(swept: Path, tmp_path: Path):
         assert int(row["interval_cycles"]) == facts["interval_cycles"]
         assert int(row["latency_cycles"]) == facts["latency_cycles"]
         stalls = [s for name, ports in facts["stalls"].items() if name not in ("source", "sink") for s in ports]
-        for cause in ("empty", "full"):
-            assert int(row[f"stall_{cause}_cycles"]) == sum(s["cycles"] for s in stalls if s["cause"] == cause)
+        for stall in ("starved", "backpressured"):
+            assert int(row[f"{stall}_cycles"]) == sum(s["cycles"] for s in stalls if s["stall"] == stall)
         assert int(row["bottleneck_cycles"]) == max(p["busy_cycles"] for p in facts["processes"].values())
-        assert int(row["transit_cycles"]) >= int(row["latency_cycles"])
+        assert int(row["loaded_latency_cycles"]) >= int(row["latency_cycles"])
 
 
 def test_a_point_that_stands_still_has_a_remedy_that_works(swept: Path):
     still = [row for row in read(swept) if row["deadlock"] == "True"]
     assert still and all(row["fifo_length"] == "1" for row in still)
     for row in still[:1]:
-        assert row["interval_cycles"] == row["latency_cycles"] == row["stall_full_cycles"] == ""
+        assert row["interval_cycles"] == row["latency_cycles"] == row["backpressured_cycles"] == ""
         network, _ = hardware(swept, row).pipeline
         length = int(row["remedy"].rpartition("every FIFO of depth ")[2])
         assert not simulate(network, common_depth(network, length), 2).deadlock
@@ -196,7 +196,7 @@ def test_a_single_fifo_that_is_enough_is_named(swept: Path):
     network, depths = point.pipeline[0], point.depths("lossless")
     name = max(depths, key=depths.__getitem__)
     columns = timings.measure(network, {**depths, name: 1}, 2)
-    assert columns["deadlock"] and columns["transit_cycles"] is None
+    assert columns["deadlock"] and columns["loaded_latency_cycles"] is None
     remedy, _, rest = columns["remedy"].partition(" or ")
     fifo, _, depth = remedy.partition(" of depth ")
     assert fifo == name and rest.startswith("every FIFO of depth ")
@@ -357,7 +357,8 @@ def made(attention: str, tile: int, accuracy: float, bits: int, interval: int | 
     return {
         "attention": attention, "tile_size": tile, "accuracy": accuracy, "fifo_bits": bits,
         "memory_bits": bits + 10 * tile, "interval_cycles": interval, "latency_cycles": interval and 500,
-        "transit_cycles": interval and transit, "stall_full_cycles": interval and 0, "deadlock": interval is None,
+        "loaded_latency_cycles": interval and transit, "backpressured_cycles": interval and 0,
+        "deadlock": interval is None,
     }  # fmt: skip
 
 
@@ -383,7 +384,7 @@ def test_trade_offs_that_hold():
     )
     assert "first image 550 to 500 cycles (-9.1%)" in found[3].figures[0]
     assert "under load 700 to 600 cycles (-14.3%)" in found[3].figures[0]
-    assert "interval 300 to 400 cycles (+33.3%); 1 of 3 lengths stand still" in found[3].figures[0]
+    assert "interval 300 to 400 cycles (+33.3%); 1 of 3 lengths deadlock" in found[3].figures[0]
 
 
 @pytest.mark.parametrize(
@@ -415,7 +416,7 @@ def test_a_mode_in_which_tiles_change_nothing():
 def test_longer_fifos_that_gain_nothing():
     rows = [made("global", 8, 85.0, bits, 300, transit) for bits, transit in ((100, 500), (200, 500), (400, 500))]
     assert verdicts(rows)[2:] == [NOT, NOT]
-    rows[2]["transit_cycles"] = 700
+    rows[2]["loaded_latency_cycles"] = 700
     assert verdicts(rows)[2:] == [NOT, IN_PART]
     rows += [made("windowed", 8, 85.0, 50, 600, 800), made("windowed", 8, 85.0, 100, 300, 700)]
     assert verdicts(rows)[2:] == [IN_PART, IN_PART]

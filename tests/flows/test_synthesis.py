@@ -15,6 +15,7 @@ from tests.support import DATA
 REPORTS = DATA / "vendor_reports"
 PYNQ = str(REPORTS / "pynq-z2")
 ESTIMATE = {
+    "schema_version": 2,
     "images_per_second": 3051.0,
     "interval_cycles": 32776,
     "latency_cycles": 90011,
@@ -36,7 +37,7 @@ def saved(folder: Path, estimate: Any) -> str:
 
 def table(text: str) -> dict[str, list[str]]:
     lines = text[text.index("resource ") :].splitlines()[1:]
-    return {line[:16].strip(): line[16:].replace("(", "").replace("%)", "").split() for line in lines}
+    return {line[:27].strip(): line[27:].replace("(", "").replace("%)", "").split() for line in lines}
 
 
 def test_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -49,10 +50,15 @@ def test_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
         "BRAM36": ["92", "65.7", "93.5", "66.8", "88.5", "63.2", "140"],
         "DSP": ["96", "43.6", "96", "43.6", "96", "43.6", "220"],
         "Clock, MHz": ["100", "137.931", "96.043", "100"],
-        "Interval, cycles": ["32,776", "32,772", "-", "-"],
+        "Initiation interval, cycles": ["32,776", "32,772", "-", "-"],
         "Latency, cycles": ["90,011", "91,024", "-", "-"],
     }
-    for said in ("measured by Vitis HLS 2023.2, ", "measured by Vivado 2023.2, Routed, ", f"estimated, {estimate}"):
+    for said in (
+        "HLS C++: synthesised by Vitis HLS 2023.2",
+        "measured by Vitis HLS 2023.2, ",
+        "measured by Vivado 2023.2, Routed, ",
+        f"estimated, {estimate}",
+    ):
         assert said in text
     assert "NOT MET: WNS -0.412 ns, TNS -38.105 ns; clock ap_clk of 10 ns" in text
     facts = json.loads(out.read_text())
@@ -70,7 +76,11 @@ def test_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
 def test_without_an_estimate_and_without_c_synthesis(capsys: pytest.CaptureFixture[str]):
     assert synthesis.main(["--target", "kv260", "--reports", str(REPORTS / "kv260")]) == 0
     text = capsys.readouterr().out
-    assert "none was given; --estimate FILE" in text and "C synthesis  no report of it is there" in text
+    assert (
+        "none was given; --estimate FILE" in text
+        and "C synthesis  no report was found" in text
+        and "HLS C++: not synthesised" in text
+    )
     assert "met: WNS 0.25 ns" in text and table(text)["URAM"] == ["-", "-", "8", "12.5", "64"]
 
 
@@ -81,7 +91,7 @@ def test_the_estimates_own_evidence_is_kept(tmp_path: Path, capsys: pytest.Captu
     arguments = ["--reports", PYNQ, "--estimate", saved(tmp_path, estimate), "--json", str(out)]
     assert synthesis.main(arguments) == 0
     found = {row["name"]: (row["estimate"] or {}).get("evidence") for row in json.loads(out.read_text())["rows"]}
-    assert found["LUT"] == "calibrated" and found["DSP"] == found["Interval, cycles"] == "simulated"
+    assert found["LUT"] == "calibrated" and found["DSP"] == found["Initiation interval, cycles"] == "simulated"
     assert "estimate     calibrated and simulated and estimated, " in capsys.readouterr().out
 
 
@@ -122,9 +132,15 @@ def test_wrong_estimates(tmp_path: Path, capsys, place: tuple[str, ...], value: 
 
 @pytest.mark.parametrize("document", [[], 3, "text", None])
 def test_json_that_is_no_estimate(tmp_path: Path, capsys, document: Any):
-    assert "interval_cycles is missing" in refused(
-        capsys, "--reports", PYNQ, "--estimate", saved(tmp_path, document)
-    )  # fmt: skip
+    said = refused(capsys, "--reports", PYNQ, "--estimate", saved(tmp_path, document))
+    assert "is JSON but no estimate; flows/estimate.py --json writes one" in said
+
+
+@pytest.mark.parametrize("version, found", [(None, "no schema version"), (1, "schema version 1"), ("2", 'version "2"')])
+def test_another_schema_version_names_both(tmp_path: Path, capsys, version: Any, found: str):
+    file = saved(tmp_path, ESTIMATE | {"schema_version": version})
+    said = refused(capsys, "--reports", PYNQ, "--estimate", file)
+    assert f"{found}, this program reads version 2; write it again with flows/estimate.py --json" in said
 
 
 def test_other_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

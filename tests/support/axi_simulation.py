@@ -47,7 +47,7 @@ AXI_SERVER = Program(
 BEAT = np.dtype([("data", "<u8"), ("last", "u1")])
 COUNT = np.dtype("<u4")
 # Registers behind AXI4-Lite in the order of the top level's arguments; the control register is at 0.
-COUNTERS = ("images_in", "images_out", "wrong_packets", "cycles", "starved", "blocked")
+COUNTERS = ("images_in", "images_out", "wrong_packets", "cycles", "starved", "backpressured")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ FREE = {
 OPTIONAL = FREE | {"resources"}
 
 FULL: dict[str, Any] = {
-    "schema_version": 2,
+    "schema_version": 3,
     "target": "pynq-z2",
     "images": 100,
     "model": {"parameters": 1234, "weight_bits": 4, "sparsity": 0.25, "config": {"depth": 1, "embed_dim": 16}},
@@ -78,19 +78,20 @@ FULL: dict[str, Any] = {
         {"operator": "head", "array": "bias", "elements": 2, "bits_each": 9},
     ],
     "resources": {
-        "LUT": {"used": 41000, "available": 53200, "evidence": "estimated"},
-        "FF": {"used": 62000, "available": 106400, "evidence": "calibrated"},
-        "BRAM36": {"used": 151, "available": 140, "evidence": "measured"},
-        "DSP": {"used": 24, "available": 220, "evidence": "simulated"},
+        "LUT": {"used": 41000, "available": 53200, "evidence": "estimated", "design": "rtl"},
+        "FF": {"used": 62000, "available": 106400, "evidence": "calibrated", "design": "rtl"},
+        "BRAM36": {"used": 151, "available": 140, "evidence": "measured", "design": "rtl"},
+        "DSP": {"used": 24, "available": 220, "evidence": "simulated", "design": "rtl"},
     },
     "timing": {
         "interval_cycles": 40000,
         "latency_cycles": 83000,
         "clock_mhz": 100.0,
         "evidence": "simulated",
+        "design": "rtl",
         "timeline": [
             {"process": "patch_embed", "start": 0, "end": 900, "state": "busy"},
-            {"process": "patch_embed", "start": 900, "end": 1000, "state": "blocked"},
+            {"process": "patch_embed", "start": 900, "end": 1000, "state": "backpressured"},
             {"process": "head", "start": 0, "end": 950, "state": "starved"},
         ],
     },
@@ -208,8 +209,9 @@ def large_report() -> dict[str, Any]:
     report["tensors"] = [FULL["tensors"][i % 4] | {"name": f"blocks_{i}_attn_out_MatMul_out0"} for i in range(600)]
     report["layers"] = [FULL["layers"][0] | {"name": f"blocks_{i}_mlp_fc1"} for i in range(40)]
     report["storage"] = [FULL["storage"][0] | {"operator": f"blocks_{i}_mlp_fc1"} for i in range(200)]
+    processes = [f"blocks_{i // 8}_operator_{i % 8 // 2}.stage_{i % 2}" for i in range(80)]
     report["timing"]["timeline"] = [
-        {"process": f"operator_{i % 80}", "start": 100 * i, "end": 100 * i + 90, "state": ("busy", "blocked")[i % 2]}
+        {"process": processes[i % 80], "start": 100 * i, "end": 100 * i + 90, "state": ("busy", "backpressured")[i % 2]}
         for i in range(2400)
     ]
     return report

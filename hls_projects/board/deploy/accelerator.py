@@ -20,11 +20,12 @@ from typing import Any
 
 import numpy as np
 
-FORMAT = 1
+# Of manifest.json.
+SCHEMA_VERSION = 2
 # Registers of the core: AXI4-Lite's control, and the counters by the names that the .hwh has for them.
 CONTROL = 0x00
 START, AUTO_RESTART = 0x01, 0x80
-COUNTERS = ("images_in", "images_out", "wrong_packets", "cycles", "starved", "blocked")
+COUNTERS = ("images_in", "images_out", "wrong_packets", "cycles", "starved", "backpressured")
 # Registers of the DMA's two channels (AMD PG021).
 CHANNELS = (0x00, 0x30)
 DMA_RESET = 0x04
@@ -78,7 +79,7 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
     """``manifest.json`` of a deploy folder.
 
     Raises:
-        ManifestError: there is none, or one of another format.
+        ManifestError: there is none, or one of another schema version.
     """
     path = Path(folder) / "manifest.json"
     try:
@@ -87,9 +88,10 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
         raise ManifestError(f"{path} cannot be read: {error.strerror}; give the folder deploy of a build") from error
     except ValueError as error:
         raise ManifestError(f"{path} is damaged: {error}; copy the folder again") from error
-    found = manifest.get("format") if isinstance(manifest, dict) else None
-    if found != FORMAT:
-        raise ManifestError(f"{path} has format {found!r}, this driver reads {FORMAT}; take both from one build")
+    found = manifest.get("schema_version") if isinstance(manifest, dict) else None
+    if type(found) is not int or found != SCHEMA_VERSION:
+        version = "no schema version" if found is None else f"schema version {json.dumps(found)}"
+        raise ManifestError(f"{path} has {version}, this driver reads version {SCHEMA_VERSION}; copy the folder again")
     return manifest
 
 
@@ -194,7 +196,7 @@ class Accelerator:
     def counters(self) -> dict[str, int]:
         """The core's own counters since its reset, of 32 bits: they start again at 0.
 
-        ``cycles`` are cycles, ``starved`` those of them without data from the DMA, ``blocked`` those without room.
+        ``cycles`` of the core; of these, ``starved`` lacked data from the DMA, ``backpressured`` room for a result.
         """
         return {name: self._core.read(offset) for name, offset in self._offsets.items()}
 

@@ -1,4 +1,4 @@
-"""The test set through the board, beside the figures of the report.
+"""Classify the test set on the board and print its figures beside those of the report.
 
     python3 run_test_set.py
 
@@ -37,11 +37,11 @@ def run(folder: Path, count: int | None, timeout: float) -> int:
         statistics, counters = accelerator.statistics, accelerator.counters()
     differ = int((logits != expected).sum())
     print(f"{f'{len(images):,} images':<22}{'board':>12}{'report':>12}")
-    print(row("accuracy, %", accuracy(classes, labels), figures["accuracy_percent"]))
+    print(row("accuracy, %", accuracy(classes, labels), figures["accuracy"]))
     print(row("images/s", statistics.images_per_second, figures["images_per_second"]))
     print(row("latency, ms, mean", 1e3 * statistics.latency_mean, None))
-    print(row("latency, ms, least", 1e3 * statistics.latency_min, None))
-    print(row("latency, ms, most", 1e3 * statistics.latency_max, None))
+    print(row("latency, ms, min", 1e3 * statistics.latency_min, None))
+    print(row("latency, ms, max", 1e3 * statistics.latency_max, None))
     print(f"core: {', '.join(f'{name} {value:,}' for name, value in counters.items())}")
     print(f"logits that differ from the C-simulation: {differ:,} of {logits.size:,}")
     return int(differ > 0)

@@ -48,6 +48,7 @@ return [...document.querySelectorAll('p, th, td, a, figcaption, summary, h1, svg
 """
 )
 TEXT_HEIGHTS = "return [...document.querySelectorAll('svg text')].map(e => e.getBoundingClientRect().height);"
+STRIPS = "return [...document.querySelectorAll('.strip svg')].map(e => [e.getBoundingClientRect().width, e.ariaLabel])"
 UNFOLDED = "return [...document.querySelectorAll('details tr:last-child')].map(e => e.checkVisibility());"
 
 
@@ -154,6 +155,27 @@ def test_without_scripts_the_page_is_whole(browser: Browser, pages: Path):
     assert len(shown) > 10_000
     assert browser.run("return document.getElementById('theme').hidden")
     assert browser.run(VISIBLE, "provenance") and browser.run(GROUND) < 0.5
+
+
+def test_the_timeline_unfolds_from_blocks_to_processes(browser: Browser, pages: Path):
+    """Rows that are visible: the axis and the blocks, then their operators, then the processes of these."""
+    count = "return [...document.querySelectorAll('.timeline-row')].filter(e => e.checkVisibility()).length"
+    for width in WIDTHS.values():
+        browser.open(pages / "large.html", width=width)
+        seen = [browser.run(count)]
+        for level in ("block", "operator"):
+            browser.run(f"document.querySelectorAll('details.{level} > summary').forEach(e => e.click())")
+            seen.append(browser.run(count))
+        assert seen == [1 + 10, 1 + 10 + 40, 1 + 10 + 40 + 80]
+        strips = browser.run(STRIPS)
+        assert len(strips) == 130 and min(size for size, _ in strips) > width / 3
+        assert all("busy" in label and "starved" in label for _, label in strips)
+
+
+def test_on_paper_operators_are_open_and_processes_folded(browser: Browser, pages: Path):
+    browser.open(pages / "large.html", width=680, media="print")
+    shown = "return [...document.querySelectorAll(arguments[0])].map(e => e.checkVisibility())"
+    assert all(browser.run(shown, "details.operator > summary")) and not any(browser.run(shown, ".process"))
 
 
 def test_these_checks_can_fail(browser: Browser, pages: Path):

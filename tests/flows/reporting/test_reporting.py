@@ -299,16 +299,16 @@ def test_a_file_that_cannot_be_read(tmp_path: Path):
     assert "cannot be read: Is a directory" in read_refused(tmp_path)
 
 
-@pytest.mark.parametrize("version, found", [(1, "schema version 1"), (None, "no schema version"), ("2", 'version "2"')])
+@pytest.mark.parametrize("version, found", [(2, "schema version 2"), (None, "no schema version"), ("3", 'version "3"')])
 def test_another_schema_version_names_both(tmp_path: Path, version, found):
     (tmp_path / "report.json").write_text(json.dumps(full_report() | {"schema_version": version}))
     said = read_refused(tmp_path)
-    assert found in said and "this program reads version 2" in said
+    assert found in said and "this program reads version 3" in said
 
 
 def test_a_report_from_before_the_schema(tmp_path: Path):
     (tmp_path / "report.json").write_text('{"target": "pynq-z2", "images": 40}')
-    assert "no schema version, this program reads version 2; build it again" in read_refused(tmp_path)
+    assert "no schema version, this program reads version 3; build it again" in read_refused(tmp_path)
 
 
 @pytest.mark.parametrize("text", [b"", b"\xff\xfe", b"[" * 100_000, b"{'a': 1}", b'{"images": 1' + b"0" * 5000 + b"}"])
@@ -380,7 +380,8 @@ def test_sections_without_input_say_so():
     for said in (
         "No two stages were compared", "No stage was run", "this run has no trace", "the images have no labels",
         "Not shown.", "no synthesis and no cost model", "another-board is not among the boards",
-        "the run counted no tables and weights", "no synthesis and no cycle model", "cycle-by-cycle model",
+        "the run counted no tables and weights", "no synthesis and no timed simulation",
+        "this run had no timed simulation", "HLS C++: not synthesised",
         "carries no ranges", "knows no linear layer", "started from a QONNX file", "not run from a git checkout",
         "No hashes were recorded", "no vendor tool was run",
     ):  # fmt: skip
@@ -393,7 +394,7 @@ def test_sections_without_input_say_so():
     [
         ("resources", "fit", "LUT, FF, BRAM and DSP of the design are not known"),
         ("synthesis", "fit", "no vendor tool was run"),
-        ("timing", "speed", "Interval and latency are not known"),
+        ("timing", "speed", "Throughput and latency are not known"),
         ("classes", "accuracy", "Confusion matrix Not known"),
         ("trace", "exactness", "Not searched for"),
     ],
@@ -401,8 +402,9 @@ def test_sections_without_input_say_so():
 def test_one_missing_input_leaves_the_rest(key: str, section: str, said: str):
     whole, partial = render_report(full_report()), render_report(full_report() | {key: None})
     assert said in Page(partial).text and said not in Page(whole).text
-    # The cycles stand beside those of synthesis, too.
-    others = [name for name in SECTIONS if name != section and (key, name) != ("timing", "fit")]
+    # The cycles stand beside those of synthesis, too, and both sections say whether the C++ was synthesised.
+    shared = {("timing", "fit"), ("synthesis", "speed")}
+    others = [name for name in SECTIONS if name != section and (key, name) not in shared]
 
     def cut(html: str, name: str) -> str:
         return html[html.index(f'<section id="{name}"') :].split("</section>")[0]
@@ -432,8 +434,10 @@ def test_figures_of_the_full_report_are_on_the_page():
         "BRAM36, 149.5 of 140, measured by Vivado 2023.2", "measured by Vivado 2023.2 on 7z020-clg400, Routed",
         "measured by Vitis HLS 2023.2 on xc7z020-clg400-1", "137.931 measured 96.043 measured 100",
         "Timing is not met: worst slack -0.412 ns", "pot_linear_config2_U0/weights_U",
-        "2,500.0 images/s", "830.0 µs", "1,234", "25.0 %", "23 of 24 bits", "94 MiB",
-        "measured", "simulated", "calibrated", "estimated", "ab" * 32, "0123456789abcdef0123456789abcdef01234567",
+        "2,500.0 images/s with a latency of 0.83 ms, at 100 MHz (simulated, RTL)",
+        "1,234", "25.0 %", "23 of 24 bits", "94 MiB",
+        "measured, RTL", "simulated, RTL", "calibrated, RTL", "estimated, RTL",
+        "HLS C++: synthesised by Vitis HLS 2023.2", "ab" * 32, "0123456789abcdef0123456789abcdef01234567",
         "python flows/build.py --trace",
     ):  # fmt: skip
         assert said in text, said
@@ -483,7 +487,7 @@ def test_every_comparison_is_in_the_matrix_once():
 
 def test_hostile_names_are_text():
     report = full_report()
-    kept = {"evidence", "kind", "format", "schema_version"}
+    kept = {"evidence", "design", "state", "kind", "format", "schema_version"}
     for place in list(places(report)):
         value = at(report, place)
         if isinstance(value, str) and place[-1] not in kept and place[:1] not in [("stages",), ("comparisons",)]:
@@ -513,9 +517,10 @@ def test_odd_names_are_drawn(name: str):
     for layer in report["layers"]:
         layer["name"] = name
     for stretch in report["timing"]["timeline"]:
-        stretch["process"] = stretch["state"] = name
+        stretch["process"] = name
     html = render_report(report)
-    assert Page(html).count("svg") == 7
+    # Six plots, and the strips of one block and its one operator.
+    assert Page(html).count("svg") == 6 + 2
 
 
 def test_the_same_report_gives_the_same_page(tmp_path: Path):
@@ -571,7 +576,8 @@ def test_plots_take_their_colours_from_the_theme():
 
 def test_plots_and_tables_are_accessible():
     page = Page(render_report(full_report()))
-    assert page.count("svg") == page.values("role").count("img") == 7
+    # Six plots, and the strips of one block and its two operators.
+    assert page.count("svg") == page.values("role").count("img") == 6 + 3
     assert page.count("table") == page.count("caption") and page.count("table") > 10
     assert all("scope" in attributes for tag, attributes in page.tags if tag == "th")
     assert [a["lang"] for tag, a in page.tags if tag == "html"] == ["en-GB"]

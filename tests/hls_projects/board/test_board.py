@@ -125,7 +125,7 @@ def check_sequential(run: BenchRun) -> None:
     assert run.status == 0 and "PASS 0 failures" in run.text, run.text
     assert run.cases == CASES
     beats = sum(calls for _, calls, _, _ in CASES.values()) * 384
-    assert f"counters: 24 in, 24 out, 10 wrong, {beats} cycles, 0 starved, 0 blocked" in run.text
+    assert f"counters: 24 in, 24 out, 10 wrong, {beats} cycles, 0 starved, 0 backpressured" in run.text
 
 
 @pytest.mark.slow
@@ -140,8 +140,10 @@ def test_packets_between_threads_with_short_fifos(out: Path, hls: Path, tmp_path
     run = run_bench(hls, AXI_BOUNDED, depths_file(out, tmp_path))
     assert run.status == 0 and "PASS 0 failures" in run.text, run.text
     assert run.cases == CASES
-    cycles, starved, blocked = map(int, re.search(r"(\d+) cycles, (\d+) starved, (\d+) blocked", run.text).groups())
-    assert starved > 100 and blocked > 100 and cycles == 37 * 384 + starved + blocked
+    cycles, starved, backpressured = map(
+        int, re.search(r"(\d+) cycles, (\d+) starved, (\d+) backpressured", run.text).groups()
+    )
+    assert starved > 100 and backpressured > 100 and cycles == 37 * 384 + starved + backpressured
 
 
 def test_the_threads_see_a_core_that_stands_still(out: Path, hls: Path, tmp_path: Path):
@@ -198,7 +200,7 @@ def test_a_cut_packet_is_dropped_and_numbered(out: Path, hls: Path):
         (packet,) = core.send(image)
         assert np.frombuffer(packet, "<i4")[11] == 2
         assert core.counters == {
-            "images_in": 1, "images_out": 1, "wrong_packets": 2, "cycles": 3 * 384, "starved": 0, "blocked": 0,
+            "images_in": 1, "images_out": 1, "wrong_packets": 2, "cycles": 3 * 384, "starved": 0, "backpressured": 0,
         }  # fmt: skip
     finally:
         core.close()

@@ -84,7 +84,7 @@ def test_classes_and_logits_of_the_c_simulation(deploy: Path, driver, board: Boa
         counters, statistics = accelerator.counters(), accelerator.statistics
         buffers = accelerator._inputs + accelerator._outputs
     assert counters == {
-        "images_in": 13, "images_out": 13, "wrong_packets": 0, "cycles": 13 * 384, "starved": 0, "blocked": 0,
+        "images_in": 13, "images_out": 13, "wrong_packets": 0, "cycles": 13 * 384, "starved": 0, "backpressured": 0,
     }  # fmt: skip
     assert statistics.images == 13 and statistics.images_per_second > 0
     assert 0 < statistics.latency_min <= statistics.latency_mean <= statistics.latency_max < statistics.seconds
@@ -197,8 +197,13 @@ def test_folders_that_are_none(deploy: Path, driver, board: Board, tmp_path: Pat
     manifest = json.loads((deploy / "manifest.json").read_text())
     for content, said in (
         ("{", "is damaged"),
-        ("[]", "has format None, this driver reads 1"),
-        (json.dumps(manifest | {"format": 2}), "has format 2, this driver reads 1"),
+        ("[]", "has no schema version, this driver reads version 2; copy the folder again"),
+        (
+            json.dumps(manifest | {"schema_version": 1}),
+            "has schema version 1, this driver reads version 2",
+        ),
+        (json.dumps(manifest | {"schema_version": True}), "has schema version true, this driver reads version 2"),
+        (json.dumps({"format": 1}), "has no schema version, this driver reads version 2"),
         (json.dumps(manifest | {"bitstream": None}), "has no bitstream; build it with flows/build.py --bitstream"),
         (json.dumps(manifest | {"files": {}}), "vit.bit is not in the manifest"),
     ):

@@ -47,15 +47,15 @@ def residual(words: int = 8, *, together: bool = False) -> Network:
 
 def test_a_residual_branch_by_hand():
     found = explain(simulate(residual(), {"a": 1, "b": 1, "c": 1}, 1))
-    assert [(wait.process, wait.fifo, wait.cause) for wait in found.waits] == [
-        ("fork", "b", "full"),
-        ("add", "c", "empty"),
-        ("store", "a", "empty"),
+    assert [(wait.process, wait.fifo, wait.stall) for wait in found.waits] == [
+        ("fork", "b", "backpressured"),
+        ("add", "c", "starved"),
+        ("store", "a", "starved"),
     ]
     assert found.remedies == {"b": 7}  # the fork holds the eighth word
     assert str(found) == (
-        "deadlock after cycle 6: fork waits at b (full), add waits at c (empty), store waits at a (empty); "
-        "b of depth 7 would free it"
+        "deadlock after cycle 6: fork is backpressured at b, add is starved at c, store is starved at a; "
+        "b of depth 7 would resolve it"
     )
     sizing = size_fifos(residual())
     assert sizing.smallest.depths == {"a": 1, "b": 7, "c": 1}
@@ -66,8 +66,8 @@ def test_words_that_are_written_together_by_hand():
     found = explain(simulate(residual(together=True), {"a": 1, "b": 1, "c": 1}, 1))
     assert found.remedies == {"b": 8}  # the fork holds no word back
     assert str(found) == (
-        "deadlock after cycle 2: fork waits at b (full), add waits at c (empty), store waits at a (empty); "
-        "b of depth 8 would free it"
+        "deadlock after cycle 2: fork is backpressured at b, add is starved at c, store is starved at a; "
+        "b of depth 8 would resolve it"
     )
 
 
@@ -91,10 +91,10 @@ def test_remedies_free_deadlocks(seed: int):
     assume(found is not None)
     ends = {wait.fifo: wait for wait in found.waits}
     for wait, after in itertools.pairwise((*found.waits, found.waits[0])):
-        other = (network.reader if wait.cause == "full" else network.writer)(wait.fifo)
+        other = (network.reader if wait.stall == "backpressured" else network.writer)(wait.fifo)
         assert other.name == after.process
     for name, depth in found.remedies.items():
-        assert ends[name].cause == "full" and depth > depths[name]
+        assert ends[name].stall == "backpressured" and depth > depths[name]
         assert not simulate(network, {**depths, name: depth}, 3).deadlock
         assert simulate(network, {**depths, name: depth - 1}, 1).deadlock
 
@@ -207,7 +207,7 @@ def test_a_circular_wait_that_no_depth_frees():
         size_fifos(network)
     found = explain(simulate(network, {"a": 1, "b": 1, "c": 1}, 1))
     assert found.remedies == {} and found.cycle == -1
-    assert str(found).endswith("; no depth would free it")
+    assert str(found).endswith("; no depth would resolve it")
 
 
 def test_a_monotone_test_does_not_run_where_its_answer_follows():

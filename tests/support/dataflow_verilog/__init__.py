@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 
 from hls_projects.dataflow.simulation import Trace
+from hls_projects.templates import environment
 from tests.support.instructions import instructions
 
 RTL = Path(__file__).parent
@@ -73,11 +73,9 @@ def _run(command: list[str], work: Path) -> str:
 
 
 def _render(traces: Sequence[Trace], networks: list[dict[str, Any]], code_words: int) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(RTL), undefined=jinja2.StrictUndefined, trim_blocks=True, autoescape=False
-    )
     horizon = max(0, *(trace.last for trace in traces)) + max(map(_longest_wait, traces)) + MARGIN
-    return environment.get_template("networks.v.j2").render(networks=networks, horizon=horizon, code_words=code_words)
+    template = environment(RTL).get_template("networks.v.j2")
+    return template.render(networks=networks, horizon=horizon, code_words=code_words)
 
 
 def _longest_wait(trace: Trace) -> int:
