@@ -48,13 +48,9 @@ from hls_projects.project.conversion import make_graph, read_lowered, write_proj
 from hls_projects.targets import Target, read_target, target_file
 from hls_projects.vendor_reports import VendorReports, check_part, read_folder
 
-<<<<<<< HEAD
-# What each step adds: files in the folder, and facts for the report.
-=======
 # Of build.json.
 MARKER_VERSION = 2
-# What each step leaves: files in the folder, and facts for the report.
->>>>>>> report
+# What each step adds: files in the folder, and facts for the report.
 PRODUCTS = {
     "load": ("target.toml", "checkpoint.safetensors", "source.onnx", "images.safetensors"),
     "export": ("model.qonnx.onnx",),

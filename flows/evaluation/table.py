@@ -28,13 +28,8 @@ COLUMNS = (
 
 def as_text(found: Evaluation, split: str) -> str:
     """Phases, notes, the spread of seeds and the accuracy by class, for a terminal."""
-<<<<<<< HEAD
-    lines = [f"{len(found.dataset):,} images of the {split} split", ""]
-    lines += _aligned([HEADER, *map(_cells, found.rows)], TEXT_COLUMNS)
-=======
     lines = [f"{count(len(found.dataset))} images of the {split} split", ""]
     lines.append(text_table(HEADER, map(_cells, found.rows), left=TEXT_COLUMNS))
->>>>>>> report
     notes = [f"{row.phase}, {row.checkpoint}: {note}" for row in found.rows for note in row.notes]
     lines += ["", "loss: accuracy of the float model less that of the row, in percentage points", *notes]
     seeds = [in_words(spread) for spread in spreads(found)]

@@ -44,11 +44,7 @@ SCHEMA_VERSION = 2
 
 
 def network_of(args: argparse.Namespace, target: Target) -> tuple[Network, Depths | None]:
-<<<<<<< HEAD
     """The network, and the depths of its FIFOs where the folding has chosen them.
-=======
-    """The network, and its depths where it was folded here; None where they are still to be chosen.
->>>>>>> report
 
     The lowered graph of a build has its folding; a checkpoint is folded for the target.
     """

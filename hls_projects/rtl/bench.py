@@ -159,18 +159,7 @@ def _complaint(said: str, counts: Sequence[tuple[str, int, int]]) -> Iterator[st
 
 
 def _render(twin: Twin, inputs: Sequence[Stream], output: Stream) -> str:
-<<<<<<< HEAD
     """The text of the bench around the twin; the files of its memories are in the folder in which it runs."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TESTBENCH),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,
-    )
-=======
-    """The bench around the twin; its memories lie in the folder where it runs."""
->>>>>>> report
     parameters = {**twin.parameters, **{name: f'"{path}"' for name, path in twin.files().items()}}
     streams = [{"name": stream.name, "width": stream.width} for stream in (*inputs, output)]
     return (
