@@ -12,7 +12,7 @@ from hls_projects.errors import InputError
 
 DEFAULT_TILE_SIZE = 8
 # Of one field, and of what the fields together make.
-LARGEST_SIZE, LARGEST_DEPTH, LARGEST_PARAMETERS, LARGEST_LAYER = 1 << 16, 256, 1 << 27, 1 << 27
+LARGEST_SIZE, LARGEST_DEPTH, LARGEST_PARAMETERS, LARGEST_LAYER = 1 << 16, 256, 1 << 27, 1 << 28
 # Sizes are positive but for these.
 SMALLEST = {"context_tiles": 0}
 
@@ -99,8 +99,9 @@ class ViTConfig:
         values = self.num_heads * self.num_scores + self.num_tokens * max(width, hidden, self.patch_features)
         if self.depth > LARGEST_DEPTH or parameters > LARGEST_PARAMETERS or values > LARGEST_LAYER:
             raise ConfigError(
-                f"a model of {parameters:,} weights in {self.depth:,} blocks, with {values:,} values in a layer, is "
-                f"too large; at most {LARGEST_PARAMETERS:,}, {LARGEST_DEPTH} and {LARGEST_LAYER:,} are supported"
+                f"embed_dim {width:,}, depth {self.depth:,} and the image's size make a model that is too large: "
+                f"{parameters:,} weights, {values:,} values in a layer; at most {LARGEST_PARAMETERS:,} and "
+                f"{LARGEST_LAYER:,} are supported, and a depth of {LARGEST_DEPTH}"
             )
 
     def _check_tiles(self) -> None:

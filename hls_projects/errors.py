@@ -21,6 +21,8 @@ def one_line(error: BaseException) -> str:
     if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list):
         # One of the files that could not be copied is enough.
         return printable(str(error.args[0][0][-1]))
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return printable(f"{error.filename}: {error.strerror}")
     return printable(str(error))
 
 

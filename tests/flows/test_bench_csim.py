@@ -68,7 +68,7 @@ def test_both_graphs_are_the_network():
 def test_three_simulations_give_the_same_outputs(finished: tuple[dict, str]):
     facts, said = finished
     assert facts["matches"] and [row["mismatched"] for row in facts["simulations"]] == [0, 0, 0]
-    assert said.endswith("outputs of all simulations: identical\n")
+    assert said.endswith("outputs of all simulations: every one matches\n")
 
 
 def test_every_row_is_whole(finished: tuple[dict, str]):

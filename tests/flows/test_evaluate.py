@@ -446,10 +446,10 @@ def test_hybrid(tmp_path: Path, depthwise_format: str, bits: int):
     torch_row, exported_row = found["phases"][-2:]
     assert (torch_row["phase"], exported_row["phase"]) == (f"{bits} bits", "exported")
     assert exported_row["mismatched_logits"] == 0
-    for key in ("parameters", "weight_bits", "bytes", "sparsity", "blocks", "zeros_a_block_min"):
+    for key in ("parameters", "weight_bits", "bytes", "sparsity", "blocks", "zeros_per_block_min"):
         assert torch_row[key] == exported_row[key], key
     assert torch_row["broken_blocks"] == exported_row["broken_blocks"] == 0 < torch_row["blocks"]
-    assert torch_row["zeros_a_block_min"] == torch_row["zeros_a_block_max"] == 4
+    assert torch_row["zeros_per_block_min"] == torch_row["zeros_per_block_max"] == 4
     every = [module for module in model.modules() if isinstance(module, (torch.nn.Linear, torch.nn.Conv2d))]
     depthwise = sum(layer.weight.numel() for layer in every if getattr(layer, "groups", 1) > 1)
     outputs = sum(len(layer.weight) for layer in every)

@@ -180,7 +180,7 @@ def without_depth(project: Project, monkeypatch) -> None:
     "spoil, message",
     [
         (without_twin, "^layer blocks_0_attn_add: has no twin"),
-        (with_simd, "^layer patch_embed: patch_embed: the twin takes one input a clock, simd 1, not 2"),
+        (with_simd, "^layer patch_embed: patch_embed: the twin takes one input a cycle, simd 1, not 2"),
         (without_depth, "^FIFO layer3_out has no depth"),
     ],
 )

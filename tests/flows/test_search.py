@@ -136,7 +136,7 @@ def test_limit_cuts_the_space():
         ("depth = [[1]]", "space"),
         ('weight_format = ["pot5"]', "weight_format must be one of float, pot4, pot6"),
         ("depth = ", "is not TOML"),
-        (f"depth = {list(range(1, 400))}", "more than 100000 points"),
+        (f"depth = {list(range(1, 257))}\nembed_dim = {list(range(8, 2056, 8))}", "more than 100000 points"),
     ],
 )
 def test_wrong_space(tmp_path: Path, text: str, message: str):
@@ -756,7 +756,7 @@ SCRIPT = """
 import sys
 from tests.flows import test_search
 from flows import search
-from hls_projects.folding.options import FoldOptions
+from flows.searching import starting
 test_search.data.VALIDATION_IMAGES = test_search.VALIDATION
 test_search.torch.set_num_threads(1)
 starting.load_cifar10 = lambda folder, *, train: test_search.DATASET

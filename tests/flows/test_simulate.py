@@ -100,14 +100,14 @@ def text_file(option: str) -> Callable[[Path], list[str]]:
 @pytest.mark.parametrize(
     "options, message",
     [
-        (none("--checkpoint"), "cannot be read: No such file"),
+        (none("--checkpoint"), "does not exist; name a model.safetensors"),
         (none("--lowered"), "does not exist"),
         (text_file("--lowered"), "is not an ONNX file"),
         (text_file("--checkpoint"), "is not a whole safetensors file"),
         (none("--fifo-depths"), "cannot be read"),
         (text_file("--fifo-depths"), "must be an object"),
         (lambda folder: ["--target", "moon"], "unknown target 'moon'"),
-        (lambda folder: ["--json", str(folder)], "Is a directory"),
+        (lambda folder: ["--json", str(folder)], "not a regular file; name another one"),
     ],
 )
 def test_refusals(lowered_option: list[str], tmp_path: Path, options, message: str, capsys):

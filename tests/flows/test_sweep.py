@@ -450,7 +450,7 @@ def test_windows_know_which_training_they_need():
         (["--fifo-lengths=-4"], "must be a whole number of at least 1, not '-4'"),
         (["--modes", "local"], "argument --modes: invalid choice: 'local' (choose from"),
         (["--context-tiles", "-1"], "context_tiles must be 0 or a positive integer, not -1"),
-        (["--simulated-images", "1"], "--simulated-images must be at least 2, for an interval"),
+        (["--simulated-images", "1"], "--simulated-images: must be at least 2, for an interval"),
         (["--target", "moon"], "unknown target 'moon'"),
         (["--recipe", "none"], "recipe none cannot be read"),
         (["--recipe", "vit-float"], 'trains no quantized transformer; set model.weight_format to "pot4" or "pot6"'),

@@ -296,7 +296,7 @@ def test_missing_files(tmp_path: Path):
 
 def test_a_file_that_cannot_be_read(tmp_path: Path):
     (tmp_path / "report.json").mkdir()
-    assert "cannot be read: Is a directory" in read_refused(tmp_path)
+    assert "cannot be read: it is not a regular file" in read_refused(tmp_path)
 
 
 @pytest.mark.parametrize("version, found", [(2, "schema version 2"), (None, "no schema version"), ("3", 'version "3"')])

@@ -312,7 +312,7 @@ def test_manifest(project: Path, finished_build: Path, deploy: Path):
     assert manifest["result"]["bytes"] == RESULT_BYTES and manifest["result"]["words"] == 12
     assert manifest["target"]["part"] == "xc7z020clg400-1" and manifest["quantization"]["weight_bits"] == 4
     assert manifest["quantization"]["operators"]["head"] == {
-        "operator": "Head", "out": "INT16",
+        "operator": "Head", "output": "INT16",
         "arrays": {"acc_shift": "BINARY", "bias": "INT13", "codes": "UINT4", "out_shift": "BINARY"},
     }  # fmt: skip
     assert manifest["folding"] == json.loads((project / "folding.json").read_text())
