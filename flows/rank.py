@@ -26,7 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from flows.searching.rank import run_ranking
+    from flows.ranking.ranking import run_ranking
 
     return run_ranking(args)
 

@@ -10,11 +10,11 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
+from flows.plots.search_plot import front_plot
 from flows.reporting.formatting import figure, plain, plural
 from flows.reporting.text_table import text_table
 from flows.searching.hardware import OBJECTIVE
 from flows.searching.ledger import Ledger, lost
-from flows.searching.plot import front_plot
 from flows.searching.sampler import point_of
 from flows.searching.space import SearchSpace
 from hls_projects.cost import KINDS

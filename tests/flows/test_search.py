@@ -35,7 +35,8 @@ from brevitas_model.training.run import Run
 from brevitas_model.vit import count_parameters
 from flows import rank as rank_command
 from flows import search
-from flows.searching import rank, ray_pool, starting, storage
+from flows.ranking import ranking as rank
+from flows.searching import ray_pool, starting, storage
 from flows.searching.cost import cost
 from flows.searching.driver import Search, trial_recipe
 from flows.searching.hardware import BoardPrice, random_model

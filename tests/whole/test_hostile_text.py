@@ -18,8 +18,8 @@ from brevitas_model.export import export
 from brevitas_model.tidying import tidy_up
 from brevitas_model.training.recipe import load_recipe
 from brevitas_model.training.run import start_digest
+from flows.ranking.ranking import load_models
 from flows.searching.ledger import folder_of
-from flows.searching.rank import load_models
 from hls_projects import PROJECT
 from hls_projects.board import write_scripts, write_top
 from hls_projects.errors import InputError

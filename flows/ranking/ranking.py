@@ -35,7 +35,7 @@ from hls_projects.names import is_file_name, shown
 
 FEWEST = 6
 RUNS = ("short", "long")
-SHIPPED = Path(__file__).with_name("rank.toml")
+SHIPPED = Path(__file__).with_name("models.toml")
 # Of rank.json.
 SCHEMA_VERSION = 2
 
