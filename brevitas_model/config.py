@@ -13,7 +13,7 @@ from hls_projects.errors import InputError
 DEFAULT_TILE_SIZE = 8
 # Of one field, and of what the fields together make.
 LARGEST_SIZE, LARGEST_DEPTH, LARGEST_PARAMETERS, LARGEST_LAYER = 1 << 16, 256, 1 << 27, 1 << 28
-# Sizes are positive but for these.
+# Smallest values of sizes that may be zero; all others are positive.
 SMALLEST = {"context_tiles": 0}
 
 

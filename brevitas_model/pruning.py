@@ -62,7 +62,7 @@ def make_masks(model: nn.Module, pruning: Pruning, sparsity: float | None = None
         model: whose weights are ranked.
         pruning: how.
         sparsity: on the way to ``pruning.sparsity``; with blocks it is rounded down to whole zeros a
-            block, but for the final sparsity, which is rounded up.
+            block; only the final sparsity is rounded up.
 
     Raises:
         ConfigError: a block that does not divide the inputs, or that no such share of zeros fits.
@@ -104,7 +104,7 @@ def _unstructured(scores: Masks, share: float, scope: str) -> Masks:
 
 
 def _without_smallest(score: Tensor, share: float) -> Tensor:
-    """All but the smallest ``share``, exactly so many where some are equal."""
+    """All but the smallest ``share``, exactly that number where some are equal."""
     return _keep_largest(score, score.numel(), math.ceil(share * score.numel() - 1e-9))
 
 

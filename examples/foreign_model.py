@@ -34,7 +34,7 @@ QONNX = "qonnx.custom_op.general"
 
 
 def attention(source: str, result: str) -> list:
-    """Self-attention on INT8 codes, keys, queries and values alike, a word of its streams an element."""
+    """Self-attention on INT8 codes, the same for keys, queries and values; a word of its streams is one element."""
     window = {"n_tokens": TOKENS, "tile_size": TOKENS, "load_size": TOKENS, "n_window": TOKENS, "n_heads": HEADS}
     exponentials = np.rint(255 * np.exp(-np.arange(256) / 16))
     reciprocals = np.rint(2**15 / np.arange(128, 256))

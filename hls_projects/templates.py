@@ -1,4 +1,4 @@
-"""The one way to open Jinja templates: for C++, Tcl, Verilog and HTML alike."""
+"""The one way to open Jinja templates: for C++, Tcl, Verilog and HTML."""
 
 from __future__ import annotations
 

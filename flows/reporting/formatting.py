@@ -1,4 +1,4 @@
-"""Numbers as people read them, for text, pages and plots alike: thousands separators, and a unit after every figure."""
+"""Numbers as people read them, for text, pages and plots: thousands separators, and a unit after every figure."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def figure(value: Any) -> str:
 
 
 def fixed(value: float | None, digits: int) -> str | None:
-    """``1,234.50`` with so many digits after the point; None where there is no value, for a table's cell."""
+    """``1,234.50`` with a fixed number of digits after the point; None where there is no value, for a table's cell."""
     return None if value is None else f"{value:,.{digits}f}"
 
 

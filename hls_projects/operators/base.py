@@ -1,4 +1,4 @@
-"""What every hardware operator declares, once, for qonnx, hls4ml, the simulations and the kernels alike."""
+"""What every hardware operator declares, once, for qonnx, hls4ml, the simulations and the kernels."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ LISTS = st.lists(NUMBERS, min_size=1, max_size=20)
 
 
 def same_bits(a: torch.Tensor, b: torch.Tensor) -> bool:
-    """Equal to the last bit, but for the sign of zero, which no code has."""
+    """Equal to the last bit, except the sign of zero, which no code has."""
     return a.dtype == b.dtype == torch.float32 and torch.equal(a + 0.0, b + 0.0) and not bool(a.isnan().any())
 
 

@@ -1,4 +1,4 @@
-"""Pruning keeps its promise: so many zeros, in these places, for good."""
+"""Pruning makes the number of zeros that was asked for, and they stay where they are."""
 
 from __future__ import annotations
 

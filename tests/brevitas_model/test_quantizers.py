@@ -123,7 +123,7 @@ def test_weight_scale_is_the_nearest_power_of_two(weight_format, scaling, weight
 
 @pytest.mark.parametrize("weight_format", FORMATS)
 def test_every_value_and_tie_of_the_weight_format(weight_format):
-    """Each value stays, each midpoint goes to one of its neighbours, each sign alike."""
+    """Each value stays, each midpoint goes to one of its neighbours, with either sign."""
     exponent_bits, mantissa_bits = FORMATS[weight_format]
     codes = np.arange(1 << (exponent_bits + mantissa_bits))
     unit = 2.0 ** (1 - POT_BIAS - mantissa_bits)

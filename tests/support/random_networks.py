@@ -104,7 +104,7 @@ class _Maker:
 
 
 def random_network(seed: int, processes: int = 10) -> Network:
-    """A network of about so many processes between one or two sources and its sinks."""
+    """A network of about that number of processes between one or two sources and its sinks."""
     maker = _Maker(seed)
     for _ in range(maker.random.choice([1, 1, 2])):
         maker.source()

@@ -19,7 +19,7 @@ STATES = sorted(UNFINISHED.glob("*.state.safetensors"))
 
 
 def test_the_readme_copies_a_state_to_where_its_run_looks(tmp_path: Path):
-    """The commands are carried out, but for the training itself, which must be of the recipe that the state names."""
+    """The commands are carried out, except the training itself, which must be of the recipe that the state names."""
     *commands, training = re.search(r"```sh\n(.*)```", (UNFINISHED / "README.md").read_text(), re.S)[1].splitlines()
     (tmp_path / "brevitas_model").symlink_to(ROOT / "brevitas_model")
     for command in commands:

@@ -136,7 +136,7 @@ def test_packets_one_call_after_the_other(hls: Path):
 
 
 def test_packets_between_threads_with_short_fifos(out: Path, hls: Path, tmp_path: Path):
-    """Gaps in what comes and pauses of the reader reach every FIFO; nothing stands still, and all waits are counted."""
+    """Gaps in what comes and pauses of the reader reach every FIFO; nothing deadlocks, and all waits are counted."""
     run = run_bench(hls, AXI_BOUNDED, depths_file(out, tmp_path))
     assert run.status == 0 and "PASS 0 failures" in run.text, run.text
     assert run.cases == CASES
