@@ -18,38 +18,38 @@
 
 module integer_layer_norm #(
     // Channels of a token, at least 1.
-    parameter integer N_IN = 96,
+    parameter N_IN = 96,
     // Bits of a code that comes in, and 1 where codes are signed.
-    parameter integer IN_WIDTH = 8,
-    parameter integer IN_SIGNED = 1,
+    parameter IN_WIDTH = 8,
+    parameter IN_SIGNED = 1,
     // Bits of a token's signed sum.
-    parameter integer SUM_WIDTH = 15,
+    parameter SUM_WIDTH = 15,
     // The mean is the sum * MEAN_MULTIPLIER / 2^MEAN_SHIFT, of MEAN_WIDTH bits, signed.
-    parameter integer MEAN_MULTIPLIER = 171,
-    parameter integer MULTIPLIER_WIDTH = 8,
-    parameter integer MEAN_SHIFT = 9,
-    parameter integer MEAN_WIDTH = 8,
+    parameter MEAN_MULTIPLIER = 171,
+    parameter MULTIPLIER_WIDTH = 8,
+    parameter MEAN_SHIFT = 9,
+    parameter MEAN_WIDTH = 8,
     // Left shifts that bring the mean and the codes to the same step.
-    parameter integer MEAN_ALIGN = 0,
-    parameter integer X_SHIFT = 5,
+    parameter MEAN_ALIGN = 0,
+    parameter X_SHIFT = 5,
     // Bits of the difference of code and mean with half a step of a centred code. Centred codes are differences /
     // 2^CENTRED_SHIFT, of CENTRED_WIDTH bits, signed.
-    parameter integer DIFFERENCE_WIDTH = 15,
-    parameter integer CENTRED_WIDTH = 9,
-    parameter integer CENTRED_SHIFT = 4,
+    parameter DIFFERENCE_WIDTH = 15,
+    parameter CENTRED_WIDTH = 9,
+    parameter CENTRED_SHIFT = 4,
     // Bits of a token's sum of squares, and of a word of the table of inverse roots.
-    parameter integer SQUARES_WIDTH = 23,
-    parameter integer INVERSE_WIDTH = 9,
+    parameter SQUARES_WIDTH = 23,
+    parameter INVERSE_WIDTH = 9,
     // Half the exponent of the largest sum of squares, and how much lower half the exponent of the smallest one is.
-    parameter integer HIGHEST = 7,
-    parameter integer SHIFTS = 11,
+    parameter HIGHEST = 7,
+    parameter SHIFTS = 11,
     // Shift of a product at half exponent HIGHEST, at least 0.
-    parameter integer OUT_SHIFT = 12,
+    parameter OUT_SHIFT = 12,
     // Bits of a result, and 1 where results are signed.
-    parameter integer OUT_WIDTH = 8,
-    parameter integer OUT_SIGNED = 1,
+    parameter OUT_WIDTH = 8,
+    parameter OUT_SIGNED = 1,
     // 1 for double buffers in block RAM, 0 for LUT RAM.
-    parameter integer BLOCK = 0,
+    parameter BLOCK = 0,
     // File of the table for $readmemh.
     parameter INVERSE_TABLE_FILE = "inverse_table.hex"
 ) (
@@ -64,7 +64,7 @@ module integer_layer_norm #(
     input wire out_ready,
     output reg [OUT_WIDTH-1:0] out_data
 );
-    localparam integer ADDRESS = $clog2(2 * N_IN);
+    localparam ADDRESS = $clog2(2 * N_IN);
 
 `ifndef __ICARUS__
     generate
@@ -179,9 +179,9 @@ module integer_layer_norm #(
 
     // Stage C multiplies the centred codes of a token with the inverse root of their sum of squares and rounds the
     // products. Its pipeline moves where the output is free: centred code, product, result.
-    localparam integer FACTOR_WIDTH = INVERSE_WIDTH + SHIFTS;
-    localparam integer LEAST = CENTRED_WIDTH + FACTOR_WIDTH;
-    localparam integer PRODUCT = (LEAST > OUT_SHIFT ? LEAST : OUT_SHIFT) + 2;
+    localparam FACTOR_WIDTH = INVERSE_WIDTH + SHIFTS;
+    localparam LEAST = CENTRED_WIDTH + FACTOR_WIDTH;
+    localparam PRODUCT = (LEAST > OUT_SHIFT ? LEAST : OUT_SHIFT) + 2;
     // Half a step of the result, added to the product, so that requantize need not add it.
     localparam [PRODUCT-1:0] HALF =
         OUT_SHIFT == 0 ? {PRODUCT{1'b0}} : {{(PRODUCT - 1) {1'b0}}, 1'b1} << (OUT_SHIFT - 1);

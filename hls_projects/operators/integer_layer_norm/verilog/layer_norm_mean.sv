@@ -8,14 +8,14 @@
 
 module layer_norm_mean #(
     // Bits of the signed sum.
-    parameter integer SUM_WIDTH = 15,
+    parameter SUM_WIDTH = 15,
     // The factor, at least 1, and its bits.
-    parameter integer MULTIPLIER = 171,
-    parameter integer MULTIPLIER_WIDTH = 8,
+    parameter MULTIPLIER = 171,
+    parameter MULTIPLIER_WIDTH = 8,
     // The product is divided by 2^SHIFT, SHIFT at least 0.
-    parameter integer SHIFT = 9,
+    parameter SHIFT = 9,
     // Bits of the signed mean, to which it saturates.
-    parameter integer OUT_WIDTH = 8
+    parameter OUT_WIDTH = 8
 ) (
     input wire clk,
     input wire rst,
@@ -27,11 +27,11 @@ module layer_norm_mean #(
     output wire [OUT_WIDTH-1:0] mean
 );
     // Moves of the product: all bits of the multiplier, and enough to drop SHIFT bits.
-    localparam integer CYCLES = MULTIPLIER_WIDTH > SHIFT ? MULTIPLIER_WIDTH : SHIFT;
+    localparam CYCLES = MULTIPLIER_WIDTH > SHIFT ? MULTIPLIER_WIDTH : SHIFT;
     // Bits of the product to the right of the sum that are not dropped.
-    localparam integer KEPT = CYCLES - SHIFT;
-    localparam integer UPPER = (SUM_WIDTH > SHIFT + 1 ? SUM_WIDTH : SHIFT + 1) + 1;
-    localparam integer WIDTH = UPPER + KEPT + 1;
+    localparam KEPT = CYCLES - SHIFT;
+    localparam UPPER = (SUM_WIDTH > SHIFT + 1 ? SUM_WIDTH : SHIFT + 1) + 1;
+    localparam WIDTH = UPPER + KEPT + 1;
     localparam [CYCLES-1:0] BITS = CYCLES'(MULTIPLIER);
     localparam [UPPER-1:0] ONE = 1;
     // Without a shift nothing is rounded: the last bit says that the dropped bits are not all 0, so there is no tie.

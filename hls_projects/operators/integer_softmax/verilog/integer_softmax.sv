@@ -14,30 +14,30 @@
 
 module integer_softmax #(
     // Slots of a row, at least 1.
-    parameter integer N_WINDOW = 64,
+    parameter N_WINDOW = 64,
     // Slots without a key in the rows of an image's first tile, 0 to N_WINDOW - 1; LOAD_SIZE fewer in each next tile.
-    parameter integer SKIP = 0,
-    parameter integer LOAD_SIZE = 64,
+    parameter SKIP = 0,
+    parameter LOAD_SIZE = 64,
     // Rows of a tile of queries, and tiles of an image.
-    parameter integer ROWS = 24,
-    parameter integer TILES = 8,
+    parameter ROWS = 24,
+    parameter TILES = 8,
     // Bits of a score, and 1 where scores are signed. The table of exponentials has 2^IN_WIDTH words.
-    parameter integer IN_WIDTH = 8,
-    parameter integer IN_SIGNED = 1,
+    parameter IN_WIDTH = 8,
+    parameter IN_SIGNED = 1,
     // Bits of an exponential, of a sum of a row of them, and of a reciprocal.
-    parameter integer EXP_WIDTH = 8,
-    parameter integer SUM_WIDTH = 14,
-    parameter integer RECIPROCAL_WIDTH = 9,
+    parameter EXP_WIDTH = 8,
+    parameter SUM_WIDTH = 14,
+    parameter RECIPROCAL_WIDTH = 9,
     // Exponent of the largest sum, and how much lower the exponent of the smallest sum is.
-    parameter integer HIGHEST = 6,
-    parameter integer SHIFTS = 6,
+    parameter HIGHEST = 6,
+    parameter SHIFTS = 6,
     // Shift of a product at exponent HIGHEST, at least 0.
-    parameter integer OUT_SHIFT = 13,
+    parameter OUT_SHIFT = 13,
     // Bits of a probability, and 1 where probabilities are signed.
-    parameter integer OUT_WIDTH = 8,
-    parameter integer OUT_SIGNED = 0,
+    parameter OUT_WIDTH = 8,
+    parameter OUT_SIGNED = 0,
     // 1 for double buffers in block RAM, 0 for LUT RAM.
-    parameter integer BLOCK = 0,
+    parameter BLOCK = 0,
     // Files of the tables for $readmemh.
     parameter EXP_TABLE_FILE = "exp_table.hex",
     parameter RECIPROCAL_TABLE_FILE = "reciprocal_table.hex"
@@ -53,7 +53,7 @@ module integer_softmax #(
     input wire out_ready,
     output reg [OUT_WIDTH-1:0] out_data
 );
-    localparam integer ADDRESS = $clog2(2 * N_WINDOW);
+    localparam ADDRESS = $clog2(2 * N_WINDOW);
 
 `ifndef __ICARUS__
     generate
@@ -143,9 +143,9 @@ module integer_softmax #(
 
     // Stage C multiplies the exponentials of a row with the reciprocal of their sum and rounds the products. Its
     // pipeline moves where the output is free: exponential, product, result.
-    localparam integer FACTOR_WIDTH = RECIPROCAL_WIDTH + SHIFTS;
-    localparam integer LEAST = EXP_WIDTH + FACTOR_WIDTH;
-    localparam integer PRODUCT = (LEAST > OUT_SHIFT ? LEAST : OUT_SHIFT) + 2;
+    localparam FACTOR_WIDTH = RECIPROCAL_WIDTH + SHIFTS;
+    localparam LEAST = EXP_WIDTH + FACTOR_WIDTH;
+    localparam PRODUCT = (LEAST > OUT_SHIFT ? LEAST : OUT_SHIFT) + 2;
     // Half a step of the result, added to the product, so that requantize need not add it.
     localparam [PRODUCT-1:0] HALF =
         OUT_SHIFT == 0 ? {PRODUCT{1'b0}} : {{(PRODUCT - 1) {1'b0}}, 1'b1} << (OUT_SHIFT - 1);

@@ -5,11 +5,11 @@
 
 module softmax_window #(
     // Slots to skip in the first tile, a multiple of LOAD_SIZE and not 0, and how many fewer in each next one.
-    parameter integer SKIP = 8,
-    parameter integer LOAD_SIZE = 8,
+    parameter SKIP = 8,
+    parameter LOAD_SIZE = 8,
     // Rows of a tile, and tiles of an image.
-    parameter integer ROWS = 24,
-    parameter integer TILES = 8
+    parameter ROWS = 24,
+    parameter TILES = 8
 ) (
     input wire clk,
     input wire rst,
@@ -22,7 +22,7 @@ module softmax_window #(
     input wire b_step,
     output wire b_counts
 );
-    localparam integer WIDTH = $clog2(SKIP + 1);
+    localparam WIDTH = $clog2(SKIP + 1);
 
 `ifndef __ICARUS__
     generate
