@@ -80,6 +80,8 @@ def test_accuracy_on_a_thousand_images(name: str):
 @pytest.mark.parametrize("name", ACCURACY)
 def test_main_job(name: str, tmp_path: Path):
     argv = ["--target", "pynq-z2", "--checkpoint", name, "--out", str(tmp_path / "out")]
+    # Weights of 6 bits need 126 of the board's 140 block RAMs, more than the default share of 85 %.
+    argv += ["--fill", "0.95"] if name == "vit-pot6" else []
     assert build.main(argv) == 0
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert set(report["mismatched_logits"].values()) == {0}
